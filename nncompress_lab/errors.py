@@ -1,0 +1,31 @@
+"""The errors this library raises beside `ValueError` and `TypeError`.
+
+A bad number is a `ValueError` and a wrong kind of thing a `TypeError`, as
+everywhere in Python. The classes here are for what only this library can know:
+that a model cannot be rewritten, that a pass lacks data, that a file is broken.
+Every message says what is wrong, what was received and how to fix it.
+"""
+
+
+class CompressionError(Exception):
+    """Any error that this library raises about a model, a recipe or a file."""
+
+
+class UnsupportedModelError(CompressionError):
+    """The model cannot be rewritten: it is subclassed, unbuilt or not Keras 3."""
+
+
+class MissingContextError(CompressionError):
+    """A pass needs data (say training images) that the context does not hold."""
+
+
+class RecipeError(CompressionError):
+    """A recipe names an unknown pass, an unknown field or another version."""
+
+
+class DataNotFoundError(CompressionError):
+    """A data set is not on this machine and could not be downloaded."""
+
+
+class ModelFileError(CompressionError):
+    """A file is missing, is not a Keras model or is damaged."""

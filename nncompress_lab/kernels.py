@@ -1,0 +1,195 @@
+"""Which weights of a model are kernels: the only ones that compression touches.
+
+A kernel is what a layer multiplies its input with. Biases, normalization weights and
+statistics are few, and a model reacts to their loss at once, so no pass changes them.
+
+The table below goes by the names of Keras's classes, so that this module needs no
+Keras; a subclass counts as the class it is derived from.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+# Kernel names by layer class. Keras spells them as attributes of the layer.
+KERNELS: dict[str, tuple[str, ...]] = {
+    "Dense": ("kernel",),
+    "EinsumDense": ("kernel",),
+    "Conv1D": ("kernel",),
+    "Conv2D": ("kernel",),
+    "Conv3D": ("kernel",),
+    "Conv1DTranspose": ("kernel",),
+    "Conv2DTranspose": ("kernel",),
+    "Conv3DTranspose": ("kernel",),
+    "DepthwiseConv1D": ("kernel",),
+    "DepthwiseConv2D": ("kernel",),
+    "SeparableConv1D": ("depthwise_kernel", "pointwise_kernel"),
+    "SeparableConv2D": ("depthwise_kernel", "pointwise_kernel"),
+    "Embedding": ("embeddings",),
+}
+WITHOUT_KERNEL = (
+    "BatchNormalization",
+    "LayerNormalization",
+    "GroupNormalization",
+    "RMSNormalization",
+    "SpectralNormalization",
+    "UnitNormalization",
+    "Normalization",
+    "PReLU",
+)
+
+
+class Skip(StrEnum):
+    """Why a pass left a layer as it was."""
+
+    NO_KERNEL = "no kernel: normalization weights are never touched"
+    NOT_SUPPORTED = "this layer type is not supported"
+    NOT_SELECTED = "left out by the selection"
+    TOO_SMALL = "smaller than the selection's min_size"
+    NOT_FLOAT = "its kernel is not a plain float variable (quantized, or with LoRA)"
+    NOT_REPLACEABLE = "it is inside a layer whose parts cannot be replaced"
+    WOULD_GROW = "its integers and scales would take more bytes than its floats"
+
+
+@dataclass(frozen=True, eq=False)
+class KernelLayer:
+    """A layer with at least one kernel, and where it is in the model.
+
+    Args:
+        path: Names from the model down to the layer, joined by `/`: `"conv1"`, or
+            `"attention/query"` for the inner layer of a MultiHeadAttention.
+        layer: The Keras layer.
+        kernel_names: The attributes that hold its kernels.
+    """
+
+    path: str
+    layer: Any
+    kernel_names: tuple[str, ...]
+
+    @property
+    def type_name(self) -> str:
+        """Name of the layer's class, for example `"Conv2D"`."""
+        return type(self.layer).__name__
+
+    @property
+    def size(self) -> int:
+        """How many weights its kernels hold together."""
+        return sum(int(np.prod(kernel.shape)) for kernel in self.kernels())
+
+    @property
+    def is_float(self) -> bool:
+        """Whether every kernel is a floating-point variable that can be replaced."""
+        return all(
+            hasattr(kernel, "assign") and "float" in str(kernel.dtype)
+            for kernel in self.kernels()
+        )
+
+    def kernels(self) -> list[Any]:
+        """The kernels: Keras variables, or tensors where the layer decodes integers."""
+        return [getattr(self.layer, name) for name in self.kernel_names]
+
+    def arrays(self) -> list[npt.NDArray[Any]]:
+        """The kernels as NumPy arrays, decoded if they are stored as integers."""
+        return [to_numpy(kernel) for kernel in self.kernels()]
+
+    def assign(self, arrays: list[npt.NDArray[Any]]) -> None:
+        """Replace the kernels by arrays of the same shapes."""
+        for kernel, array in zip(self.kernels(), arrays, strict=True):
+            kernel.assign(array)
+
+
+def to_numpy(tensor: Any) -> npt.NDArray[Any]:
+    """A copy of a Keras variable or tensor that shares no memory with it."""
+    from keras import ops
+
+    return np.array(ops.convert_to_numpy(tensor))
+
+
+def kernel_names(layer: Any) -> tuple[str, ...]:
+    """The attributes of `layer` that hold kernels; empty if it has none."""
+    for parent in type(layer).__mro__:
+        if parent.__module__.partition(".")[0] == "keras" and parent.__name__ in KERNELS:
+            return KERNELS[parent.__name__]
+    return ()
+
+
+def channel_axes(layer: Any, kernel_name: str, ndim: int) -> tuple[int, ...]:
+    """Which axes of a kernel count the outputs of its layer.
+
+    All other axes are summed over when the layer computes one output. An Embedding sums
+    nothing; its rows are taken as the outputs, so that each has a scale of its own.
+
+    Args:
+        layer: A layer with a kernel.
+        kernel_name: Which of its kernels.
+        ndim: Number of axes of that kernel.
+
+    Returns:
+        The axes in ascending order.
+    """
+    names = {parent.__name__ for parent in type(layer).__mro__}
+    if "EinsumDense" in names:
+        inputs, output = layer.equation.replace("...", "").split("->")
+        letters = inputs.split(",")[1]
+        return tuple(axis for axis, one in enumerate(letters) if one in output)
+    if "Embedding" in names:
+        return (0,)
+    if "BaseConvTranspose" in names:
+        return (ndim - 2,)
+    if "BaseDepthwiseConv" in names or kernel_name == "depthwise_kernel":
+        return (ndim - 2, ndim - 1)
+    return (ndim - 1,)
+
+
+def walk(model: Any) -> Iterator[tuple[str, Any]]:
+    """Every layer of a model with its path, inner layers after the layer they are in.
+
+    Nested models, wrappers and MultiHeadAttention are entered. A layer that is used
+    several times comes once, under the first of its paths.
+    """
+    yield from _walk(model, prefix="", seen=set())
+
+
+def _walk(parent: Any, prefix: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
+    # Keras has no public way to list what a wrapper or an attention layer holds.
+    for layer in parent._flatten_layers(include_self=False, recursive=False):
+        if id(layer) in seen:
+            continue
+        seen.add(id(layer))
+        path = f"{prefix}{layer.name}"
+        yield path, layer
+        yield from _walk(layer, prefix=f"{path}/", seen=seen)
+
+
+def weighted_layers(model: Any) -> list[tuple[str, Any]]:
+    """The layers that own weights themselves, in the order of `walk`."""
+    return [(path, layer) for path, layer in walk(model) if own_variables(layer)]
+
+
+def own_variables(layer: Any) -> list[Any]:
+    """The weights of a layer without those of the layers inside it."""
+    inner = {
+        id(variable)
+        for sublayer in layer._flatten_layers(include_self=False)
+        for variable in sublayer.weights
+    }
+    return [variable for variable in layer.weights if id(variable) not in inner]
+
+
+def kernel_layers(model: Any) -> list[KernelLayer]:
+    """The layers of a model that have a kernel, in the order of `walk`."""
+    return [
+        KernelLayer(path, layer, names)
+        for path, layer in weighted_layers(model)
+        if (names := kernel_names(layer))
+    ]
+
+
+def reason_without_kernel(layer: Any) -> Skip:
+    """Why a layer that owns weights is not a kernel layer."""
+    known = any(parent.__name__ in WITHOUT_KERNEL for parent in type(layer).__mro__)
+    return Skip.NO_KERNEL if known else Skip.NOT_SUPPORTED

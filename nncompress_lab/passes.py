@@ -1,0 +1,205 @@
+"""What a compression pass is, what it may use, and how passes are put together."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar
+
+import keras
+
+from nncompress_lab.data.datasets import Data, Dataset
+from nncompress_lab.errors import MissingContextError
+from nncompress_lab.kernels import Skip
+from nncompress_lab.rewrite import check_model, copy_model
+
+CALIBRATION_EXAMPLES = 512
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """What passes may use beyond their own numbers. All of it is optional.
+
+    Args:
+        train: What a pass trains on.
+        validation: What a pass chooses by, for example the best epoch.
+        calibration: Sample inputs for passes that look at activations.
+        test: For the final figures of the report. No pass may use it.
+        original: The model as it was before the first pass; `pipeline` fills it in.
+        seed: Of everything random in a pass.
+        progress: Whether passes that take long draw a progress bar.
+    """
+
+    train: Data | None = None
+    validation: Data | None = None
+    calibration: Data | None = None
+    test: Data | None = None
+    original: keras.Model | None = None
+    seed: int = 0
+    progress: bool = True
+
+    @classmethod
+    def of(cls, dataset: Dataset, **settings: Any) -> "Context":
+        """The context of a data set; the first 512 training examples calibrate.
+
+        Args:
+            dataset: Its three parts.
+            **settings: Further fields, such as `seed=` or `progress=`.
+
+        Raises:
+            TypeError: If `dataset` is not a `Dataset`.
+        """
+        if not isinstance(dataset, Dataset):
+            raise TypeError(
+                "Context.of() takes a Dataset, for example ncl.data.fashion_mnist(). "
+                f"Received: {type(dataset).__name__}. For arrays of your own write "
+                "Context(train=Data(x, y), validation=Data(...))."
+            )
+        return cls(
+            train=dataset.train,
+            validation=dataset.validation,
+            calibration=dataset.train.take(CALIBRATION_EXAMPLES),
+            test=dataset.test,
+            **settings,
+        )
+
+
+@dataclass(frozen=True)
+class Pass(ABC):
+    """A step of compression: model in, new model out; the model that goes in stays.
+
+    Subclasses are frozen dataclasses of numbers, strings and a `Selection`, so that a
+    recipe can hold them, and implement `transform`. They check their numbers in
+    `__post_init__` and name the data they use in `needs`; both fail before any work.
+    """
+
+    registry: ClassVar[dict[str, type["Pass"]]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        known = Pass.registry.setdefault(cls.__name__, cls)
+        if known.__module__ != cls.__module__:
+            raise TypeError(
+                f"There is already a pass named {cls.__name__} in {known.__module__}, "
+                "and recipes know passes by name. Choose another name."
+            )
+        Pass.registry[cls.__name__] = cls
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Names of the `Context` fields that this pass cannot do without."""
+        return frozenset()
+
+    def __call__(self, model: keras.Model, context: Context | None = None) -> keras.Model:
+        """Compress a model.
+
+        Args:
+            model: A built functional or sequential Keras model. It is not changed.
+            context: Data, if this pass needs any.
+
+        Returns:
+            A new, uncompiled model that shares nothing with `model`.
+
+        Raises:
+            UnsupportedModelError: If the model is subclassed, unbuilt or not Keras 3.
+            MissingContextError: If the context lacks what the pass needs.
+        """
+        context = Context() if context is None else context
+        check_model(model)
+        check_context(self, context)
+        return self.transform(model, context)
+
+    @abstractmethod
+    def transform(self, model: keras.Model, context: Context) -> keras.Model:
+        """Do the work of `__call__`; model and context have been checked."""
+
+    def explain(self, model: keras.Model) -> dict[str, Skip | None]:
+        """For each layer with weights: None if it is treated, else why it is not.
+
+        A pass that does not go layer by layer, such as `FineTune`, explains nothing.
+        """
+        return {}
+
+
+@dataclass(frozen=True)
+class Pipeline(Pass):
+    """Passes one after the other; made by `pipeline`.
+
+    Args:
+        passes: In the order in which they are applied.
+    """
+
+    passes: tuple[Pass, ...] = ()
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """What any of its passes needs."""
+        return frozenset[str]().union(*(step.needs for step in self.passes))
+
+    def transform(self, model: keras.Model, context: Context) -> keras.Model:
+        """Apply the passes in order; an empty pipeline copies the model."""
+        if not self.passes:
+            return copy_model(model)
+        *_, (_, last) = stages(self, model, context)
+        return last
+
+
+def pipeline(*passes: Pass) -> Pipeline:
+    """Put passes together into one pass.
+
+    Args:
+        *passes: In the order in which they are to be applied. A pipeline among them is
+            taken apart, so `pipeline(a, pipeline(b, c))` equals `pipeline(a, b, c)`.
+
+    Returns:
+        A pass; `pipeline()` is the identity.
+
+    Raises:
+        TypeError: If an argument is not a pass.
+    """
+    flat: list[Pass] = []
+    for step in passes:
+        if not isinstance(step, Pass):
+            raise TypeError(
+                "A pipeline is made of passes, such as MagnitudePruning(sparsity=0.9). "
+                f"Received: {step!r} of type {type(step).__name__}."
+                + (" Write its arguments in brackets." if isinstance(step, type) else "")
+            )
+        flat.extend(step.passes if isinstance(step, Pipeline) else [step])
+    return Pipeline(tuple(flat))
+
+
+def stages(
+    steps: Pipeline, model: keras.Model, context: Context
+) -> Iterator[tuple[Pass, keras.Model]]:
+    """Apply the passes of a pipeline one by one.
+
+    Args:
+        steps: The pipeline.
+        model: The model to begin with.
+        context: What the passes may use.
+
+    Yields:
+        Each pass with the model that came out of it.
+    """
+    context = replace(context, original=context.original or model)
+    for step in steps.passes:
+        model = step(model, context)
+        yield step, model
+
+
+def check_context(step: Pass, context: Context) -> None:
+    """Raise a `MissingContextError` if `context` lacks what the pass needs."""
+    usable = {field.name for field in fields(Context)} - {"test"}
+    if unknown := step.needs - usable:
+        raise TypeError(
+            f"{type(step).__name__} needs {sorted(unknown)}, which no pass may use. A "
+            f"pass can need: {sorted(usable)}."
+        )
+    missing = sorted(need for need in step.needs if getattr(context, need) is None)
+    if missing:
+        example = ", ".join(f"{name}=..." for name in missing)
+        raise MissingContextError(
+            f"{type(step).__name__} needs {' and '.join(missing)}, which the context "
+            f"does not hold. Pass Context({example}), or Context.of(dataset) for a data "
+            "set such as ncl.data.fashion_mnist()."
+        )

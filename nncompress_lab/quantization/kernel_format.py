@@ -1,0 +1,206 @@
+"""How a kernel is stored as integers: its bits, what shares a scale, and the bytes.
+
+A kernel is looked at as a matrix of shape `(rows, channels)`: the channels are the
+layer's outputs, the rows everything that is summed over. All three granularities are
+then one scheme, `(groups, group_size, channels)` with one scale for each group and
+channel. Storey 1: it decodes with NumPy or, inside a layer, with `keras.ops`.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from nncompress_lab.quantization.affine import (
+    affine_params,
+    check_bits,
+    check_group_size,
+    integer_range,
+    quantize,
+    split_groups,
+)
+from nncompress_lab.quantization.bitpacking import (
+    cast,
+    pack_bits,
+    packed_size,
+    unpack_bits,
+)
+
+Granularity = Literal["per_tensor", "per_channel", "per_group"]
+
+
+@dataclass(frozen=True)
+class KernelFormat:
+    """How the integers of a kernel are made and stored.
+
+    Args:
+        bits: Width of the integers, 2 to 8. Below 8 they are packed without gaps.
+        granularity: What shares a scale: the whole kernel, an output channel, or
+            `group_size` weights of an output channel.
+        group_size: Weights that share a scale; only with `"per_group"`.
+        symmetric: Whether the zero point is fixed at 0.
+
+    Raises:
+        ValueError: If a value is out of range, or `group_size` does not fit the
+            granularity.
+    """
+
+    bits: int = 8
+    granularity: Granularity = "per_channel"
+    group_size: int | None = None
+    symmetric: bool = True
+
+    def __post_init__(self) -> None:
+        check_bits(self.bits)
+        if self.granularity not in get_args(Granularity):
+            raise ValueError(
+                f"`granularity` must be one of {get_args(Granularity)}. Received: "
+                f"granularity={self.granularity!r}."
+            )
+        if (self.granularity == "per_group") != (self.group_size is not None):
+            raise ValueError(
+                "`group_size` belongs to granularity='per_group', which needs it. "
+                f"Received: granularity={self.granularity!r}, "
+                f"group_size={self.group_size!r}."
+            )
+        if self.group_size is not None:
+            check_group_size(self.group_size)
+
+    def view(self, shape: tuple[int, ...], channel_axes: tuple[int, ...]) -> "KernelView":
+        """How a kernel of this shape is cut up.
+
+        Args:
+            shape: Of the kernel.
+            channel_axes: Which of its axes count outputs.
+        """
+        return KernelView(self, tuple(shape), tuple(channel_axes))
+
+
+@dataclass(frozen=True)
+class KernelView:
+    """A kernel of one shape in one format; made by `KernelFormat.view`."""
+
+    format: KernelFormat
+    shape: tuple[int, ...]
+    channel_axes: tuple[int, ...]
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """The axes of the kernel with those that are summed over first."""
+        summed = tuple(i for i in range(len(self.shape)) if i not in self.channel_axes)
+        return summed + self.channel_axes
+
+    @property
+    def channels(self) -> int:
+        """Columns of the matrix view."""
+        return math.prod(self.shape[axis] for axis in self.channel_axes)
+
+    @property
+    def rows(self) -> int:
+        """Rows of the matrix view: weights of one output channel."""
+        return math.prod(self.shape) // self.channels
+
+    @property
+    def group_size(self) -> int:
+        """Rows that share a scale."""
+        return min(self.format.group_size or self.rows, self.rows)
+
+    @property
+    def groups(self) -> int:
+        """How often the rows are cut; the last group is filled up with zeros."""
+        return -(-self.rows // self.group_size)
+
+    @property
+    def stored(self) -> dict[str, tuple[tuple[int, ...], str]]:
+        """Shape and dtype of each stored array, by name: q, scale, maybe zero_point."""
+        count = self.groups * self.group_size * self.channels
+        per_tensor = self.format.granularity == "per_tensor"
+        params = (1, 1) if per_tensor else (self.groups, self.channels)
+        arrays: dict[str, tuple[tuple[int, ...], str]] = {}
+        if self.format.bits == 8:
+            rows = self.groups * self.group_size
+            arrays["q"] = ((rows, self.channels), self._integer)
+        else:
+            arrays["q"] = ((packed_size(count, bits=self.format.bits),), "uint8")
+        arrays["scale"] = (params, "float32")
+        if not self.format.symmetric:
+            arrays["zero_point"] = (params, "uint8")
+        return arrays
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes of all stored arrays."""
+        return sum(
+            math.prod(shape) * np.dtype(dtype).itemsize
+            for shape, dtype in self.stored.values()
+        )
+
+    @property
+    def _integer(self) -> str:
+        return "int8" if self.format.symmetric else "uint8"
+
+    def encode(self, kernel: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
+        """The arrays to store for a kernel.
+
+        Args:
+            kernel: Array of the view's shape. It is not changed.
+
+        Returns:
+            Arrays as `stored` describes them.
+
+        Raises:
+            ValueError: If a weight is not finite.
+        """
+        matrix = kernel.transpose(self.order).reshape(self.rows, self.channels)
+        grouped = split_groups(matrix, group_size=self.group_size)
+        bits, symmetric = self.format.bits, self.format.symmetric
+        per_tensor = self.format.granularity == "per_tensor"
+        axis = (0, 1, 2) if per_tensor else 1
+        params = affine_params(grouped, bits=bits, symmetric=symmetric, axis=axis)
+        codes = quantize(grouped, params, bits=bits, symmetric=symmetric)
+        if bits < 8:
+            qmin, _ = integer_range(bits=bits, symmetric=symmetric)
+            codes = pack_bits((codes.astype(np.int16) - qmin).astype(np.uint8), bits=bits)
+        arrays = {"q": codes, "scale": params.scale, "zero_point": params.zero_point}
+        return {
+            name: arrays[name].reshape(shape) for name, (shape, _) in self.stored.items()
+        }
+
+    def decode(self, stored: dict[str, Any], *, xp: Any = np) -> Any:
+        """The kernel that stored arrays stand for.
+
+        Args:
+            stored: Arrays as `encode` returns them.
+            xp: `numpy` or `keras.ops`.
+
+        Returns:
+            float32 array of the view's shape, of the kind that `xp` makes.
+        """
+        scale = xp.reshape(stored["scale"], self._params_shape)
+        steps = xp.reshape(self._integers(stored["q"], xp), self._grouped_shape)
+        if "zero_point" in stored:
+            zero_point = xp.reshape(stored["zero_point"], self._params_shape)
+            steps = steps - cast(zero_point, "int32", xp=xp)
+        real = scale * cast(steps, "float32", xp=xp)
+        matrix = xp.reshape(real, (-1, self.channels))[: self.rows]
+        in_order = xp.reshape(matrix, [self.shape[axis] for axis in self.order])
+        return xp.transpose(in_order, [int(i) for i in np.argsort(self.order)])
+
+    @property
+    def _grouped_shape(self) -> tuple[int, int, int]:
+        return self.groups, self.group_size, self.channels
+
+    @property
+    def _params_shape(self) -> tuple[int, int, int]:
+        (rows, columns), _ = self.stored["scale"]
+        return rows, 1, columns
+
+    def _integers(self, q: Any, xp: Any) -> Any:
+        if self.format.bits == 8:
+            return cast(q, "int32", xp=xp)
+        count = math.prod(self._grouped_shape)
+        qmin, _ = integer_range(bits=self.format.bits, symmetric=self.format.symmetric)
+        return unpack_bits(q, bits=self.format.bits, count=count, xp=xp) + qmin
+

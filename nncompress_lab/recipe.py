@@ -1,0 +1,150 @@
+"""Passes as JSON and back: the settings of a compression, without its data."""
+
+import dataclasses
+import difflib
+import importlib
+import json
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from nncompress_lab.atomic import replace_file
+from nncompress_lab.errors import RecipeError
+from nncompress_lab.passes import Pass, Pipeline, pipeline
+from nncompress_lab.selection import Selection
+
+FORMAT = 1
+BUILT_IN = (
+    "nncompress_lab.fine_tune",
+    "nncompress_lab.pruning.magnitude",
+    "nncompress_lab.quantization.batch_norm_folding",
+    "nncompress_lab.quantization.post_training",
+)
+
+
+def to_recipe(step: Pass) -> dict[str, Any]:
+    """Describe a pass, or a pipeline of passes, as plain JSON values.
+
+    Args:
+        step: The pass.
+
+    Returns:
+        `{"format": 1, "nncompress_lab": ..., "keras": ..., "passes": [...]}`. Fields
+        that have their default value are left out.
+    """
+    return {
+        "format": FORMAT,
+        "nncompress_lab": version("nncompress-lab"),
+        "keras": version("keras"),
+        "passes": [
+            {"pass": type(one).__name__, **_changed_fields(one)}
+            for one in pipeline(step).passes
+        ],
+    }
+
+
+def from_recipe(recipe: dict[str, Any]) -> Pipeline:
+    """Make the passes that a recipe describes.
+
+    Args:
+        recipe: As `to_recipe` returns it; only `passes` is required.
+
+    Returns:
+        The pipeline.
+
+    Raises:
+        RecipeError: If the recipe is of another format, or names a pass or a field that
+            does not exist, or a value that the pass does not accept.
+    """
+    if not isinstance(recipe, dict) or not isinstance(recipe.get("passes"), list):
+        raise RecipeError(
+            'A recipe is an object with a list of "passes", for example {"passes": '
+            '[{"pass": "MagnitudePruning", "sparsity": 0.9}]}. '
+            f"Received: {json.dumps(recipe, default=str)[:80]}"
+        )
+    known = {"format", "nncompress_lab", "keras", "passes"}
+    _check_names(set(recipe), known, where="The recipe", what="field")
+    if recipe.get("format", FORMAT) != FORMAT:
+        raise RecipeError(
+            f"This version reads recipes of format {FORMAT}. Received: format "
+            f"{recipe['format']!r}. Install the version of nncompress-lab that wrote it"
+            f" ({recipe.get('nncompress_lab', 'unknown')})."
+        )
+    for module in BUILT_IN:
+        importlib.import_module(module)
+    return pipeline(*(_make_pass(entry) for entry in recipe["passes"]))
+
+
+def save_recipe(step: Pass, path: str | Path) -> None:
+    """Write a recipe as a JSON file; an existing file is replaced as a whole."""
+    with replace_file(path) as temporary:
+        temporary.write_text(json.dumps(to_recipe(step), indent=2) + "\n")
+
+
+def load_recipe(path: str | Path) -> Pipeline:
+    """Read a recipe from a JSON file.
+
+    Raises:
+        RecipeError: If the file is missing, is not JSON or is not a valid recipe.
+    """
+    path = Path(path)
+    try:
+        recipe = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(
+            f"The recipe {path} cannot be read ({error.strerror}). Check the path."
+        ) from error
+    except ValueError as error:
+        raise RecipeError(
+            f"{path} is not JSON ({error}). A recipe looks like "
+            '{"passes": [{"pass": "MagnitudePruning", "sparsity": 0.9}]}.'
+        ) from error
+    return from_recipe(recipe)
+
+
+def _changed_fields(step: Pass) -> dict[str, Any]:
+    changed = {}
+    for field in dataclasses.fields(step):
+        value = getattr(step, field.name)
+        if value == field.default:
+            continue
+        if isinstance(value, Selection):
+            value = {
+                one.name: getattr(value, one.name)
+                for one in dataclasses.fields(value)
+                if getattr(value, one.name) != one.default
+            }
+        changed[field.name] = value
+    return json.loads(json.dumps(changed))  # tuples become lists, as in the file
+
+
+def _make_pass(entry: Any) -> Pass:
+    if not isinstance(entry, dict) or not isinstance(entry.get("pass"), str):
+        raise RecipeError(
+            'Each pass of a recipe is an object with its name under "pass", for example '
+            '{"pass": "MagnitudePruning", "sparsity": 0.9}. '
+            f"Received: {json.dumps(entry, default=str)[:80]}"
+        )
+    name = entry["pass"]
+    known = set(Pass.registry) - {Pipeline.__name__}
+    _check_names({name}, known, where="The recipe", what="pass")
+    kind = Pass.registry[name]
+    settings = {key: value for key, value in entry.items() if key != "pass"}
+    allowed = {field.name for field in dataclasses.fields(kind)}
+    _check_names(set(settings), allowed, where=name, what="field")
+    try:
+        if isinstance(settings.get("select"), dict):
+            settings["select"] = Selection(**settings["select"])
+        return kind(**settings)
+    except (TypeError, ValueError) as error:
+        raise RecipeError(f"{name} does not accept its settings: {error}") from error
+
+
+def _check_names(names: set[str], known: set[str], *, where: str, what: str) -> None:
+    for name in sorted(names - known):
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise RecipeError(
+            f"{where} has an unknown {what} {name!r}.{hint} Known are: "
+            f"{', '.join(sorted(known))}."
+        )
