@@ -1,0 +1,136 @@
+"""Neural network compression that one can learn, see and use, on Keras 3.
+
+Typical use:
+
+    import nncompress_lab as ncl
+
+    model, data = ncl.zoo.lenet5(), ncl.data.fashion_mnist()
+    result = ncl.compress(
+        model,
+        ncl.MagnitudePruning(sparsity=0.9, scope="global"),
+        ncl.FineTune(epochs=3),
+        ncl.UniformQuantization(bits=8),
+        context=ncl.Context.of(data),
+    )
+    print(result.report)
+
+Names are loaded when they are first used, so that the command line answers at once and a
+Jupyter server can use this package without starting Keras. The quantized layers register
+with Keras as soon as both packages are imported, in either order, so that
+`keras.saving.load_model` reads the files of compressed models.
+"""
+
+import importlib
+from importlib.metadata import version
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import wrapt
+
+if TYPE_CHECKING:
+    from nncompress_lab import data as data
+    from nncompress_lab import measure as measure
+    from nncompress_lab import zoo as zoo
+    from nncompress_lab.compression import Compression as Compression
+    from nncompress_lab.compression import compress as compress
+    from nncompress_lab.data.datasets import Data as Data
+    from nncompress_lab.data.datasets import Dataset as Dataset
+    from nncompress_lab.errors import CompressionError as CompressionError
+    from nncompress_lab.errors import DataNotFoundError as DataNotFoundError
+    from nncompress_lab.errors import MissingContextError as MissingContextError
+    from nncompress_lab.errors import ModelFileError as ModelFileError
+    from nncompress_lab.errors import RecipeError as RecipeError
+    from nncompress_lab.errors import UnsupportedModelError as UnsupportedModelError
+    from nncompress_lab.fine_tune import FineTune as FineTune
+    from nncompress_lab.fine_tune import keeping_zeros as keeping_zeros
+    from nncompress_lab.kernels import Skip as Skip
+    from nncompress_lab.model_files import load_model as load_model
+    from nncompress_lab.model_files import save_model as save_model
+    from nncompress_lab.passes import Context as Context
+    from nncompress_lab.passes import Pass as Pass
+    from nncompress_lab.passes import pipeline as pipeline
+    from nncompress_lab.pruning.magnitude import MagnitudePruning as MagnitudePruning
+    from nncompress_lab.quantization.batch_norm_folding import (
+        FoldBatchNorm as FoldBatchNorm,
+    )
+    from nncompress_lab.quantization.post_training import (
+        UniformQuantization as UniformQuantization,
+    )
+    from nncompress_lab.quantization.post_training import dequantized as dequantized
+    from nncompress_lab.recipe import from_recipe as from_recipe
+    from nncompress_lab.recipe import load_recipe as load_recipe
+    from nncompress_lab.recipe import save_recipe as save_recipe
+    from nncompress_lab.recipe import to_recipe as to_recipe
+    from nncompress_lab.report import Report as Report
+    from nncompress_lab.report import compare as compare
+    from nncompress_lab.rewrite import copy_model as copy_model
+    from nncompress_lab.rewrite import copy_weights as copy_weights
+    from nncompress_lab.rewrite import rewrite_layers as rewrite_layers
+    from nncompress_lab.runtimes.litert import export as export
+    from nncompress_lab.selection import Selection as Selection
+    from nncompress_lab.selection import select as select
+
+__version__ = version("nncompress-lab")
+
+_BACKENDS = ("tensorflow", "jax", "torch")
+_MODULES = ("data", "measure", "zoo")
+_HOMES = {
+    "compression": ("Compression", "compress"),
+    "data.datasets": ("Data", "Dataset"),
+    "errors": (
+        "CompressionError",
+        "DataNotFoundError",
+        "MissingContextError",
+        "ModelFileError",
+        "RecipeError",
+        "UnsupportedModelError",
+    ),
+    "fine_tune": ("FineTune", "keeping_zeros"),
+    "kernels": ("Skip",),
+    "passes": ("Context", "Pass", "pipeline"),
+    "pruning.magnitude": ("MagnitudePruning",),
+    "quantization.batch_norm_folding": ("FoldBatchNorm",),
+    "quantization.post_training": ("UniformQuantization", "dequantized"),
+    "model_files": ("load_model", "save_model"),
+    "recipe": ("from_recipe", "load_recipe", "save_recipe", "to_recipe"),
+    "report": ("Report", "compare"),
+    "rewrite": ("copy_model", "copy_weights", "rewrite_layers"),
+    "runtimes.litert": ("export",),
+    "selection": ("Selection", "select"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = ["__version__", *_MODULES, *_HOME_OF]  # noqa: PLE0604 (all are strings)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return _imported(name)
+    if name in _HOME_OF:
+        return getattr(_imported(_HOME_OF[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def _imported(module: str) -> ModuleType:
+    try:
+        return importlib.import_module(f"{__name__}.{module}")
+    except ModuleNotFoundError as error:
+        if error.name not in _BACKENDS:
+            raise
+        raise ImportError(
+            f"Keras has no backend to run on: it looked for {error.name}, which is not "
+            'installed. Install one, for example with pip install "nncompress-lab[lab]" '
+            "(TensorFlow for CPUs), or set the environment variable KERAS_BACKEND to "
+            "the one that you have: tensorflow, jax or torch."
+        ) from error
+
+
+def _register_layers(_keras: ModuleType) -> None:
+    importlib.import_module(f"{__name__}.quantization.layers")
+
+
+wrapt.register_post_import_hook(_register_layers, "keras")

@@ -1,5 +1,6 @@
 """Training batches in an order that a seed fixes, on every backend."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -55,7 +56,7 @@ class Batches(keras.utils.PyDataset):
         )
 
     def __len__(self) -> int:
-        return -(-len(self.data) // self.batch_size)
+        return math.ceil(len(self.data) / self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         rows = self.order[index * self.batch_size : (index + 1) * self.batch_size]

@@ -84,7 +84,9 @@ class FineTune(Pass):
         title = f"fine-tune {model.name}"
         with (
             keeping_zeros(tuned),
-            progress.bar(title, self.epochs * len(batches), show=context.progress) as bar,
+            progress.bar(
+                title, self.epochs * len(batches), show=context.progress
+            ) as bar,
         ):
             tuned.fit(
                 batches,
@@ -164,7 +166,9 @@ class _Progress(keras.callbacks.Callback):
         super().__init__()
         self.bar = bar
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, float] | None = None
+    ) -> None:
         self.bar.advance()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:

@@ -7,6 +7,7 @@ The table below goes by the names of Keras's classes, so that this module needs 
 Keras; a subclass counts as the class it is derived from.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -78,7 +79,9 @@ class KernelLayer:
     @property
     def size(self) -> int:
         """How many weights its kernels hold together."""
-        return sum(int(np.prod(kernel.shape)) for kernel in self.kernels())
+        return sum(
+            math.prod(kernel_shape(self.layer, name)) for name in self.kernel_names
+        )
 
     @property
     def is_float(self) -> bool:
@@ -112,9 +115,37 @@ def to_numpy(tensor: Any) -> npt.NDArray[Any]:
 def kernel_names(layer: Any) -> tuple[str, ...]:
     """The attributes of `layer` that hold kernels; empty if it has none."""
     for parent in type(layer).__mro__:
-        if parent.__module__.partition(".")[0] == "keras" and parent.__name__ in KERNELS:
+        if (
+            parent.__module__.partition(".")[0] == "keras"
+            and parent.__name__ in KERNELS
+        ):
             return KERNELS[parent.__name__]
     return ()
+
+
+def kernel_shape(layer: Any, kernel_name: str) -> tuple[int, ...]:
+    """Shape of a kernel, without decoding it where it is stored as integers."""
+    views = getattr(layer, "views", None)
+    return tuple(
+        views[kernel_name].shape if views else getattr(layer, kernel_name).shape
+    )
+
+
+def kernel_variables(layer: Any) -> list[Any]:
+    """The variables that hold a layer's kernels: one float array each, or its integers."""
+    if hasattr(layer, "stored_kernel"):
+        return [
+            variable
+            for name in kernel_names(layer)
+            for variable in layer.stored_kernel(name).values()
+        ]
+    return [getattr(layer, name) for name in kernel_names(layer)]
+
+
+def other_variables(layer: Any) -> list[Any]:
+    """The weights a layer owns beside its kernels: biases, normalization, statistics."""
+    held = {id(variable) for variable in kernel_variables(layer)}
+    return [variable for variable in own_variables(layer) if id(variable) not in held]
 
 
 def channel_axes(layer: Any, kernel_name: str, ndim: int) -> tuple[int, ...]:

@@ -89,7 +89,20 @@ class Pass(ABC):
         """Names of the `Context` fields that this pass cannot do without."""
         return frozenset()
 
-    def __call__(self, model: keras.Model, context: Context | None = None) -> keras.Model:
+    @property
+    def label(self) -> str:
+        """The pass with its main setting and those that are not the default."""
+        settings = [
+            f"{field.name}={value!r}"
+            for position, field in enumerate(fields(self))
+            if (value := getattr(self, field.name)) != field.default
+            or (position == 0 and value is not None)
+        ]
+        return f"{type(self).__name__}({', '.join(settings)})"
+
+    def __call__(
+        self, model: keras.Model, context: Context | None = None
+    ) -> keras.Model:
         """Compress a model.
 
         Args:
@@ -162,7 +175,11 @@ def pipeline(*passes: Pass) -> Pipeline:
             raise TypeError(
                 "A pipeline is made of passes, such as MagnitudePruning(sparsity=0.9). "
                 f"Received: {step!r} of type {type(step).__name__}."
-                + (" Write its arguments in brackets." if isinstance(step, type) else "")
+                + (
+                    " Write its arguments in brackets."
+                    if isinstance(step, type)
+                    else ""
+                )
             )
         flat.extend(step.passes if isinstance(step, Pipeline) else [step])
     return Pipeline(tuple(flat))

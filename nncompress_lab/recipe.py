@@ -43,7 +43,7 @@ def to_recipe(step: Pass) -> dict[str, Any]:
     }
 
 
-def from_recipe(recipe: dict[str, Any]) -> Pipeline:
+def from_recipe(recipe: Any) -> Pipeline:
     """Make the passes that a recipe describes.
 
     Args:
@@ -115,7 +115,8 @@ def _changed_fields(step: Pass) -> dict[str, Any]:
                 if getattr(value, one.name) != one.default
             }
         changed[field.name] = value
-    return json.loads(json.dumps(changed))  # tuples become lists, as in the file
+    plain: dict[str, Any] = json.loads(json.dumps(changed))  # tuples become lists
+    return plain
 
 
 def _make_pass(entry: Any) -> Pass:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, Final
 
 from nncompress_lab.kernels import (
     KernelLayer,
@@ -101,6 +101,9 @@ class Selection:
         if at_edge or not named or not typed:
             return Skip.NOT_SELECTED
         return Skip.TOO_SMALL if layer.size < self.min_size else None
+
+
+EVERY_LAYER: Final = Selection()
 
 
 def select(model: Any, **criteria: Any) -> list[KernelLayer]:

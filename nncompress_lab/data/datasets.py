@@ -16,6 +16,7 @@ class Data:
             `(n, 28, 28, 1)`.
         y: Labels, one a row of `x`: class indices of shape `(n,)`, or any target that
             Keras's losses take.
+        name: What it is called in reports.
 
     Raises:
         ValueError: If `x` and `y` have different lengths or none at all.
@@ -23,6 +24,7 @@ class Data:
 
     x: npt.NDArray[Any]
     y: npt.NDArray[Any]
+    name: str = "data"
 
     def __post_init__(self) -> None:
         if np.ndim(self.x) < 1 or len(self.x) != len(self.y) or not len(self.x):
@@ -36,11 +38,13 @@ class Data:
         return len(self.x)
 
     def __repr__(self) -> str:
-        return f"Data(x: {self.x.dtype} {self.x.shape}, y: {self.y.dtype} {self.y.shape})"
+        return (
+            f"Data(x: {self.x.dtype} {self.x.shape}, y: {self.y.dtype} {self.y.shape})"
+        )
 
     def take(self, count: int) -> "Data":
         """The first `count` examples (all of them when there are fewer)."""
-        return Data(self.x[:count], self.y[:count])
+        return Data(self.x[:count], self.y[:count], self.name)
 
 
 @dataclass(frozen=True, eq=False)

@@ -38,7 +38,11 @@ def read_idx(path: Path) -> npt.NDArray[np.uint8]:
         ) from error
     ndim = content[3] if len(content) > 3 else 0
     header = 4 + 4 * ndim
-    if ndim == 0 or content[:3] != bytes([0, 0, UNSIGNED_BYTE]) or len(content) < header:
+    if (
+        ndim == 0
+        or content[:3] != bytes([0, 0, UNSIGNED_BYTE])
+        or len(content) < header
+    ):
         raise DataNotFoundError(
             f"{path} is not an IDX file of unsigned bytes. Received a file that starts "
             f"with {content[:4]!r}. Download it again."

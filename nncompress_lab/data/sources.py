@@ -70,12 +70,15 @@ def fashion_mnist(*, full: bool = False, folder: str | Path | None = None) -> Da
             f"Received: folder={str(folder)!r}, full=False."
         )
     file = resources.files("nncompress_lab.data").joinpath(EMBEDDED_FILE)
+    name = "Fashion-MNIST subset"
     with resources.as_file(file) as path, np.load(path) as stored:
         parts = {
-            part: _as_data(stored[f"{part}_images"], stored[f"{part}_labels"])
+            part: _as_data(
+                stored[f"{part}_images"], stored[f"{part}_labels"], f"{name}, {part}"
+            )
             for part in ("train", "validation", "test")
         }
-    return Dataset("Fashion-MNIST subset", class_names=FASHION_CLASSES, **parts)
+    return Dataset(name, class_names=FASHION_CLASSES, **parts)
 
 
 def mnist(*, folder: str | Path | None = None) -> Dataset:
@@ -155,9 +158,11 @@ def _with_validation(
     train = np.setdiff1d(np.arange(len(labels)), validation)
     return Dataset(
         name,
-        train=_as_data(images[train], labels[train]),
-        validation=_as_data(images[validation], labels[validation]),
-        test=_as_data(test_images, test_labels),
+        train=_as_data(images[train], labels[train], f"{name}, train"),
+        validation=_as_data(
+            images[validation], labels[validation], f"{name}, validation"
+        ),
+        test=_as_data(test_images, test_labels, f"{name}, test"),
         class_names=class_names,
     )
 
@@ -174,6 +179,6 @@ def validation_indices(labels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     return balanced_order(labels, per_class=VALIDATION_PER_CLASS, seed=SPLIT_SEED)
 
 
-def _as_data(images: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Data:
+def _as_data(images: npt.NDArray[Any], labels: npt.NDArray[Any], name: str) -> Data:
     scaled = images.astype(np.float32)[..., np.newaxis] / np.float32(255)
-    return Data(scaled, labels.astype(np.int32))
+    return Data(scaled, labels.astype(np.int32), name)

@@ -15,7 +15,7 @@ from nncompress_lab.pruning.masks import (
     threshold_mask,
 )
 from nncompress_lab.rewrite import copy_model
-from nncompress_lab.selection import Selection
+from nncompress_lab.selection import EVERY_LAYER, Selection
 
 Scope = Literal["layer", "global"]
 
@@ -54,7 +54,7 @@ class MagnitudePruning(Pass):
     sparsity: float | None = None
     threshold: float | None = None
     scope: Scope = "layer"
-    select: Selection = Selection()
+    select: Selection = EVERY_LAYER
 
     def __post_init__(self) -> None:
         if (self.sparsity is None) == (self.threshold is None):

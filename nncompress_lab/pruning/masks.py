@@ -74,7 +74,9 @@ def global_magnitude_masks(arrays: Sequence[Weights], *, sparsity: float) -> lis
     kept = _keep_largest(magnitudes, drop=round(sparsity * magnitudes.size))
     ends = np.cumsum([array.size for array in arrays])
     parts = np.split(kept, ends[:-1])
-    return [part.reshape(array.shape) for part, array in zip(parts, arrays, strict=True)]
+    return [
+        part.reshape(array.shape) for part, array in zip(parts, arrays, strict=True)
+    ]
 
 
 def threshold_mask(weights: Weights, *, threshold: float) -> Mask:

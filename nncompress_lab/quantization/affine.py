@@ -125,7 +125,8 @@ def quantize(
     """
     qmin, qmax = integer_range(bits=bits, symmetric=symmetric)
     steps = np.rint(_finite(weights) / params.scale) + params.zero_point
-    return np.clip(steps, qmin, qmax).astype(np.int8 if symmetric else np.uint8)
+    codes: Codes = np.clip(steps, qmin, qmax).astype(np.int8 if symmetric else np.uint8)
+    return codes
 
 
 def dequantize(codes: Codes, params: AffineParams) -> npt.NDArray[np.float32]:
@@ -177,7 +178,7 @@ def split_groups(matrix: Floats, *, group_size: int) -> Floats:
     return filled.reshape(groups, group_size, channels)
 
 
-def check_bits(bits: int) -> None:
+def check_bits(bits: object) -> None:
     """Raise a `ValueError` unless `bits` is a whole number from 2 to 8."""
     if not isinstance(bits, int) or not MIN_BITS <= bits <= MAX_BITS:
         raise ValueError(
@@ -186,7 +187,7 @@ def check_bits(bits: int) -> None:
         )
 
 
-def check_group_size(group_size: int) -> None:
+def check_group_size(group_size: object) -> None:
     """Raise a `ValueError` unless `group_size` is a whole number from 1."""
     if not isinstance(group_size, int) or group_size < 1:
         raise ValueError(

@@ -102,7 +102,9 @@ def _can_fold(layer: Any, norm: Any) -> bool:
     axis = norm.axis if isinstance(norm.axis, int) else norm.axis[0]
     on_channels = axis in {-1, len(norm.input.shape) - 1}
     linear = layer.activation is keras.activations.linear
-    return bool(channels_last and on_channels and linear and hasattr(layer.kernel, "assign"))
+    return bool(
+        channels_last and on_channels and linear and hasattr(layer.kernel, "assign")
+    )
 
 
 def _folded(layer: Any, norm: Any) -> Any:
@@ -114,7 +116,9 @@ def _folded(layer: Any, norm: Any) -> Any:
     factor = gamma / np.sqrt(to_numpy(norm.moving_variance) + norm.epsilon)
     kernel = to_numpy(layer.kernel)
     axes = channel_axes(layer, "kernel", kernel.ndim)
-    per_channel = [size if axis in axes else 1 for axis, size in enumerate(kernel.shape)]
+    per_channel = [
+        size if axis in axes else 1 for axis, size in enumerate(kernel.shape)
+    ]
     bias = 0.0 if layer.bias is None else to_numpy(layer.bias)
     folded.kernel.assign(kernel * factor.reshape(per_channel))
     folded.bias.assign((bias - to_numpy(norm.moving_mean)) * factor + beta)

@@ -68,7 +68,9 @@ class KernelFormat:
         if self.group_size is not None:
             check_group_size(self.group_size)
 
-    def view(self, shape: tuple[int, ...], channel_axes: tuple[int, ...]) -> "KernelView":
+    def view(
+        self, shape: tuple[int, ...], channel_axes: tuple[int, ...]
+    ) -> "KernelView":
         """How a kernel of this shape is cut up.
 
         Args:
@@ -162,10 +164,13 @@ class KernelView:
         codes = quantize(grouped, params, bits=bits, symmetric=symmetric)
         if bits < 8:
             qmin, _ = integer_range(bits=bits, symmetric=symmetric)
-            codes = pack_bits((codes.astype(np.int16) - qmin).astype(np.uint8), bits=bits)
+            codes = pack_bits(
+                (codes.astype(np.int16) - qmin).astype(np.uint8), bits=bits
+            )
         arrays = {"q": codes, "scale": params.scale, "zero_point": params.zero_point}
         return {
-            name: arrays[name].reshape(shape) for name, (shape, _) in self.stored.items()
+            name: arrays[name].reshape(shape)
+            for name, (shape, _) in self.stored.items()
         }
 
     def decode(self, stored: dict[str, Any], *, xp: Any = np) -> Any:
@@ -203,4 +208,3 @@ class KernelView:
         count = math.prod(self._grouped_shape)
         qmin, _ = integer_range(bits=self.format.bits, symmetric=self.format.symmetric)
         return unpack_bits(q, bits=self.format.bits, count=count, xp=xp) + qmin
-

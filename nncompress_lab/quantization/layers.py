@@ -72,12 +72,16 @@ class QuantizedKernels(layers.Layer):
 
     def stored_kernel(self, name: str) -> dict[str, Any]:
         """The variables that hold a kernel, by part: q, scale, maybe zero_point."""
-        return {part: getattr(self, f"{name}_{part}") for part in self.views[name].stored}
+        return {
+            part: getattr(self, f"{name}_{part}") for part in self.views[name].stored
+        }
 
     def decoded_kernel(self, name: str) -> Any:
         """A kernel as a float tensor in the layer's compute dtype."""
         if name not in self.views:
-            raise AttributeError(f"Build layer {self.name!r} before its {name} is read.")
+            raise AttributeError(
+                f"Build layer {self.name!r} before its {name} is read."
+            )
         stored = {
             part: ops.convert_to_tensor(variable)
             for part, variable in self.stored_kernel(name).items()
@@ -225,7 +229,10 @@ class QuantizedMultiHeadAttention(layers.MultiHeadAttention):
         """Build the projections, then put integer ones in place of the float ones."""
         super().build(query_shape, value_shape, key_shape)
         for attribute, layer in list(vars(self).items()):
-            if isinstance(layer, layers.EinsumDense) and layer.name in self.quantization:
+            if (
+                isinstance(layer, layers.EinsumDense)
+                and layer.name in self.quantization
+            ):
                 self._tracker.untrack(layer)
                 format_ = KernelFormat(**self.quantization[layer.name])
                 setattr(self, attribute, quantized_shell(layer, format_))
@@ -235,7 +242,7 @@ class QuantizedMultiHeadAttention(layers.MultiHeadAttention):
         return {**super().get_config(), "quantization": dict(self.quantization)}
 
 
-QUANTIZED: dict[type, type] = {
+QUANTIZED: dict[type, Any] = {
     layers.Dense: QuantizedDense,
     layers.EinsumDense: QuantizedEinsumDense,
     layers.Conv1D: QuantizedConv1D,

@@ -12,6 +12,8 @@ from nncompress_lab.kernels import (
     channel_axes,
     kernel_layers,
     kernel_names,
+    kernel_shape,
+    other_variables,
     own_variables,
     to_numpy,
     walk,
@@ -24,12 +26,11 @@ from nncompress_lab.quantization.kernel_format import (
 )
 from nncompress_lab.quantization.layers import (
     QUANTIZED,
-    QuantizedKernels,
     QuantizedMultiHeadAttention,
     quantized_shell,
 )
 from nncompress_lab.rewrite import copy_weights, rewrite_layers
-from nncompress_lab.selection import Selection
+from nncompress_lab.selection import EVERY_LAYER, Selection
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class UniformQuantization(Pass):
     granularity: Granularity = "per_channel"
     group_size: int | None = None
     symmetric: bool = True
-    select: Selection = Selection()
+    select: Selection = EVERY_LAYER
 
     def __post_init__(self) -> None:
         _ = self.format  # checks the four numbers
@@ -74,7 +75,9 @@ class UniformQuantization(Pass):
     @property
     def format(self) -> KernelFormat:
         """How each kernel is stored."""
-        return KernelFormat(self.bits, self.granularity, self.group_size, self.symmetric)
+        return KernelFormat(
+            self.bits, self.granularity, self.group_size, self.symmetric
+        )
 
     def explain(self, model: keras.Model) -> dict[str, Skip | None]:
         """Which layers are quantized, and why the others are not."""
@@ -108,13 +111,15 @@ class UniformQuantization(Pass):
             return Skip.NOT_SUPPORTED
         if id(layer.layer) not in replaceable:
             return Skip.NOT_REPLACEABLE
-        views = [
-            _view(layer.layer, name, array.shape, self.format)
-            for name, array in zip(layer.kernel_names, layer.arrays(), strict=True)
-        ]
         floats = sum(array.nbytes for array in layer.arrays())
-        integers = sum(view.stored_bytes for view in views)
+        integers = sum(
+            self._view(layer.layer, name).stored_bytes for name in layer.kernel_names
+        )
         return Skip.WOULD_GROW if integers >= floats else None
+
+    def _view(self, layer: keras.Layer, name: str) -> KernelView:
+        shape = kernel_shape(layer, name)
+        return self.format.view(shape, channel_axes(layer, name, len(shape)))
 
     def _quantized(self, layer: keras.Layer, path: str) -> keras.Layer:
         quantized = quantized_shell(layer, self.format)
@@ -131,7 +136,7 @@ class UniformQuantization(Pass):
             for part, variable in quantized.stored_kernel(name).items():
                 variable.assign(arrays[part])
         for source, target in zip(
-            _other_variables(layer), _other_variables(quantized), strict=True
+            other_variables(layer), other_variables(quantized), strict=True
         ):
             target.assign(to_numpy(source))
 
@@ -144,6 +149,7 @@ class UniformQuantization(Pass):
         format_ = dataclasses.asdict(self.format)
         config = layer.get_config()
         config["quantization"] = {one.name: format_ for one in inner}
+        attention: QuantizedMultiHeadAttention
         attention = QuantizedMultiHeadAttention.from_config(config)
         attention.build_from_config(layer.get_build_config())
         counterparts = dict(walk(attention))
@@ -203,22 +209,9 @@ def _copy_decoded(source: Any, target: Any) -> None:
     for name in kernel_names(target):
         getattr(target, name).assign(to_numpy(getattr(source, name)))
     for giver, taker in zip(
-        _other_variables(source), _other_variables(target), strict=True
+        other_variables(source), other_variables(target), strict=True
     ):
         taker.assign(to_numpy(giver))
-
-
-def _other_variables(layer: Any) -> list[Any]:
-    if isinstance(layer, QuantizedKernels):
-        kernels = [
-            variable
-            for name in layer.kernel_names
-            for variable in layer.stored_kernel(name).values()
-        ]
-    else:
-        kernels = [getattr(layer, name) for name in kernel_names(layer)]
-    held = {id(variable) for variable in kernels}
-    return [variable for variable in layer.weights if id(variable) not in held]
 
 
 def _replaceable(model: Any) -> set[int]:
@@ -232,9 +225,3 @@ def _replaceable(model: Any) -> set[int]:
         else:
             found.add(id(layer))
     return found
-
-
-def _view(
-    layer: Any, name: str, shape: tuple[int, ...], format_: KernelFormat
-) -> KernelView:
-    return format_.view(shape, channel_axes(layer, name, len(shape)))

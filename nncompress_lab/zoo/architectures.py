@@ -57,7 +57,16 @@ def mobilenet_small() -> keras.Model:
     """Depthwise-separable blocks as in MobileNet (Howard et al. 2017, section 3.1)."""
     image = keras.Input(IMAGE_SHAPE, name="image")
     x = _conv_bn_relu(image, 16, name="stem")
-    blocks = ((32, 2), (64, 1), (64, 1), (128, 2), (128, 1), (128, 1), (256, 1), (256, 1))
+    blocks = (
+        (32, 2),
+        (64, 1),
+        (64, 1),
+        (128, 2),
+        (128, 1),
+        (128, 1),
+        (256, 1),
+        (256, 1),
+    )
     for index, (filters, stride) in enumerate(blocks):
         name = f"block{index}"
         x = layers.DepthwiseConv2D(

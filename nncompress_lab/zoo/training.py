@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from nncompress_lab import progress
 from nncompress_lab.batches import Batches
-from nncompress_lab.data import Data, Dataset, fashion_mnist
+from nncompress_lab.data import Dataset, fashion_mnist
+from nncompress_lab.measure import accuracy
 from nncompress_lab.zoo import architectures
 from nncompress_lab.zoo.trained import save_weights
 
@@ -43,14 +44,20 @@ class Training:
 
 TRAININGS = {
     "lenet_300_100": Training(
-        architectures.lenet_300_100, epochs=25, learning_rate=1e-3, augment=False,
+        architectures.lenet_300_100,
+        epochs=25,
+        learning_rate=1e-3,
+        augment=False,
         weight_decay=0.05,
     ),
     "lenet5": Training(
-        architectures.lenet5, epochs=20, learning_rate=1e-3, weight_decay=0.05
+        architectures.lenet5, epochs=40, learning_rate=2e-3, weight_decay=0.05
     ),
     "resnet20": Training(
-        architectures.resnet20, epochs=14, learning_rate=0.1, optimizer="sgd",
+        architectures.resnet20,
+        epochs=14,
+        learning_rate=0.1,
+        optimizer="sgd",
         weight_decay=5e-4,
     ),
     "mobilenet_small": Training(
@@ -116,7 +123,9 @@ def train(name: str, *, runs: Path, seed: int = 0) -> keras.Model:
     return model
 
 
-def compile_for(model: keras.Model, training: Training, *, steps_per_epoch: int) -> None:
+def compile_for(
+    model: keras.Model, training: Training, *, steps_per_epoch: int
+) -> None:
     """Compile `model` with the optimizer, schedule and loss of `training`."""
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0,
@@ -176,12 +185,6 @@ def measured_facts(
         "keras": keras.version(),
         "backend": keras.backend.backend(),
     }
-
-
-def accuracy(model: keras.Model, data: Data) -> float:
-    """Fraction of `data` whose largest output is the label."""
-    outputs = model.predict(data.x, batch_size=512, verbose=0)
-    return float(np.mean(np.argmax(outputs, axis=-1) == data.y))
 
 
 def _show(bar: progress.Bar, logs: dict[str, float] | None) -> None:

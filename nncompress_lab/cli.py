@@ -1,0 +1,210 @@
+"""The command line: `nncompress demo | inspect | compress | report`.
+
+Keras starts only in commands that need it, so that help and errors come at once. Exit
+codes: 0 done, 2 bad input (the message says what and how to fix it), 1 anything else.
+"""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+import nncompress_lab as ncl
+from nncompress_lab.errors import CompressionError
+
+if TYPE_CHECKING:
+    from nncompress_lab.passes import Context
+    from nncompress_lab.report import Report
+
+BAD_INPUT = 2
+EMBEDDED = "fashion_mnist"
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Compress Keras 3 models and measure what it really changed.",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Latency = Annotated[bool, typer.Option(help="Measure latency; takes some seconds.")]
+DataOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DIR",
+        help="Folder with train.npz, validation.npz and test.npz, each with arrays x "
+        f"and y; or {EMBEDDED} for the embedded images.",
+    ),
+]
+
+
+def main() -> None:
+    """Run the command line; bad input ends with a message and exit code 2."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("GLOG_minloglevel", "3")
+    try:
+        app()
+    except (CompressionError, ValueError, FileNotFoundError, ImportError) as error:
+        Console(stderr=True, soft_wrap=True).print(
+            f"[bold red]error:[/] {escape(str(error))}"
+        )
+        sys.exit(BAD_INPUT)
+
+
+@app.callback(invoke_without_command=True)
+def nncompress(
+    *,
+    version: Annotated[bool, typer.Option("--version", help="Print versions.")] = False,
+) -> None:
+    """Compress Keras 3 models and measure what it really changed."""
+    if version:
+        typer.echo(f"nncompress-lab {ncl.__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def demo(
+    *,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Save the result here.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Compress a trained LeNet-5 on real images: prune, fine-tune, quantize, measure."""
+    if output is not None:
+        _check_target(output)
+    _start_keras()
+    data = ncl.data.fashion_mnist()
+    started = time.perf_counter()
+    result = ncl.compress(
+        ncl.zoo.lenet5(),
+        ncl.MagnitudePruning(sparsity=0.9, scope="global"),
+        ncl.FineTune(epochs=6),
+        ncl.UniformQuantization(bits=8),
+        context=ncl.Context.of(data),
+    )
+    _show(result.report, as_json=as_json)
+    if output is not None:
+        _save(result.model, output)
+    seconds = time.perf_counter() - started
+    Console(stderr=True).print(f"Done in {seconds:.0f} s.")
+
+
+@app.command()
+def inspect(
+    model: Annotated[Path, typer.Argument(metavar="MODEL.keras")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Show what a model file holds, layer by layer: parameters, zeros, bytes, MACs."""
+    _start_keras()
+    from nncompress_lab.report import measure_stages
+
+    measured = measure_stages({str(model): _load(model)}, latency=False)
+    if as_json:
+        facts: dict[str, Any] = json.loads(measured.to_json())
+        summary = {"model": facts["stages"][0], "layers": facts["layers"]}
+        typer.echo(json.dumps(summary, indent=2))
+        return
+    Console().print(measured.layers_table())
+    Console().print(measured)
+
+
+@app.command()
+def compress(
+    model: Annotated[Path, typer.Argument(metavar="MODEL.keras")],
+    *,
+    recipe: Annotated[Path, typer.Option(metavar="R.json", help="The passes.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT.keras")],
+    data: DataOption = None,
+    latency: Latency = True,
+    as_json: Json = False,
+) -> None:
+    """Apply the passes of a recipe to a model file and save the result."""
+    _start_keras()
+    _check_target(output)
+    steps = ncl.load_recipe(recipe)
+    context = _context(data)
+    from nncompress_lab.passes import check_context
+
+    check_context(steps, context)
+    result = ncl.compress(_load(model), steps, context=context)
+    _save(result.model, output)
+    _show(result.measured(latency=latency), as_json=as_json)
+
+
+@app.command()
+def report(
+    before: Annotated[Path, typer.Argument(metavar="A.keras")],
+    after: Annotated[Path, typer.Argument(metavar="B.keras")],
+    *,
+    data: DataOption = None,
+    latency: Latency = True,
+    layers: Annotated[bool, typer.Option("--layers", help="Also by layer.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Measure two model files side by side."""
+    _start_keras()
+    context = _context(data)
+    first, second = _load(before), _load(after)
+    names = (str(before), str(after))
+    measured = ncl.compare(
+        first, second, data=context.test, latency=latency, names=names
+    )
+    _show(measured, as_json=as_json)
+    if layers and not as_json:
+        Console().print(measured.layers_table())
+
+
+def _context(data: str | None) -> "Context":
+    if data is None:
+        return ncl.Context()
+    if data == EMBEDDED and not Path(data).exists():
+        return ncl.Context.of(ncl.data.fashion_mnist())
+    parts = ncl.data.read_folder(data)
+    return ncl.Context(
+        train=parts.get("train"),
+        validation=parts.get("validation"),
+        calibration=parts.get("calibration", parts.get("train")),
+        test=parts.get("test"),
+    )
+
+
+def _start_keras() -> None:
+    """Import Keras without TensorFlow's greeting."""
+    from nncompress_lab.quiet import quiet_stderr
+
+    with quiet_stderr():
+        _ = ncl.Context
+
+
+def _load(path: Path) -> Any:
+    from nncompress_lab.rewrite import check_model
+
+    loaded = ncl.load_model(path)
+    check_model(loaded)
+    return loaded
+
+
+def _check_target(path: Path) -> None:
+    from nncompress_lab.model_files import check_target
+
+    check_target(path)
+
+
+def _save(model: Any, path: Path) -> None:
+    ncl.save_model(model, path)
+    Console(stderr=True).print(f"Saved {path}.")
+
+
+def _show(measured: "Report", *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(measured.to_json())
+    else:
+        Console().print(measured)

@@ -1,0 +1,124 @@
+"""`compress`: apply passes, keep every stage, and report on all of them."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import keras
+
+from nncompress_lab import progress
+from nncompress_lab.data.datasets import Data
+from nncompress_lab.kernels import Skip
+from nncompress_lab.passes import (
+    Context,
+    Pass,
+    Pipeline,
+    check_context,
+    pipeline,
+    stages,
+)
+from nncompress_lab.report import Report, measure_stages
+from nncompress_lab.rewrite import check_model
+
+ORIGINAL = "original"
+
+
+@dataclass(frozen=True, eq=False)
+class Compression:
+    """What `compress` returns.
+
+    Args:
+        model: The compressed model.
+        stages: The model after each pass, by name; `"original"` is the first.
+        recipe: The passes that were applied.
+        notes: Why layers were left alone, by path.
+        test: What the report measures accuracy on.
+    """
+
+    model: keras.Model
+    stages: dict[str, keras.Model]
+    recipe: Pipeline
+    notes: dict[str, str]
+    test: Data | None
+
+    @cached_property
+    def report(self) -> Report:
+        """The figures of every stage; measured when it is first asked for."""
+        return self.measured()
+
+    def measured(self, *, latency: bool = True) -> Report:
+        """The figures of every stage, with or without the latency."""
+        return measure_stages(
+            self.stages, data=self.test, notes=self.notes, latency=latency
+        )
+
+    def __repr__(self) -> str:
+        return f"Compression of {self.model.name!r} in {len(self.recipe.passes)} passes"
+
+
+def compress(
+    model: keras.Model, *passes: Pass, context: Context | None = None
+) -> Compression:
+    """Compress a model and keep the model of every stage.
+
+    Args:
+        model: A built functional or sequential Keras model. It is not changed.
+        *passes: In the order in which they are applied.
+        context: Data for passes that need it, and test data for the report.
+
+    Returns:
+        The compressed model and, through `.report`, the figures of every stage.
+
+    Raises:
+        UnsupportedModelError: If the model is subclassed, unbuilt or not Keras 3.
+        MissingContextError: If a pass needs data that the context lacks. It is raised
+            before the first pass begins.
+
+    Example:
+        >>> from nncompress_lab import zoo
+        >>> from nncompress_lab.pruning.magnitude import MagnitudePruning
+        >>> result = compress(zoo.lenet5(), MagnitudePruning(sparsity=0.5))
+        >>> list(result.stages)
+        ['original', 'MagnitudePruning(sparsity=0.5)']
+    """
+    recipe = pipeline(*passes)
+    context = Context() if context is None else context
+    check_model(model)
+    check_context(recipe, context)
+    models = {ORIGINAL: model}
+    notes: dict[str, list[str]] = {}
+    with progress.bar("compress", len(recipe.passes), show=context.progress) as bar:
+        current = model
+        for step, result in stages(recipe, model, context):
+            _collect(notes, step.explain(current), step)
+            models[_unused(step.label, models)] = current = result
+            bar.advance()
+            bar.say(type(step).__name__)
+    return Compression(
+        model=current if recipe.passes else recipe(model),
+        stages=models,
+        recipe=recipe,
+        notes={path: "; ".join(reasons) for path, reasons in notes.items()},
+        test=context.test,
+    )
+
+
+def _collect(
+    notes: dict[str, list[str]], reasons: dict[str, Skip | None], step: Pass
+) -> None:
+    for path, reason in reasons.items():
+        if reason is None:
+            continue
+        said = notes.setdefault(path, [])
+        general = reason in {Skip.NO_KERNEL, Skip.NOT_SUPPORTED}
+        note = reason.value if general else f"{type(step).__name__}: {reason.value}"
+        if note not in said:
+            said.append(note)
+
+
+def _unused(name: str, taken: dict[str, keras.Model]) -> str:
+    numbered = name
+    number = 2
+    while numbered in taken:
+        numbered = f"{name} #{number}"
+        number += 1
+    return numbered

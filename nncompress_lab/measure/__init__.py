@@ -1,0 +1,32 @@
+"""What a model costs and what it gives: accuracy, sizes, MACs and latency, measured.
+
+Storey 3: models in, numbers out. Nothing here changes a model.
+"""
+
+from nncompress_lab.measure.accuracy import accuracy
+from nncompress_lab.measure.latency import Race, race
+from nncompress_lab.measure.macs import layer_macs, macs
+from nncompress_lab.measure.sizes import (
+    FileSizes,
+    bytes_in_memory,
+    file_sizes,
+    layer_nonzeros,
+    layer_parameters,
+    nonzeros,
+    parameters,
+)
+
+__all__ = [
+    "FileSizes",
+    "Race",
+    "accuracy",
+    "bytes_in_memory",
+    "file_sizes",
+    "layer_macs",
+    "layer_nonzeros",
+    "layer_parameters",
+    "macs",
+    "nonzeros",
+    "parameters",
+    "race",
+]

@@ -1,0 +1,53 @@
+"""How often a classifier is right."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import keras
+import numpy as np
+
+from nncompress_lab.data.datasets import Data
+
+
+def accuracy(model: keras.Model, data: Data, *, batch_size: int = 256) -> float:
+    """Fraction of examples whose largest output is the label.
+
+    Args:
+        model: A classifier; it returns one logit or probability a class.
+        data: Inputs and class indices of shape `(n,)`.
+        batch_size: Examples a forward pass.
+
+    Returns:
+        A fraction in `[0, 1]`.
+
+    Raises:
+        ValueError: If the labels are not class indices, or the model does not return one
+            number a class.
+    """
+    with _no_retracing_warning():
+        outputs = model.predict(data.x, batch_size=batch_size, verbose=0)
+    fits = getattr(outputs, "ndim", 0) == 2 and outputs.shape[1] > 1
+    if data.y.ndim != 1 or not np.issubdtype(data.y.dtype, np.integer) or not fits:
+        raise ValueError(
+            "Accuracy needs class indices of shape (n,) and a model that returns "
+            "(n, classes). Received: labels of shape "
+            f"{data.y.shape} and type {data.y.dtype}, outputs of shape "
+            f"{getattr(outputs, 'shape', type(outputs).__name__)}."
+        )
+    return float(np.mean(np.argmax(outputs, axis=1) == data.y))
+
+
+@contextmanager
+def _no_retracing_warning() -> Iterator[None]:
+    """TensorFlow takes several models in a row for one function that is traced anew."""
+    logger = logging.getLogger("tensorflow")
+
+    def keep(record: logging.LogRecord) -> bool:
+        return "retracing" not in record.getMessage()
+
+    logger.addFilter(keep)
+    try:
+        yield
+    finally:
+        logger.removeFilter(keep)

@@ -1,0 +1,103 @@
+"""Latency that a busy machine cannot fake: minima over interleaved blocks.
+
+Other work on the machine makes a run slower, never faster, so the minimum is the steadiest
+figure there is. All candidates take turns in short blocks, so that each sees the same
+disturbances. The first candidate runs twice, as itself and as its own twin: what the two
+differ by, though they are the same, is noise, and a change within it is none.
+"""
+
+import itertools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+Run = Callable[[], object]
+ROUNDS = 24
+BLOCK_SECONDS = 0.008
+
+
+@dataclass(frozen=True)
+class Race:
+    """What `race` measured.
+
+    Args:
+        milliseconds: The latency of each candidate, in the order of the race.
+        band: Half the width of the noise, as a fraction: 0.03 means that ratios from
+            0.97 to 1.03 are no measurable change.
+    """
+
+    milliseconds: dict[str, float]
+    band: float
+
+    def speedup(self, name: str) -> float:
+        """Latency of the first candidate divided by that of `name`; above 1 is faster."""
+        first = next(iter(self.milliseconds.values()))
+        return first / self.milliseconds[name]
+
+    def verdict(self, name: str) -> str:
+        """In words: how much faster or slower, or `"no measurable change"`."""
+        ratio = self.speedup(name)
+        if abs(ratio - 1) <= self.band or abs(1 / ratio - 1) <= self.band:
+            return "no measurable change"
+        return f"{ratio:.2f}x faster" if ratio > 1 else f"{1 / ratio:.2f}x slower"
+
+
+def race(candidates: dict[str, Callable[[], Run]], *, rounds: int = ROUNDS) -> Race:
+    """Time several ways of doing something against each other.
+
+    Args:
+        candidates: For each name a function that prepares it and returns what is to be
+            timed. The first is the one that the others are compared with; it is
+            prepared twice.
+        rounds: Blocks of each candidate, at least 4.
+
+    Returns:
+        The minimum of the mean time of a block for each candidate, and the noise: the
+        larger of the twins' difference and of the difference between the minima of the
+        odd and the even blocks of one candidate.
+
+    Raises:
+        ValueError: If there is no candidate or there are fewer than 4 rounds.
+
+    Example:
+        >>> result = race({"a": lambda: sum([1, 2]).__str__, "b": lambda: "x".upper})
+        >>> sorted(result.milliseconds)
+        ['a', 'b']
+    """
+    if not candidates or rounds < 4:
+        raise ValueError(
+            "A race needs at least one candidate and 4 rounds. Received: "
+            f"{len(candidates)} candidates, rounds={rounds}."
+        )
+    names = list(candidates)
+    runs = [candidates[name]() for name in names] + [candidates[names[0]]()]
+    repeats = [_calls_per_block(run) for run in runs]
+    blocks = np.empty((rounds, len(runs)))
+    for turn, place in itertools.product(range(rounds), range(len(runs))):
+        lane = (place + turn) % len(runs)  # nobody always runs after the same neighbour
+        blocks[turn, lane] = _block(runs[lane], repeats[lane])
+    best = blocks.min(axis=0)
+    halves = blocks[::2].min(axis=0) / blocks[1::2].min(axis=0)
+    twin = best[-1] / best[0]
+    band = float(np.abs(np.log([*halves, twin])).max())
+    milliseconds = {
+        name: 1e3 * float(seconds) for name, seconds in zip(names, best, strict=False)
+    }
+    # The twin is the same model, so both of their minima are times of the first one.
+    milliseconds[names[0]] = 1e3 * float(min(best[0], best[-1]))
+    return Race(milliseconds, band)
+
+
+def _block(run: Run, repeats: int) -> float:
+    start = time.perf_counter()
+    for _ in range(repeats):
+        run()
+    return (time.perf_counter() - start) / repeats
+
+
+def _calls_per_block(run: Run) -> int:
+    run()  # the first call allocates
+    seconds = min(_block(run, 3) for _ in range(3))
+    return max(1, round(BLOCK_SECONDS / max(seconds, 1e-9)))

@@ -1,0 +1,144 @@
+"""Multiply-accumulates of one example, counted from the shapes in the graph.
+
+Counted are the layers that multiply by a kernel and the two products of attention.
+Biases, activations, normalization and pooling are not, as is usual. FLOPs are twice the
+MACs. Zeros count like other weights, because dense runtimes multiply by them.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+from nncompress_lab.errors import UnsupportedModelError
+from nncompress_lab.kernels import (
+    Skip,
+    kernel_names,
+    kernel_shape,
+    own_variables,
+    reason_without_kernel,
+    walk,
+)
+from nncompress_lab.rewrite import check_model
+
+Shape = tuple[int, ...]
+
+
+def macs(model: keras.Model) -> int:
+    """Multiply-accumulates for one example.
+
+    Args:
+        model: A built functional or sequential model.
+
+    Returns:
+        Their number over all layers; a layer that is used twice counts twice.
+
+    Raises:
+        UnsupportedModelError: If a layer's MACs are not known, or a size in the graph is
+            None.
+    """
+    return sum(layer_macs(model).values())
+
+
+def layer_macs(model: keras.Model) -> dict[str, int]:
+    """Multiply-accumulates for one example, by layer.
+
+    Args:
+        model: A built functional or sequential model.
+
+    Returns:
+        A number for each layer with weights that is part of the graph, by path.
+
+    Raises:
+        UnsupportedModelError: As for `macs`.
+    """
+    check_model(model)
+    counts: dict[str, int] = {}
+    paths = {id(layer): path for path, layer in walk(model)}
+    for layer, inputs, output in _calls(model):
+        if layer.weights:
+            path = paths[id(layer)]
+            for part, number in _macs_of(layer, path, inputs, output).items():
+                counts[part] = counts.get(part, 0) + number
+    return counts
+
+
+def _calls(model: Any) -> Iterator[tuple[Any, list[Shape], Shape]]:
+    """Every use of a layer in the graph: the layer, its input shapes, its output shape."""
+    graph = getattr(model, "_functional", None) or model
+    for depth in sorted(graph._nodes_by_depth, reverse=True):
+        for node in graph._nodes_by_depth[depth]:
+            operation = node.operation
+            if isinstance(operation, keras.Model):
+                yield from _calls(operation)
+            elif isinstance(operation, keras.Layer) and node.input_tensors:
+                inputs = [tuple(tensor.shape[1:]) for tensor in node.input_tensors]
+                yield operation, inputs, tuple(node.outputs[0].shape[1:])
+
+
+def _macs_of(
+    layer: Any, path: str, inputs: list[Shape], output: Shape
+) -> dict[str, int]:
+    """MACs of one use of a layer; those of an attention layer by projection."""
+    if any(size is None for shape in [*inputs, output] for size in shape):
+        raise UnsupportedModelError(
+            f"MACs need fixed sizes, and layer {path!r} has inputs {inputs} and output "
+            f"{output}. Build the model with the sizes of one real example."
+        )
+    if isinstance(layer, keras.layers.MultiHeadAttention):
+        return _attention(layer, path, inputs)
+    if not kernel_names(layer):
+        variables = own_variables(layer)
+        if variables and reason_without_kernel(layer) is Skip.NO_KERNEL:
+            return {path: 0}
+        raise UnsupportedModelError(
+            f"The MACs of {type(layer).__name__} are not known, and layer {path!r} is "
+            "one. Models of Dense, EinsumDense, Conv, DepthwiseConv, SeparableConv, "
+            "Embedding and MultiHeadAttention layers can be counted."
+        )
+    return {path: _kernel_layer(layer, inputs[0], output)}
+
+
+def _kernel_layer(layer: Any, shape: Shape, output: Shape) -> int:
+    weights = sum(math.prod(kernel_shape(layer, name)) for name in kernel_names(layer))
+    if isinstance(layer, keras.layers.Embedding):
+        return 0  # a look-up multiplies nothing
+    if isinstance(layer, keras.layers.EinsumDense):
+        return _einsum(layer, shape)
+    if isinstance(layer, keras.layers.Dense):
+        return math.prod(output[:-1]) * weights
+    transposed = type(layer).__name__.endswith("Transpose")
+    # A transposed convolution uses its whole kernel at each *input* position.
+    positions = shape if transposed else output
+    channels_last = layer.data_format == "channels_last"
+    return math.prod(positions[:-1] if channels_last else positions[1:]) * weights
+
+
+def _einsum(layer: Any, shape: Shape) -> int:
+    letters = layer.equation.split("->")[0]
+    left, right = letters.split(",")
+    sizes = dict(
+        zip(right.replace("...", ""), kernel_shape(layer, "kernel"), strict=True)
+    )
+    free = math.prod(shape)
+    for letter in left.replace("...", ""):
+        free //= sizes.get(letter, 1)  # counted with the kernel
+    return free * math.prod(sizes.values())
+
+
+def _attention(layer: Any, path: str, inputs: list[Shape]) -> dict[str, int]:
+    query = inputs[0]
+    value = inputs[1] if len(inputs) > 1 else query
+    key = inputs[2] if len(inputs) > 2 else value
+    seen = {"key": key, "value": value}
+    counts = {
+        f"{path}/{inner.name}": math.prod(seen.get(inner.name, query)[:-1])
+        * math.prod(kernel_shape(inner, "kernel"))
+        for _, inner in walk(layer)
+        if kernel_names(inner)
+    }
+    axes = layer._attention_axes or range(1, len(query))
+    pairs = math.prod(query[:-1]) * math.prod(value[axis - 1] for axis in axes)
+    counts[path] = layer.num_heads * pairs * (layer.key_dim + layer.value_dim)
+    return counts

@@ -1,0 +1,358 @@
+"""What compression did to a model: every figure, measured, for every stage."""
+
+import dataclasses
+import json
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import keras
+from rich.console import Console, ConsoleOptions, RenderResult
+
+from nncompress_lab import measure, report_formats
+from nncompress_lab.data.datasets import Data, Dataset
+from nncompress_lab.errors import UnsupportedModelError
+from nncompress_lab.kernels import (
+    own_variables,
+    to_numpy,
+    walk,
+    weighted_layers,
+)
+from nncompress_lab.rewrite import check_model
+from nncompress_lab.runtimes import litert
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The figures of one model.
+
+    Args:
+        name: What was done last, or `"original"`.
+        accuracy: Fraction of the test data that is classified rightly; None without
+            data.
+        parameters: Numbers the model computes with.
+        nonzeros: Those that are not exactly zero.
+        memory_bytes: Bytes of the weights as they are held.
+        keras_bytes: Bytes of the `.keras` file.
+        packed_bytes: Bytes of that file under zstd.
+        macs: Multiply-accumulates for one example; None where they cannot be counted.
+        latency_ms: Milliseconds for one batch; None if latency was not measured.
+        speedup: Latency of the first stage divided by this one's.
+        latency_verdict: The same in words; `"no measurable change"` within the noise.
+    """
+
+    name: str
+    accuracy: float | None
+    parameters: int
+    nonzeros: int
+    memory_bytes: int
+    keras_bytes: int
+    packed_bytes: int
+    macs: int | None
+    latency_ms: float | None = None
+    speedup: float | None = None
+    latency_verdict: str | None = None
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """What became of one layer between the first stage and the last.
+
+    Args:
+        path: Where the layer is in the model.
+        type: Its class in the last stage, or in the first if it is gone.
+        parameters: Numbers of the layer.
+        nonzeros: Those that are not zero in the last stage.
+        bytes_before: Bytes in memory in the first stage; 0 if it was not there.
+        bytes_after: Bytes in memory in the last stage; 0 if it is gone.
+        macs: Multiply-accumulates for one example in the last stage; None where they
+            cannot be counted.
+        note: Why a pass left it alone, or that it was added or removed.
+    """
+
+    path: str
+    type: str
+    parameters: int
+    nonzeros: int
+    bytes_before: int
+    bytes_after: int
+    macs: int | None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """On what and with what the figures were measured.
+
+    Args:
+        data: Name and number of the examples behind the accuracy; empty without any.
+        runtime: What ran the model for the latency.
+        batch_size: Examples in one run.
+        threads: Threads the runtime was allowed.
+        noise_band: Half the width of the noise of the latency, as a fraction.
+        machine: Processor architecture and operating system.
+        versions: Of this library, Keras and its backend.
+    """
+
+    data: str
+    runtime: str
+    batch_size: int
+    threads: int
+    noise_band: float | None
+    machine: str
+    versions: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """The figures of a model at every stage of its compression.
+
+    A terminal shows it as a table with `print(report)` or rich's `print`, a notebook
+    as HTML.
+
+    Args:
+        stages: The first is what the others are compared with.
+        layers: What became of each layer between the first stage and the last.
+        setup: How it was measured.
+    """
+
+    stages: tuple[Stage, ...]
+    layers: tuple[LayerRow, ...]
+    setup: Setup
+
+    def to_json(self) -> str:
+        """Everything as a JSON object with the keys stages, layers and setup."""
+        return json.dumps(dataclasses.asdict(self), indent=2)
+
+    def to_dataframe(self) -> Any:
+        """The stages as a pandas DataFrame, one row a stage, indexed by name.
+
+        Raises:
+            ImportError: If pandas is not installed.
+        """
+        return report_formats.dataframe(
+            [dataclasses.asdict(one) for one in self.stages]
+        )
+
+    def layers_to_dataframe(self) -> Any:
+        """The layers as a pandas DataFrame, one row a layer, indexed by path.
+
+        Raises:
+            ImportError: If pandas is not installed.
+        """
+        return report_formats.dataframe(
+            [dataclasses.asdict(one) for one in self.layers]
+        )
+
+    def to_markdown(self) -> str:
+        """The table in GitHub's Markdown."""
+        return report_formats.markdown(self)
+
+    def to_latex(self) -> str:
+        """The table as a LaTeX tabular; it needs the package booktabs."""
+        return report_formats.latex(self)
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw accuracy against packed bytes, one point a stage.
+
+        Args:
+            ax: Matplotlib axes to draw on; None makes new ones.
+
+        Returns:
+            The axes.
+
+        Raises:
+            ImportError: If matplotlib is not installed.
+            ValueError: If the report has no accuracy.
+        """
+        return report_formats.plot(self, ax)
+
+    def __str__(self) -> str:
+        return report_formats.text(self)
+
+    def __rich_console__(
+        self, console: Console, options: ConsoleOptions
+    ) -> RenderResult:
+        yield from report_formats.rich_tables(self, width=options.max_width)
+
+    def layers_table(self) -> Any:
+        """The layers as a table for rich's `print`."""
+        return report_formats.rich_layers(self)
+
+    def _repr_html_(self) -> str:
+        return report_formats.html_table(self)
+
+
+def compare(
+    before: keras.Model,
+    after: keras.Model,
+    *,
+    data: Data | Dataset | None = None,
+    latency: bool = True,
+    names: tuple[str, str] = ("original", "compressed"),
+) -> Report:
+    """Measure two models side by side.
+
+    Args:
+        before: The model that the other is compared with.
+        after: What became of it.
+        data: For the accuracy; of a `Dataset` the test part is taken.
+        latency: Whether to measure it, which takes some seconds.
+        names: What to call the two.
+
+    Returns:
+        The report.
+
+    Raises:
+        UnsupportedModelError: If one of them is not a built Keras 3 model.
+        ValueError: If the two names are equal.
+    """
+    if names[0] == names[1]:
+        raise ValueError(f"The two models need two names. Received: names={names!r}.")
+    models = dict(zip(names, (before, after), strict=True))
+    return measure_stages(models, data=data, latency=latency)
+
+
+def measure_stages(
+    models: dict[str, keras.Model],
+    *,
+    data: Data | Dataset | None = None,
+    latency: bool = True,
+    notes: dict[str, str] | None = None,
+    batch_size: int = 1,
+) -> Report:
+    """Measure models that came out of each other.
+
+    Args:
+        models: By name; the first is what the others are compared with.
+        data: For the accuracy; of a `Dataset` the test part is taken.
+        latency: Whether to measure it.
+        notes: What to say about a layer, by path.
+        batch_size: Examples in one run of the latency.
+
+    Returns:
+        The report.
+    """
+    for model in models.values():
+        check_model(model)
+    test = data.test if isinstance(data, Dataset) else data
+    stages = [_measured(name, model, test) for name, model in models.items()]
+    race = _race(models, batch_size=batch_size) if latency else None
+    if race is not None:
+        stages = [_with_latency(stage, race) for stage in stages]
+    first, last = next(iter(models.values())), list(models.values())[-1]
+    return Report(
+        stages=tuple(stages),
+        layers=tuple(_layer_rows(first, last, notes or {})),
+        setup=_setup(test, race, batch_size),
+    )
+
+
+def _measured(name: str, model: keras.Model, test: Data | None) -> Stage:
+    sizes = measure.file_sizes(model)
+    try:
+        macs = measure.macs(model)
+    except UnsupportedModelError:
+        macs = None
+    return Stage(
+        name=name,
+        accuracy=None if test is None else measure.accuracy(model, test),
+        parameters=measure.parameters(model),
+        nonzeros=measure.nonzeros(model),
+        memory_bytes=measure.bytes_in_memory(model),
+        keras_bytes=sizes.keras,
+        packed_bytes=sizes.packed,
+        macs=macs,
+    )
+
+
+def _race(models: dict[str, keras.Model], *, batch_size: int) -> measure.Race | None:
+    try:
+        x = litert.random_input(next(iter(models.values())), batch_size=batch_size)
+    except ValueError:
+        return None  # several inputs, or a size that is not fixed
+    if not litert.is_available():
+        return measure.race(
+            {name: partial(_keras_runner, model, x) for name, model in models.items()}
+        )
+    contents = {name: litert.to_litert(model) for name, model in models.items()}
+    return measure.race(
+        {name: partial(_litert_runner, one, x) for name, one in contents.items()}
+    )
+
+
+def _keras_runner(model: keras.Model, x: Any) -> Callable[[], object]:
+    return partial(model.predict_on_batch, x)
+
+
+def _litert_runner(content: bytes, x: Any) -> Callable[[], object]:
+    return litert.LiteRT(content).runner(x)
+
+
+def _with_latency(stage: Stage, race: measure.Race) -> Stage:
+    is_first = stage.name == next(iter(race.milliseconds))
+    return dataclasses.replace(
+        stage,
+        latency_ms=race.milliseconds[stage.name],
+        speedup=race.speedup(stage.name),
+        latency_verdict="" if is_first else race.verdict(stage.name),
+    )
+
+
+def _layer_rows(
+    first: keras.Model, last: keras.Model, notes: dict[str, str]
+) -> list[LayerRow]:
+    before, after = dict(weighted_layers(first)), dict(weighted_layers(last))
+    macs = _layer_macs(last)
+    layers = dict(walk(last))
+    order = [path for path in layers if path in after or path in macs]
+    rows = []
+    for path in [*order, *(path for path in before if path not in after)]:
+        layer = layers.get(path, before.get(path))
+        note = notes.get(path, "")
+        if path not in order:
+            note = "removed"
+        elif path in after and path not in before:
+            note = "added"
+        rows.append(
+            LayerRow(
+                path=path,
+                type=type(layer).__name__,
+                parameters=measure.layer_parameters(layer),
+                nonzeros=measure.layer_nonzeros(layer) if path in after else 0,
+                bytes_before=_bytes(before.get(path)),
+                bytes_after=_bytes(after.get(path)),
+                macs=macs.get(path, 0) if macs else None,
+                note=note,
+            )
+        )
+    return rows
+
+
+def _layer_macs(model: keras.Model) -> dict[str, int]:
+    try:
+        return measure.layer_macs(model)
+    except UnsupportedModelError:
+        return {}
+
+
+def _bytes(layer: Any) -> int:
+    if layer is None:
+        return 0
+    return sum(to_numpy(variable).nbytes for variable in own_variables(layer))
+
+
+def _setup(test: Data | None, race: measure.Race | None, batch_size: int) -> Setup:
+    backend = keras.backend.backend()
+    runtime = "LiteRT" if litert.is_available() else f"Keras on {backend}"
+    return Setup(
+        data="" if test is None else f"{test.name}, {len(test)} examples",
+        runtime="not measured" if race is None else runtime,
+        batch_size=batch_size,
+        threads=1,
+        noise_band=None if race is None else race.band,
+        machine=f"{platform.machine()} {platform.system()}",
+        versions=f"keras {keras.version()} on {backend}",
+    )

@@ -1,0 +1,323 @@
+"""A report as a table for a terminal, a notebook, Markdown or LaTeX, and as a plot."""
+
+import html
+import importlib
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from nncompress_lab.report import Report, Stage
+
+WIDE = 112  # columns that the table with a row for each stage needs
+TEXT_WIDTH = 120
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its title, the figure, and how it compares with the first stage."""
+
+    title: str
+    value: "Callable[[Stage], str]"
+    change: "Callable[[Stage, Stage], str]"
+
+
+def _times(name: str) -> "Callable[[Stage, Stage], str]":
+    def change(first: "Stage", stage: "Stage") -> str:
+        before, after = getattr(first, name), getattr(stage, name)
+        if not before or not after:
+            return ""
+        return f"{before / after:.1f}x less" if before != after else "same"
+
+    return change
+
+
+def _points(first: "Stage", stage: "Stage") -> str:
+    if first.accuracy is None or stage.accuracy is None:
+        return ""
+    return f"{100 * (stage.accuracy - first.accuracy):+.2f} points"
+
+
+COLUMNS = (
+    Column("accuracy", lambda stage: percent(stage.accuracy), _points),
+    Column("parameters", lambda stage: count(stage.parameters), _times("parameters")),
+    Column("non-zeros", lambda stage: count(stage.nonzeros), _times("nonzeros")),
+    Column("in memory", lambda stage: size(stage.memory_bytes), _times("memory_bytes")),
+    Column(".keras file", lambda stage: size(stage.keras_bytes), _times("keras_bytes")),
+    Column("packed", lambda stage: size(stage.packed_bytes), _times("packed_bytes")),
+    Column("MACs", lambda stage: count(stage.macs), _times("macs")),
+    Column(
+        "latency",
+        lambda stage: milliseconds(stage.latency_ms),
+        lambda _first, stage: stage.latency_verdict or "",
+    ),
+)
+
+
+def percent(fraction: float | None) -> str:
+    """A fraction as a percentage, for example `"91.35 %"`; a dash for None."""
+    return "-" if fraction is None else f"{100 * fraction:.2f} %"
+
+
+def count(number: int | None) -> str:
+    """A number with a metric prefix, for example `"431 k"`; a dash for None.
+
+    Example:
+        >>> count(431080), count(950), count(2293000)
+        ('431 k', '950', '2.29 M')
+    """
+    return "-" if number is None else _prefixed(number, "")
+
+
+def size(number: int) -> str:
+    """Bytes with a metric prefix (1 kB = 1000 bytes), for example `"1.73 MB"`.
+
+    Example:
+        >>> size(1734000), size(999)
+        ('1.73 MB', '999 B')
+    """
+    return _prefixed(number, "B")
+
+
+def milliseconds(number: float | None) -> str:
+    """A latency, for example `"0.0512 ms"`; a dash for None."""
+    return "-" if number is None else f"{number:.3g} ms"
+
+
+def _prefixed(number: float, unit: str) -> str:
+    value = float(number)
+    for prefix in ("", "k", "M", "G"):
+        if value < 999.5 or prefix == "G":
+            digits = f"{value:.0f}" if not prefix else f"{value:.3g}"
+            return f"{digits} {prefix}{unit}".strip()
+        value /= 1000
+    raise AssertionError(number)
+
+
+def _rows(report: "Report") -> list[tuple[str, list[str], list[str]]]:
+    first = report.stages[0]
+    return [
+        (
+            stage.name,
+            [column.value(stage) for column in COLUMNS],
+            [
+                "" if stage is first else column.change(first, stage)
+                for column in COLUMNS
+            ],
+        )
+        for stage in report.stages
+    ]
+
+
+def footnotes(report: "Report") -> list[str]:
+    """What a reader must know to read the figures."""
+    setup = report.setup
+    accuracy = f"Accuracy: {setup.data}. " if setup.data else ""
+    notes = [
+        f"{accuracy}Packed: the .keras file under zstd. {setup.versions}, "
+        f"{setup.machine}."
+    ]
+    if setup.noise_band is not None:
+        notes.append(
+            f"Latency: {setup.runtime}, batch {setup.batch_size}, {setup.threads} thread,"
+            f" minimum over interleaved blocks; noise of this run "
+            f"±{100 * setup.noise_band:.1f} %, a change within it is no measurable change."
+        )
+    return notes
+
+
+def rich_tables(report: "Report", *, width: int) -> Iterator[Any]:
+    """The stages and the footnotes, for a terminal of this width.
+
+    A wide terminal shows a row for each stage, a narrow one a column.
+    """
+    if width >= WIDE:
+        yield _stages_as_rows(report)
+    else:
+        yield from _stages_as_columns(report, width)
+    for note in footnotes(report):
+        yield Text(note, style="dim")
+
+
+def _stages_as_rows(report: "Report") -> Table:
+    table = _table()
+    table.add_column("stage", min_width=20, overflow="fold")
+    for column in COLUMNS:
+        table.add_column(column.title, justify="right")
+    for name, values, changes in _rows(report):
+        cells = map(_two_lines, values, changes)
+        table.add_row(_two_lines(*_split_label(name)), *cells)
+        table.add_row()
+    return table
+
+
+def _stages_as_columns(report: "Report", width: int) -> Iterator[Table]:
+    first, *others = _rows(report)
+    per_table = max(1, (width - 26) // 17)
+    for start in range(0, max(1, len(others)), per_table):
+        shown = [first, *others[start : start + per_table]]
+        table = _table()
+        table.add_column("", overflow="fold")
+        for name, _, _ in shown:
+            header = _two_lines(*_split_label(name))
+            table.add_column(header, justify="right", overflow="fold", max_width=17)
+        for row, column in enumerate(COLUMNS):
+            cells = [
+                _two_lines(values[row], changes[row]) for _, values, changes in shown
+            ]
+            table.add_row(column.title, *cells)
+        yield table
+
+
+def _table() -> Table:
+    return Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+
+
+def _two_lines(upper: str, lower: str) -> Text:
+    return Text(upper) + Text(f"\n{lower}" if lower else "", style="dim")
+
+
+def _split_label(name: str) -> tuple[str, str]:
+    title, bracket, settings = name.removesuffix("()").partition("(")
+    return title, f"{bracket}{settings}"
+
+
+def rich_layers(report: "Report") -> Table:
+    """The layers, for a terminal; of a single stage without the comparison."""
+    single = len(report.stages) == 1
+    table = _table()
+    for title in ("layer", "type"):
+        table.add_column(title, overflow="fold")
+    for title in ("parameters", "zeros", "MACs", *(() if single else ("before",))):
+        table.add_column(title, justify="right")
+    table.add_column("in memory" if single else "after", justify="right")
+    if not single:
+        table.add_column("note", overflow="fold")
+    for row in report.layers:
+        zeros = 1 - row.nonzeros / row.parameters if row.parameters else 0.0
+        table.add_row(
+            row.path,
+            row.type,
+            count(row.parameters),
+            f"{100 * zeros:.1f} %",
+            count(row.macs),
+            *(() if single else (size(row.bytes_before),)),
+            size(row.bytes_after),
+            *(() if single else (row.note,)),
+        )
+    return table
+
+
+def text(report: "Report") -> str:
+    """The table as plain text."""
+    buffer = io.StringIO()
+    Console(file=buffer, width=TEXT_WIDTH, color_system=None).print(report)
+    return buffer.getvalue()
+
+
+def markdown(report: "Report") -> str:
+    """The table in GitHub's Markdown, with the changes in brackets."""
+    lines = ["| stage | " + " | ".join(column.title for column in COLUMNS) + " |"]
+    lines.append("|---|" + "---:|" * len(COLUMNS))
+    for name, values, changes in _rows(report):
+        cells = [
+            f"{value} ({change})" if change else value
+            for value, change in zip(values, changes, strict=True)
+        ]
+        lines.append(
+            f"| {name.replace('|', chr(92) + '|')} | " + " | ".join(cells) + " |"
+        )
+    return "\n".join([*lines, "", *footnotes(report), ""])
+
+
+def latex(report: "Report") -> str:
+    """The table as a LaTeX tabular with booktabs rules."""
+    lines = [
+        r"\begin{tabular}{l" + "r" * len(COLUMNS) + "}",
+        r"\toprule",
+        " & ".join(["stage", *(column.title for column in COLUMNS)]) + r" \\",
+        r"\midrule",
+    ]
+    for name, values, _ in _rows(report):
+        lines.append(" & ".join(_tex(cell) for cell in [name, *values]) + r" \\")
+    lines += [r"\bottomrule", r"\end{tabular}"]
+    return "\n".join([*lines, *(f"% {note}" for note in footnotes(report)), ""])
+
+
+def _tex(cell: str) -> str:
+    for special in "&%$#_{}":
+        cell = cell.replace(special, f"\\{special}")
+    return cell
+
+
+def html_table(report: "Report") -> str:
+    """The table and the footnotes for a notebook; it follows the notebook's colours."""
+    head = "".join(f"<th>{column.title}</th>" for column in COLUMNS)
+    body = []
+    for name, values, changes in _rows(report):
+        cells = "".join(
+            f"<td>{html.escape(value)}"
+            + (f"<br><small>{html.escape(change)}</small>" if change else "")
+            + "</td>"
+            for value, change in zip(values, changes, strict=True)
+        )
+        body.append(
+            f'<tr><th scope="row" style="text-align:left">{html.escape(name)}</th>'
+            f"{cells}</tr>"
+        )
+    notes = "".join(
+        f"<div><small>{html.escape(n)}</small></div>" for n in footnotes(report)
+    )
+    return (
+        f'<table><thead><tr><th style="text-align:left">stage</th>{head}</tr></thead>'
+        f"<tbody>{''.join(body)}</tbody></table>{notes}"
+    )
+
+
+def dataframe(rows: list[dict[str, Any]]) -> Any:
+    """Rows as a pandas DataFrame, indexed by their first field."""
+    pandas = _optional("pandas")
+    frame = pandas.DataFrame(rows)
+    return frame.set_index(frame.columns[0])
+
+
+def plot(report: "Report", ax: Any) -> Any:
+    """Accuracy against packed bytes, one point a stage, in the order of the stages."""
+    if any(stage.accuracy is None for stage in report.stages):
+        raise ValueError(
+            "The plot shows accuracy, and this report has none. Measure it with data: "
+            "compare(before, after, data=ncl.data.fashion_mnist())."
+        )
+    if ax is None:
+        _, ax = _optional("matplotlib.pyplot").subplots(figsize=(6.4, 4.0))
+    kilobytes = [stage.packed_bytes / 1000 for stage in report.stages]
+    accuracies = [100 * (stage.accuracy or 0.0) for stage in report.stages]
+    ax.plot(kilobytes, accuracies, color="0.7", zorder=1)
+    for number, (x, y) in enumerate(zip(kilobytes, accuracies, strict=True)):
+        name = report.stages[number].name.split("(")[0]
+        ax.scatter([x], [y], s=60, zorder=2, label=f"{number}  {name}")
+        ax.annotate(str(number), (x, y), xytext=(6, 6), textcoords="offset points")
+    ax.set_xscale("log")
+    ax.set_xlabel("packed size in kB (log scale)")
+    ax.set_ylabel("test accuracy in %")
+    ax.set_title("Accuracy against size")
+    ax.grid(alpha=0.3)
+    ax.legend(fontsize="small")
+    return ax
+
+
+def _optional(module: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        package = module.split(".", maxsplit=1)[0]
+        raise ImportError(
+            f"{package} is not installed and this needs it. Install it with "
+            'pip install "nncompress-lab[lab]".'
+        ) from error

@@ -1,0 +1,1 @@
+"""Real runtimes that a compressed model is exported to and timed in."""
