@@ -61,8 +61,8 @@ if TYPE_CHECKING:
     from nncompress_lab.recipe import load_recipe as load_recipe
     from nncompress_lab.recipe import save_recipe as save_recipe
     from nncompress_lab.recipe import to_recipe as to_recipe
-    from nncompress_lab.report import Report as Report
-    from nncompress_lab.report import compare as compare
+    from nncompress_lab.report.measuring import compare as compare
+    from nncompress_lab.report.report import Report as Report
     from nncompress_lab.rewrite import copy_model as copy_model
     from nncompress_lab.rewrite import copy_weights as copy_weights
     from nncompress_lab.rewrite import rewrite_layers as rewrite_layers
@@ -93,7 +93,8 @@ _HOMES = {
     "quantization.post_training": ("UniformQuantization", "dequantized"),
     "model_files": ("load_model", "save_model"),
     "recipe": ("from_recipe", "load_recipe", "save_recipe", "to_recipe"),
-    "report": ("Report", "compare"),
+    "report.measuring": ("compare",),
+    "report.report": ("Report",),
     "rewrite": ("copy_model", "copy_weights", "rewrite_layers"),
     "runtimes.litert": ("export",),
     "selection": ("Selection", "select"),
@@ -119,7 +120,7 @@ def _imported(module: str) -> ModuleType:
     try:
         return importlib.import_module(f"{__name__}.{module}")
     except ModuleNotFoundError as error:
-        if error.name not in _BACKENDS:
+        if (error.name or "").partition(".")[0] not in _BACKENDS:
             raise
         raise ImportError(
             f"Keras has no backend to run on: it looked for {error.name}, which is not "

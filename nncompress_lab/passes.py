@@ -148,6 +148,11 @@ class Pipeline(Pass):
         """What any of its passes needs."""
         return frozenset[str]().union(*(step.needs for step in self.passes))
 
+    @property
+    def label(self) -> str:
+        """The labels of its passes."""
+        return f"pipeline({', '.join(step.label for step in self.passes)})"
+
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Apply the passes in order; an empty pipeline copies the model."""
         if not self.passes:

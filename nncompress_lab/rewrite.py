@@ -73,7 +73,7 @@ class _Rewriting:
         return clone
 
     def _clone_sequential(self, model: keras.Sequential) -> keras.Sequential:
-        entry = keras.Input(batch_shape=model.input_shape, dtype=model.inputs[0].dtype)
+        entry = _new_input(model.inputs[0])
         layers = [self._layer(layer) for layer in model.layers]
         kept = [layer for layer in layers if not isinstance(layer, _Remove)]
         return keras.Sequential([entry, *kept], name=model.name)
@@ -93,7 +93,12 @@ class _Rewriting:
         def call(layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
             return args[0] if id(layer) in removed else layer(*args, **kwargs)
 
-        return keras.models.clone_model(view, clone_function=clone, call_function=call)
+        return keras.models.clone_model(
+            view,
+            input_tensors=keras.tree.map_structure(_new_input, model.input),
+            clone_function=clone,
+            call_function=call,
+        )
 
     def _layer(self, layer: keras.Layer) -> keras.Layer | _Remove:
         if id(layer) not in self.results:
@@ -117,6 +122,12 @@ class _Rewriting:
                 "its build() and assign its weights first."
             )
         return replacement
+
+
+def _new_input(tensor: Any) -> Any:
+    """An input like the one that `tensor` comes from, with the same name."""
+    name = tensor._keras_history.operation.name
+    return keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=name)
 
 
 def copy_weights(source: keras.Layer, target: keras.Layer) -> None:

@@ -5,10 +5,10 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
-import numpy as np
 import pytest
+import tiny_models
 
-from nncompress_lab import Context, Data
+from nncompress_lab import Context
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,17 +33,5 @@ def _seeded() -> None:
 
 @pytest.fixture
 def context() -> Context:
-    """Random training and validation data for the tiny image models."""
-    generator = np.random.default_rng(0)
-
-    def data(count: int) -> Data:
-        x = generator.random((count, 8, 8, 3)).astype(np.float32)
-        return Data(x, generator.integers(0, 4, count).astype(np.int32))
-
-    return Context(
-        train=data(32),
-        validation=data(16),
-        calibration=data(8),
-        test=data(16),
-        progress=False,
-    )
+    """Random data for the tiny models."""
+    return tiny_models.context()

@@ -7,6 +7,8 @@ import keras
 import numpy as np
 from keras import layers
 
+from nncompress_lab import Context, Data
+
 IMAGE = (8, 8, 3)
 CLASSES = 4
 
@@ -107,6 +109,23 @@ BUILDERS = (sequential, residual, shared, nested, depthwise, transformer, every_
 
 def images(count: int = 4) -> np.ndarray:
     return np.random.default_rng(1).random((count, *IMAGE)).astype(np.float32)
+
+
+def context() -> Context:
+    """Random training, validation, calibration and test data for these models."""
+    generator = np.random.default_rng(0)
+
+    def data(count: int) -> Data:
+        x = generator.random((count, *IMAGE)).astype(np.float32)
+        return Data(x, generator.integers(0, CLASSES, count).astype(np.int32))
+
+    return Context(
+        train=data(32),
+        validation=data(16),
+        calibration=data(8),
+        test=data(16),
+        progress=False,
+    )
 
 
 def weights_of(model: keras.Model) -> list[np.ndarray]:

@@ -14,7 +14,6 @@ from nncompress_lab.kernels import (
     kernel_names,
     kernel_shape,
     other_variables,
-    own_variables,
     to_numpy,
     walk,
 )
@@ -152,12 +151,11 @@ class UniformQuantization(Pass):
         attention: QuantizedMultiHeadAttention
         attention = QuantizedMultiHeadAttention.from_config(config)
         attention.build_from_config(layer.get_build_config())
-        counterparts = dict(walk(attention))
-        for path, source in walk(layer):
+        for source, target in _inner_pairs(layer, attention):
             if id(source) in chosen:
-                self._fill(counterparts[path], source, chosen[id(source)])
-            elif own_variables(source):
-                copy_weights(source, counterparts[path])
+                self._fill(target, source, chosen[id(source)])
+            else:
+                copy_weights(source, target)
         return attention
 
 
@@ -198,11 +196,26 @@ def _float_attention(layer: QuantizedMultiHeadAttention) -> Any:
     config.pop("quantization")
     ordinary = keras.layers.MultiHeadAttention.from_config(config)
     ordinary.build_from_config(layer.get_build_config())
-    counterparts = dict(walk(ordinary))
-    for path, source in walk(layer):
-        if own_variables(source):
-            _copy_decoded(source, counterparts[path])
+    for source, target in _inner_pairs(layer, ordinary):
+        if kernel_names(source):
+            _copy_decoded(source, target)
+        else:
+            copy_weights(source, target)
     return ordinary
+
+
+def _inner_pairs(one: Any, other: Any) -> list[tuple[Any, Any]]:
+    """The layers inside two attention layers that stand for each other.
+
+    Projections have fixed names but, once replaced, another order; softmax and dropout
+    have counted names and a fixed order.
+    """
+    projections = {layer.name: layer for _, layer in walk(other) if kernel_names(layer)}
+    rest = iter([layer for _, layer in walk(other) if not kernel_names(layer)])
+    return [
+        (layer, projections[layer.name] if kernel_names(layer) else next(rest))
+        for _, layer in walk(one)
+    ]
 
 
 def _copy_decoded(source: Any, target: Any) -> None:

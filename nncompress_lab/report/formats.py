@@ -2,21 +2,12 @@
 
 import html
 import importlib
-import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 if TYPE_CHECKING:
     from nncompress_lab.report import Report, Stage
-
-WIDE = 112  # columns that the table with a row for each stage needs
-TEXT_WIDTH = 120
 
 
 @dataclass(frozen=True)
@@ -100,7 +91,8 @@ def _prefixed(number: float, unit: str) -> str:
     raise AssertionError(number)
 
 
-def _rows(report: "Report") -> list[tuple[str, list[str], list[str]]]:
+def rows_of(report: "Report") -> list[tuple[str, list[str], list[str]]]:
+    """For each stage its name, its figures and their changes, in the order of COLUMNS."""
     first = report.stages[0]
     return [
         (
@@ -132,100 +124,11 @@ def footnotes(report: "Report") -> list[str]:
     return notes
 
 
-def rich_tables(report: "Report", *, width: int) -> Iterator[Any]:
-    """The stages and the footnotes, for a terminal of this width.
-
-    A wide terminal shows a row for each stage, a narrow one a column.
-    """
-    if width >= WIDE:
-        yield _stages_as_rows(report)
-    else:
-        yield from _stages_as_columns(report, width)
-    for note in footnotes(report):
-        yield Text(note, style="dim")
-
-
-def _stages_as_rows(report: "Report") -> Table:
-    table = _table()
-    table.add_column("stage", min_width=20, overflow="fold")
-    for column in COLUMNS:
-        table.add_column(column.title, justify="right")
-    for name, values, changes in _rows(report):
-        cells = map(_two_lines, values, changes)
-        table.add_row(_two_lines(*_split_label(name)), *cells)
-        table.add_row()
-    return table
-
-
-def _stages_as_columns(report: "Report", width: int) -> Iterator[Table]:
-    first, *others = _rows(report)
-    per_table = max(1, (width - 26) // 17)
-    for start in range(0, max(1, len(others)), per_table):
-        shown = [first, *others[start : start + per_table]]
-        table = _table()
-        table.add_column("", overflow="fold")
-        for name, _, _ in shown:
-            header = _two_lines(*_split_label(name))
-            table.add_column(header, justify="right", overflow="fold", max_width=17)
-        for row, column in enumerate(COLUMNS):
-            cells = [
-                _two_lines(values[row], changes[row]) for _, values, changes in shown
-            ]
-            table.add_row(column.title, *cells)
-        yield table
-
-
-def _table() -> Table:
-    return Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
-
-
-def _two_lines(upper: str, lower: str) -> Text:
-    return Text(upper) + Text(f"\n{lower}" if lower else "", style="dim")
-
-
-def _split_label(name: str) -> tuple[str, str]:
-    title, bracket, settings = name.removesuffix("()").partition("(")
-    return title, f"{bracket}{settings}"
-
-
-def rich_layers(report: "Report") -> Table:
-    """The layers, for a terminal; of a single stage without the comparison."""
-    single = len(report.stages) == 1
-    table = _table()
-    for title in ("layer", "type"):
-        table.add_column(title, overflow="fold")
-    for title in ("parameters", "zeros", "MACs", *(() if single else ("before",))):
-        table.add_column(title, justify="right")
-    table.add_column("in memory" if single else "after", justify="right")
-    if not single:
-        table.add_column("note", overflow="fold")
-    for row in report.layers:
-        zeros = 1 - row.nonzeros / row.parameters if row.parameters else 0.0
-        table.add_row(
-            row.path,
-            row.type,
-            count(row.parameters),
-            f"{100 * zeros:.1f} %",
-            count(row.macs),
-            *(() if single else (size(row.bytes_before),)),
-            size(row.bytes_after),
-            *(() if single else (row.note,)),
-        )
-    return table
-
-
-def text(report: "Report") -> str:
-    """The table as plain text."""
-    buffer = io.StringIO()
-    Console(file=buffer, width=TEXT_WIDTH, color_system=None).print(report)
-    return buffer.getvalue()
-
-
 def markdown(report: "Report") -> str:
     """The table in GitHub's Markdown, with the changes in brackets."""
     lines = ["| stage | " + " | ".join(column.title for column in COLUMNS) + " |"]
     lines.append("|---|" + "---:|" * len(COLUMNS))
-    for name, values, changes in _rows(report):
+    for name, values, changes in rows_of(report):
         cells = [
             f"{value} ({change})" if change else value
             for value, change in zip(values, changes, strict=True)
@@ -244,7 +147,7 @@ def latex(report: "Report") -> str:
         " & ".join(["stage", *(column.title for column in COLUMNS)]) + r" \\",
         r"\midrule",
     ]
-    for name, values, _ in _rows(report):
+    for name, values, _ in rows_of(report):
         lines.append(" & ".join(_tex(cell) for cell in [name, *values]) + r" \\")
     lines += [r"\bottomrule", r"\end{tabular}"]
     return "\n".join([*lines, *(f"% {note}" for note in footnotes(report)), ""])
@@ -260,7 +163,7 @@ def html_table(report: "Report") -> str:
     """The table and the footnotes for a notebook; it follows the notebook's colours."""
     head = "".join(f"<th>{column.title}</th>" for column in COLUMNS)
     body = []
-    for name, values, changes in _rows(report):
+    for name, values, changes in rows_of(report):
         cells = "".join(
             f"<td>{html.escape(value)}"
             + (f"<br><small>{html.escape(change)}</small>" if change else "")

@@ -1,188 +1,21 @@
-"""What compression did to a model: every figure, measured, for every stage."""
+"""Measures models that came out of each other and puts the figures into a report."""
 
 import dataclasses
-import json
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import keras
-from rich.console import Console, ConsoleOptions, RenderResult
 
-from nncompress_lab import measure, report_formats
+from nncompress_lab import measure
 from nncompress_lab.data.datasets import Data, Dataset
 from nncompress_lab.errors import UnsupportedModelError
-from nncompress_lab.kernels import (
-    own_variables,
-    to_numpy,
-    walk,
-    weighted_layers,
-)
+from nncompress_lab.kernels import own_variables, to_numpy, walk, weighted_layers
+from nncompress_lab.report.figures import LayerRow, Setup, Stage
+from nncompress_lab.report.report import Report
 from nncompress_lab.rewrite import check_model
 from nncompress_lab.runtimes import litert
-
-
-@dataclass(frozen=True)
-class Stage:
-    """The figures of one model.
-
-    Args:
-        name: What was done last, or `"original"`.
-        accuracy: Fraction of the test data that is classified rightly; None without
-            data.
-        parameters: Numbers the model computes with.
-        nonzeros: Those that are not exactly zero.
-        memory_bytes: Bytes of the weights as they are held.
-        keras_bytes: Bytes of the `.keras` file.
-        packed_bytes: Bytes of that file under zstd.
-        macs: Multiply-accumulates for one example; None where they cannot be counted.
-        latency_ms: Milliseconds for one batch; None if latency was not measured.
-        speedup: Latency of the first stage divided by this one's.
-        latency_verdict: The same in words; `"no measurable change"` within the noise.
-    """
-
-    name: str
-    accuracy: float | None
-    parameters: int
-    nonzeros: int
-    memory_bytes: int
-    keras_bytes: int
-    packed_bytes: int
-    macs: int | None
-    latency_ms: float | None = None
-    speedup: float | None = None
-    latency_verdict: str | None = None
-
-
-@dataclass(frozen=True)
-class LayerRow:
-    """What became of one layer between the first stage and the last.
-
-    Args:
-        path: Where the layer is in the model.
-        type: Its class in the last stage, or in the first if it is gone.
-        parameters: Numbers of the layer.
-        nonzeros: Those that are not zero in the last stage.
-        bytes_before: Bytes in memory in the first stage; 0 if it was not there.
-        bytes_after: Bytes in memory in the last stage; 0 if it is gone.
-        macs: Multiply-accumulates for one example in the last stage; None where they
-            cannot be counted.
-        note: Why a pass left it alone, or that it was added or removed.
-    """
-
-    path: str
-    type: str
-    parameters: int
-    nonzeros: int
-    bytes_before: int
-    bytes_after: int
-    macs: int | None
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Setup:
-    """On what and with what the figures were measured.
-
-    Args:
-        data: Name and number of the examples behind the accuracy; empty without any.
-        runtime: What ran the model for the latency.
-        batch_size: Examples in one run.
-        threads: Threads the runtime was allowed.
-        noise_band: Half the width of the noise of the latency, as a fraction.
-        machine: Processor architecture and operating system.
-        versions: Of this library, Keras and its backend.
-    """
-
-    data: str
-    runtime: str
-    batch_size: int
-    threads: int
-    noise_band: float | None
-    machine: str
-    versions: str
-
-
-@dataclass(frozen=True)
-class Report:
-    """The figures of a model at every stage of its compression.
-
-    A terminal shows it as a table with `print(report)` or rich's `print`, a notebook
-    as HTML.
-
-    Args:
-        stages: The first is what the others are compared with.
-        layers: What became of each layer between the first stage and the last.
-        setup: How it was measured.
-    """
-
-    stages: tuple[Stage, ...]
-    layers: tuple[LayerRow, ...]
-    setup: Setup
-
-    def to_json(self) -> str:
-        """Everything as a JSON object with the keys stages, layers and setup."""
-        return json.dumps(dataclasses.asdict(self), indent=2)
-
-    def to_dataframe(self) -> Any:
-        """The stages as a pandas DataFrame, one row a stage, indexed by name.
-
-        Raises:
-            ImportError: If pandas is not installed.
-        """
-        return report_formats.dataframe(
-            [dataclasses.asdict(one) for one in self.stages]
-        )
-
-    def layers_to_dataframe(self) -> Any:
-        """The layers as a pandas DataFrame, one row a layer, indexed by path.
-
-        Raises:
-            ImportError: If pandas is not installed.
-        """
-        return report_formats.dataframe(
-            [dataclasses.asdict(one) for one in self.layers]
-        )
-
-    def to_markdown(self) -> str:
-        """The table in GitHub's Markdown."""
-        return report_formats.markdown(self)
-
-    def to_latex(self) -> str:
-        """The table as a LaTeX tabular; it needs the package booktabs."""
-        return report_formats.latex(self)
-
-    def plot(self, ax: Any = None) -> Any:
-        """Draw accuracy against packed bytes, one point a stage.
-
-        Args:
-            ax: Matplotlib axes to draw on; None makes new ones.
-
-        Returns:
-            The axes.
-
-        Raises:
-            ImportError: If matplotlib is not installed.
-            ValueError: If the report has no accuracy.
-        """
-        return report_formats.plot(self, ax)
-
-    def __str__(self) -> str:
-        return report_formats.text(self)
-
-    def __rich_console__(
-        self, console: Console, options: ConsoleOptions
-    ) -> RenderResult:
-        yield from report_formats.rich_tables(self, width=options.max_width)
-
-    def layers_table(self) -> Any:
-        """The layers as a table for rich's `print`."""
-        return report_formats.rich_layers(self)
-
-    def _repr_html_(self) -> str:
-        return report_formats.html_table(self)
 
 
 def compare(

@@ -1,0 +1,84 @@
+"""The figures of a report as plain data: stages, layers and how they were measured."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The figures of one model.
+
+    Args:
+        name: What was done last, or `"original"`.
+        accuracy: Fraction of the test data that is classified rightly; None without
+            data.
+        parameters: Numbers the model computes with.
+        nonzeros: Those that are not exactly zero.
+        memory_bytes: Bytes of the weights as they are held.
+        keras_bytes: Bytes of the `.keras` file.
+        packed_bytes: Bytes of that file under zstd.
+        macs: Multiply-accumulates for one example; None where they cannot be counted.
+        latency_ms: Milliseconds for one batch; None if latency was not measured.
+        speedup: Latency of the first stage divided by this one's.
+        latency_verdict: The same in words; `"no measurable change"` within the noise.
+    """
+
+    name: str
+    accuracy: float | None
+    parameters: int
+    nonzeros: int
+    memory_bytes: int
+    keras_bytes: int
+    packed_bytes: int
+    macs: int | None
+    latency_ms: float | None = None
+    speedup: float | None = None
+    latency_verdict: str | None = None
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """What became of one layer between the first stage and the last.
+
+    Args:
+        path: Where the layer is in the model.
+        type: Its class in the last stage, or in the first if it is gone.
+        parameters: Numbers of the layer.
+        nonzeros: Those that are not zero in the last stage.
+        bytes_before: Bytes in memory in the first stage; 0 if it was not there.
+        bytes_after: Bytes in memory in the last stage; 0 if it is gone.
+        macs: Multiply-accumulates for one example in the last stage; None where they
+            cannot be counted.
+        note: Why a pass left it alone, or that it was added or removed.
+    """
+
+    path: str
+    type: str
+    parameters: int
+    nonzeros: int
+    bytes_before: int
+    bytes_after: int
+    macs: int | None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """On what and with what the figures were measured.
+
+    Args:
+        data: Name and number of the examples behind the accuracy; empty without any.
+        runtime: What ran the model for the latency.
+        batch_size: Examples in one run.
+        threads: Threads the runtime was allowed.
+        noise_band: Half the width of the noise of the latency, as a fraction.
+        machine: Processor architecture and operating system.
+        versions: Of this library, Keras and its backend.
+    """
+
+    data: str
+    runtime: str
+    batch_size: int
+    threads: int
+    noise_band: float | None
+    machine: str
+    versions: str

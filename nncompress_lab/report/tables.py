@@ -1,0 +1,107 @@
+"""A report as tables for a terminal, as wide as the terminal is."""
+
+import io
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from nncompress_lab.report.formats import COLUMNS, count, footnotes, rows_of, size
+
+if TYPE_CHECKING:
+    from nncompress_lab.report.report import Report
+
+WIDE = 112  # what the table with a row for each stage needs
+TEXT_WIDTH = 120
+
+
+def stages(report: "Report", *, width: int) -> Iterator[Any]:
+    """The stages and the footnotes, for a terminal of this width.
+
+    A wide terminal shows a row for each stage, a narrow one a column.
+    """
+    if width >= WIDE:
+        yield _stages_as_rows(report)
+    else:
+        yield from _stages_as_columns(report, width)
+    for note in footnotes(report):
+        yield Text(note, style="dim")
+
+
+def _stages_as_rows(report: "Report") -> Table:
+    table = _table()
+    table.add_column("stage", min_width=20, overflow="fold")
+    for column in COLUMNS:
+        table.add_column(column.title, justify="right")
+    for name, values, changes in rows_of(report):
+        cells = map(_two_lines, values, changes)
+        table.add_row(_two_lines(*_split_label(name)), *cells)
+        table.add_row()
+    return table
+
+
+def _stages_as_columns(report: "Report", width: int) -> Iterator[Table]:
+    first, *others = rows_of(report)
+    per_table = max(1, (width - 26) // 17)
+    for start in range(0, max(1, len(others)), per_table):
+        shown = [first, *others[start : start + per_table]]
+        table = _table()
+        table.add_column("", overflow="fold")
+        for name, _, _ in shown:
+            header = _two_lines(*_split_label(name))
+            table.add_column(header, justify="right", overflow="fold", max_width=17)
+        for row, column in enumerate(COLUMNS):
+            cells = [
+                _two_lines(values[row], changes[row]) for _, values, changes in shown
+            ]
+            table.add_row(column.title, *cells)
+        yield table
+
+
+def _table() -> Table:
+    return Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+
+
+def _two_lines(upper: str, lower: str) -> Text:
+    return Text(upper) + Text(f"\n{lower}" if lower else "", style="dim")
+
+
+def _split_label(name: str) -> tuple[str, str]:
+    title, bracket, settings = name.removesuffix("()").partition("(")
+    return title, f"{bracket}{settings}"
+
+
+def layers(report: "Report") -> Table:
+    """The layers, for a terminal; of a single stage without the comparison."""
+    single = len(report.stages) == 1
+    table = _table()
+    for title in ("layer", "type"):
+        table.add_column(title, overflow="fold")
+    for title in ("parameters", "zeros", "MACs", *(() if single else ("before",))):
+        table.add_column(title, justify="right")
+    table.add_column("in memory" if single else "after", justify="right")
+    if not single:
+        table.add_column("note", overflow="fold")
+    for row in report.layers:
+        zeros = 1 - row.nonzeros / row.parameters if row.parameters else 0.0
+        table.add_row(
+            row.path,
+            row.type,
+            count(row.parameters),
+            f"{100 * zeros:.1f} %",
+            count(row.macs),
+            *(() if single else (size(row.bytes_before),)),
+            size(row.bytes_after),
+            *(() if single else (row.note,)),
+        )
+    return table
+
+
+def text(report: "Report") -> str:
+    """The table as plain text."""
+    buffer = io.StringIO()
+    Console(file=buffer, width=TEXT_WIDTH, color_system=None).print(report)
+    return buffer.getvalue()

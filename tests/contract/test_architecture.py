@@ -1,0 +1,124 @@
+"""The storeys: imports go down only, and a file holds one idea."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "nncompress_lab"
+NAME = PACKAGE.name
+MAX_LINES = 300
+
+# Storey of each module or package; a module may import from its own storey or below.
+STOREYS = {
+    # 1: arrays -> arrays, NumPy only
+    "errors": 1,
+    "atomic": 1,
+    "quiet": 1,
+    "progress": 1,
+    "kernels": 1,
+    "data": 1,
+    "pruning.masks": 1,
+    "quantization.affine": 1,
+    "quantization.bitpacking": 1,
+    "quantization.kernel_format": 1,
+    # 2: model -> model
+    "batches": 2,
+    "fine_tune": 2,
+    "passes": 2,
+    "pruning.magnitude": 2,
+    "quantization.batch_norm_folding": 2,
+    "quantization.layers": 2,
+    "quantization.post_training": 2,
+    "recipe": 2,
+    "rewrite": 2,
+    "selection": 2,
+    "zoo.architectures": 2,
+    "zoo.trained": 2,
+    # 3: models -> facts
+    "compression": 3,
+    "measure": 3,
+    "model_files": 3,
+    "report": 3,
+    "runtimes": 3,
+    "zoo": 3,
+    "zoo.training": 3,
+    # 4: what people call
+    "cli": 4,
+    "__main__": 4,
+    "zoo.__main__": 4,
+}
+SOURCES = sorted(
+    path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE.parent
+)
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def storey_of(module: str) -> int:
+    while module:
+        if module in STOREYS:
+            return STOREYS[module]
+        module = module.rpartition(".")[0]
+    return 4
+
+
+def imports_of(path: Path, *, everywhere: bool) -> set[str]:
+    tree = ast.parse(path.read_text())
+    nodes = ast.walk(tree) if everywhere else tree.body
+    found: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_of)
+def test_imports_go_down_only(path):
+    module = module_of(path)
+    if not module:
+        pytest.skip("the package itself offers every storey")
+
+    for imported in imports_of(path, everywhere=True):
+        if imported.startswith(f"{NAME}."):
+            below = imported.removeprefix(f"{NAME}.")
+            assert storey_of(below) <= storey_of(module), f"{module} imports {below}"
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in SOURCES if storey_of(module_of(path)) == 1], ids=module_of
+)
+def test_the_lowest_storey_starts_without_keras(path):
+    assert not {
+        name for name in imports_of(path, everywhere=False) if name.startswith("keras")
+    }
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_of)
+def test_a_file_has_at_most_300_lines(path):
+    assert len(path.read_text().splitlines()) <= MAX_LINES
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_of)
+def test_a_function_has_at_most_40_lines_of_code(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef):
+            documented = ast.get_docstring(node) is not None
+            first = node.body[1] if documented and len(node.body) > 1 else node.body[0]
+            assert node.end_lineno - first.lineno < 40, node.name
+
+
+def test_every_module_is_assigned_to_a_storey():
+    unassigned = {
+        module_of(path)
+        for path in SOURCES
+        if path.name != "__init__.py" and storey_of(module_of(path)) == 4
+    }
+
+    assert unassigned == {"cli", "__main__", "zoo.__main__"}

@@ -1,0 +1,111 @@
+"""What every pass promises, for every pass and every tiny model, on every backend."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tiny_models
+
+import nncompress_lab as ncl
+from nncompress_lab.passes import Pass
+
+PASSES: tuple[Pass, ...] = (
+    ncl.MagnitudePruning(sparsity=0.5),
+    ncl.MagnitudePruning(sparsity=0.8, scope="global"),
+    ncl.MagnitudePruning(threshold=0.05),
+    ncl.UniformQuantization(bits=8),
+    ncl.UniformQuantization(bits=4, granularity="per_group", group_size=8),
+    ncl.UniformQuantization(bits=3, granularity="per_tensor", symmetric=False),
+    ncl.FoldBatchNorm(),
+    ncl.FineTune(epochs=1, batch_size=16),
+    ncl.pipeline(ncl.MagnitudePruning(sparsity=0.5), ncl.UniformQuantization(bits=4)),
+    ncl.pipeline(),
+)
+
+pytestmark = pytest.mark.contract
+
+
+@dataclass
+class Case:
+    """A pass, a model before and after it, and the model's state before."""
+
+    step: Pass
+    model: keras.Model
+    config: dict[str, Any]
+    weights: list[np.ndarray]
+    result: keras.Model
+
+
+@pytest.fixture(
+    scope="module",
+    params=[(build, step) for build in tiny_models.BUILDERS for step in PASSES],
+    ids=lambda pair: f"{pair[0].__name__}-{pair[1].label}",
+)
+def case(request) -> Case:
+    build, step = request.param
+    model = tiny_models.randomize_statistics(build())
+    config, weights = model.get_config(), tiny_models.weights_of(model)
+    result = step(model, tiny_models.context())
+    return Case(step, model, config, weights, result)
+
+
+def outputs(model: keras.Model) -> np.ndarray:
+    return keras.ops.convert_to_numpy(model(tiny_models.images(), training=False))
+
+
+def test_the_model_that_goes_in_is_bit_equal_afterwards(case):
+    after = tiny_models.weights_of(case.model)
+
+    assert json.dumps(case.model.get_config()) == json.dumps(case.config)
+    for one, other in zip(case.weights, after, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_result_is_an_uncompiled_model_of_the_same_interface(case):
+    assert not case.result.compiled
+    assert case.result.name == case.model.name
+    assert case.result.input_shape == case.model.input_shape
+    assert case.result.output_shape == case.model.output_shape
+    assert np.isfinite(outputs(case.result)).all()
+
+
+def test_the_result_shares_no_variable_with_the_model(case):
+    before = {id(variable) for variable in case.model.variables}
+
+    assert not before & {id(variable) for variable in case.result.variables}
+
+
+def test_the_saved_file_predicts_equal_arrays(case, tmp_path: Path):
+    case.result.save(tmp_path / "model.keras")
+
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+
+    np.testing.assert_array_equal(outputs(loaded), outputs(case.result))
+
+
+def test_twice_the_same_input_gives_twice_the_same_model(case):
+    again = case.step(case.model, tiny_models.context())
+    # Threads sum gradients in any order, and Adam moves a weight by up to its learning
+    # rate of 1e-3 in each of the two steps, however small its gradient is.
+    tolerance = 4e-3 if isinstance(case.step, ncl.FineTune) else 0
+
+    for one, other in zip(
+        tiny_models.weights_of(case.result), tiny_models.weights_of(again), strict=True
+    ):
+        np.testing.assert_allclose(one, other, rtol=0, atol=tolerance)
+
+
+def test_layers_that_are_shared_stay_shared(case):
+    removed = sum(
+        isinstance(layer, keras.layers.BatchNormalization)
+        for layer in case.model.layers
+    )
+    expected = len(case.model.layers)
+    if isinstance(case.step, ncl.FoldBatchNorm):  # the only pass that removes layers
+        expected -= removed
+
+    assert len({id(layer) for layer in case.result.layers}) == expected

@@ -1,0 +1,235 @@
+"""What passes promise each other, and what every pass refuses."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+import tiny_models
+from test_pass_contract import PASSES, outputs
+
+import nncompress_lab as ncl
+from nncompress_lab.kernels import kernel_layers, other_variables, weighted_layers
+
+pytestmark = pytest.mark.contract
+
+QUANTIZATIONS = (
+    ncl.UniformQuantization(bits=8),
+    ncl.UniformQuantization(bits=2),
+    ncl.UniformQuantization(bits=8, symmetric=False),
+    ncl.UniformQuantization(
+        bits=5, granularity="per_group", group_size=7, symmetric=False
+    ),
+)
+
+
+def zeros_of(model: keras.Model) -> dict[str, list[np.ndarray]]:
+    return {
+        layer.path: [array == 0 for array in layer.arrays()]
+        for layer in kernel_layers(model)
+    }
+
+
+def every_pass(function):
+    return pytest.mark.parametrize("step", PASSES, ids=lambda one: one.label)(function)
+
+
+def every_model(function):
+    builders = tiny_models.BUILDERS
+    return pytest.mark.parametrize("build", builders, ids=lambda b: b.__name__)(
+        function
+    )
+
+
+@every_pass
+def test_the_recipe_gives_the_same_pass(step):
+    text = json.dumps(ncl.to_recipe(step))
+
+    assert ncl.from_recipe(json.loads(text)) == ncl.pipeline(step)
+
+
+@every_pass
+def test_a_subclassed_model_is_refused(step, context):
+    class Subclassed(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = keras.layers.Dense(4)
+
+        def call(self, inputs):
+            return self.dense(keras.ops.reshape(inputs, (-1, 192)))
+
+    model = Subclassed()
+    model(tiny_models.images())
+
+    with pytest.raises(ncl.UnsupportedModelError, match="subclassed model"):
+        step(model, context)
+
+
+@every_pass
+def test_an_unbuilt_model_is_refused(step, context):
+    model = keras.Sequential([keras.layers.Dense(4)], name="no_input")
+
+    with pytest.raises(ncl.UnsupportedModelError, match=r"'no_input'.*never built"):
+        step(model, context)
+
+
+@every_pass
+def test_what_is_no_keras_model_is_refused(step, context):
+    with pytest.raises(ncl.UnsupportedModelError, match=r"builtins\.dict"):
+        step({}, context)
+
+
+@every_model
+@pytest.mark.parametrize("quantization", QUANTIZATIONS, ids=lambda one: one.label)
+def test_quantization_keeps_every_zero(build, quantization, context):
+    pruned = ncl.MagnitudePruning(sparsity=0.6)(build())
+
+    quantized = quantization(pruned)
+
+    zeros = zeros_of(quantized)
+    for path, masks in zeros_of(pruned).items():
+        for before, after in zip(masks, zeros[path], strict=True):
+            assert after[before].all()
+
+
+@every_model
+def test_fine_tuning_keeps_every_zero_and_trains_the_rest(build, context):
+    pruned = ncl.MagnitudePruning(sparsity=0.6)(build())
+
+    tuned = ncl.FineTune(epochs=2, batch_size=8, learning_rate=0.01)(pruned, context)
+
+    trained = {layer.path: layer.arrays() for layer in kernel_layers(tuned)}
+    for layer in kernel_layers(pruned):
+        for before, after in zip(layer.arrays(), trained[layer.path], strict=True):
+            assert (after[before == 0] == 0).all()
+            assert (after != before).any()
+
+
+@every_model
+def test_pruning_drops_the_exact_number_of_weights_from_each_kernel(build):
+    model = build()
+
+    pruned = ncl.MagnitudePruning(sparsity=0.7)(model)
+
+    for layer in kernel_layers(pruned):
+        for array in layer.arrays():
+            assert np.count_nonzero(array == 0) == round(0.7 * array.size)
+
+
+@every_model
+def test_biases_and_normalization_weights_are_never_touched(build):
+    model = tiny_models.randomize_statistics(build())
+    step = ncl.pipeline(
+        ncl.MagnitudePruning(sparsity=0.9), ncl.UniformQuantization(bits=2)
+    )
+
+    result = step(model)
+
+    after = dict(weighted_layers(result))
+    for path, layer in weighted_layers(model):
+        for one, other in zip(
+            other_variables(layer), other_variables(after[path]), strict=True
+        ):
+            np.testing.assert_array_equal(
+                keras.ops.convert_to_numpy(one), keras.ops.convert_to_numpy(other)
+            )
+
+
+@every_model
+def test_folding_normalization_leaves_the_outputs(build):
+    model = tiny_models.randomize_statistics(build())
+
+    folded = ncl.FoldBatchNorm()(model)
+
+    # The products are the same up to the order of float32 roundings.
+    np.testing.assert_allclose(
+        outputs(folded),
+        outputs(model),
+        rtol=2e-4,
+        atol=1e-4,
+    )
+
+
+@every_model
+def test_dequantized_predicts_as_the_quantized_model(build):
+    quantized = ncl.UniformQuantization(bits=4)(build())
+
+    floats = ncl.dequantized(quantized)
+
+    assert not any("Quantized" in type(layer).__name__ for layer in floats.layers)
+    # The same numbers go through the same operations, in a graph that may be fused.
+    np.testing.assert_allclose(
+        outputs(floats),
+        outputs(quantized),
+        rtol=1e-5,
+        atol=1e-6,
+    )
+
+
+@every_model
+def test_the_original_lives_on_when_the_result_is_trained(build, context):
+    model = build()
+    before = outputs(model)
+    result = ncl.MagnitudePruning(sparsity=0.5)(model)
+
+    ncl.FineTune(epochs=1, batch_size=16)(result, context)
+
+    np.testing.assert_array_equal(outputs(model), before)
+
+
+def test_a_pipeline_checks_what_it_needs_before_any_work():
+    class Explodes(ncl.Pass):
+        def transform(self, model, context):
+            raise AssertionError("work began")
+
+    step = ncl.pipeline(Explodes(), ncl.FineTune())
+
+    with pytest.raises(ncl.MissingContextError, match="train and validation"):
+        step(tiny_models.sequential())
+
+
+def test_pipelines_are_flat_and_their_needs_are_a_union():
+    a, b, c = ncl.MagnitudePruning(sparsity=0.5), ncl.FineTune(), ncl.FoldBatchNorm()
+
+    assert ncl.pipeline(a, ncl.pipeline(b, c)) == ncl.pipeline(a, b, c)
+    assert ncl.pipeline(a, c).needs == frozenset()
+    assert ncl.pipeline(a, b).needs == {"train", "validation"}
+
+
+def test_no_pass_may_use_the_test_data(context):
+    class Cheats(ncl.Pass):
+        @property
+        def needs(self):
+            return frozenset({"test"})
+
+        def transform(self, model, context):
+            return model
+
+    with pytest.raises(TypeError, match=r"needs \['test'\], which no pass may use"):
+        Cheats()(tiny_models.sequential(), context)
+
+
+def test_a_pipeline_gives_its_passes_the_original_model(context):
+    seen = []
+
+    class Looks(ncl.Pass):
+        def transform(self, model, context):
+            seen.append(context.original)
+            return model
+
+    model = tiny_models.sequential()
+
+    ncl.pipeline(ncl.MagnitudePruning(sparsity=0.5), Looks())(model, context)
+
+    assert seen == [model]
+
+
+@pytest.mark.parametrize("wrong", [ncl.FineTune, "FineTune", None])
+def test_a_pipeline_takes_only_passes(wrong):
+    with pytest.raises(TypeError, match="A pipeline is made of passes"):
+        ncl.pipeline(wrong)
+
+
+def test_two_passes_of_one_name_from_two_modules_are_refused():
+    with pytest.raises(TypeError, match="already a pass named FineTune"):
+        type("FineTune", (ncl.Pass,), {"transform": None, "__module__": "elsewhere"})

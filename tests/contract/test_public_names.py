@@ -1,0 +1,84 @@
+"""What `import nncompress_lab as ncl` offers."""
+
+import inspect
+import subprocess
+import sys
+import typing
+
+import pytest
+
+import nncompress_lab as ncl
+
+NAMES = sorted(set(ncl.__all__) - {"__version__"})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_public_name_exists_and_is_documented(name):
+    thing = getattr(ncl, name)
+
+    assert inspect.getdoc(thing)
+
+
+def test_dir_lists_the_public_names():
+    assert set(NAMES) <= set(dir(ncl))
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'Quantise'"):
+        _ = ncl.Quantise
+
+
+def test_type_checkers_see_the_names_that_are_loaded_lazily():
+    source = inspect.getsource(ncl)
+    checked = source.split("if TYPE_CHECKING:")[1].split("__version__")[0]
+
+    for name in NAMES:
+        assert f"import {name} as {name}" in checked or f"{name} as {name}" in checked
+
+
+def run(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def test_importing_the_package_does_not_start_keras():
+    code = (
+        "import sys, nncompress_lab, nncompress_lab.cli; print('keras' in sys.modules)"
+    )
+
+    assert run(code) == "False"
+
+
+@pytest.mark.contract
+@pytest.mark.parametrize(
+    "imports", ["import keras, nncompress_lab", "import nncompress_lab, keras"]
+)
+def test_quantized_layers_are_known_to_keras_in_either_order_of_import(imports):
+    code = (
+        f"{imports}\n"
+        "name = 'nncompress_lab>QuantizedDense'\n"
+        "print(keras.saving.get_registered_object(name) is not None)"
+    )
+
+    assert run(code) == "True"
+
+
+def test_without_a_backend_one_sentence_says_so():
+    code = (
+        "import sys\n"
+        "sys.modules['tensorflow'] = None\n"
+        "import nncompress_lab as ncl\n"
+        "try:\n    ncl.FineTune\n"
+        "except ImportError as error:\n    print(error)"
+    )
+
+    assert "Keras has no backend to run on" in run(code)
+
+
+def test_public_functions_have_complete_type_hints():
+    for name in NAMES:
+        thing = getattr(ncl, name)
+        if inspect.isfunction(thing):
+            assert "return" in typing.get_type_hints(thing), name

@@ -1,0 +1,110 @@
+"""The race: its verdicts on hand-made figures, its timing on work of known length."""
+
+import pytest
+
+from nncompress_lab import measure
+from nncompress_lab.measure import Race
+
+BAND = 0.04
+
+
+def loop(turns: int):
+    """A candidate that counts down; its time is proportional to `turns`."""
+
+    def run() -> None:
+        left = turns
+        while left:
+            left -= 1
+
+    return lambda: run
+
+
+def test_the_speedup_is_how_many_times_the_first_takes_as_long():
+    race = Race({"original": 6.0, "small": 1.5}, band=BAND)
+
+    assert race.speedup("small") == 6.0 / 1.5
+
+
+def test_the_speedup_of_the_first_is_one():
+    race = Race({"original": 6.0, "small": 1.5}, band=BAND)
+
+    assert race.speedup("original") == 1.0
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "verdict"),
+    [
+        (5.0, "2.00x faster"),
+        (8.0, "1.25x faster"),
+        (9.5, "1.05x faster"),
+        (9.7, "no measurable change"),
+        (10.0, "no measurable change"),
+        (10.3, "no measurable change"),
+        (10.6, "1.06x slower"),
+        (20.0, "2.00x slower"),
+    ],
+)
+def test_a_change_within_the_band_is_none(milliseconds, verdict):
+    race = Race({"original": 10.0, "small": milliseconds}, band=BAND)
+
+    assert race.verdict("small") == verdict
+
+
+def test_without_noise_the_same_time_is_still_no_change():
+    race = Race({"original": 10.0, "small": 10.0}, band=0.0)
+
+    assert race.verdict("small") == "no measurable change"
+
+
+def test_four_times_the_work_takes_about_four_times_as_long():
+    race = measure.race({"short": loop(3_000), "long": loop(12_000)}, rounds=8)
+
+    # Minima over blocks of 8 ms on a machine with other work: a quarter, within a
+    # factor of 2 either way, which no other ratio of the two loops would meet.
+    assert 0.125 < race.speedup("long") < 0.5
+
+
+def test_the_latency_is_in_milliseconds():
+    race = measure.race({"busy": loop(100_000)}, rounds=4)
+
+    # 100,000 turns of a Python loop take 1 to 10 ms; a factor of 10 either way for
+    # slow and fast machines.
+    assert 0.1 < race.milliseconds["busy"] < 100
+
+
+def test_the_noise_is_a_fraction():
+    race = measure.race({"a": loop(1_000), "b": loop(1_000)}, rounds=4)
+
+    # Above 1 the noise would be larger than the figure itself.
+    assert 0 <= race.band < 1
+
+
+def test_the_candidates_keep_their_order():
+    race = measure.race({"z": loop(10), "a": loop(10), "m": loop(10)}, rounds=4)
+
+    assert list(race.milliseconds) == ["z", "a", "m"]
+
+
+def test_the_first_candidate_is_prepared_twice_and_the_others_once():
+    prepared = []
+
+    def candidate(name):
+        def prepare():
+            prepared.append(name)
+            return loop(10)()
+
+        return prepare
+
+    measure.race({name: candidate(name) for name in ("a", "b", "c")}, rounds=4)
+
+    assert sorted(prepared) == ["a", "a", "b", "c"]
+
+
+def test_a_race_without_candidates_is_refused():
+    with pytest.raises(ValueError, match=r"at least one candidate.*0 candidates"):
+        measure.race({})
+
+
+def test_a_race_of_too_few_rounds_is_refused():
+    with pytest.raises(ValueError, match=r"4 rounds.*rounds=3"):
+        measure.race({"a": loop(10)}, rounds=3)

@@ -1,0 +1,61 @@
+"""How much smaller the files of real, large models become."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import nncompress_lab as ncl
+
+FOLDED = ncl.pipeline(ncl.FoldBatchNorm(), ncl.UniformQuantization(bits=8))
+PLAIN = ncl.UniformQuantization(bits=8)
+# Weights are random; sizes do not depend on them. The rest of the file is what no
+# quantization touches: float normalization layers, the configuration, HDF5's headers.
+CASES = [
+    ("ResNet50", FOLDED, 3.9),
+    ("MobileNetV2", FOLDED, 3.6),
+    ("ResNet50", PLAIN, 3.8),
+    ("MobileNetV2", PLAIN, 3.3),
+]
+
+
+@pytest.fixture(scope="module")
+def originals() -> dict[str, keras.Model]:
+    return {
+        name: getattr(keras.applications, name)(weights=None)
+        for name in ("ResNet50", "MobileNetV2")
+    }
+
+
+@pytest.mark.parametrize(("name", "step", "least"), CASES)
+def test_the_eight_bit_file_is_that_much_smaller(
+    originals, name, step, least, tmp_path: Path
+):
+    before, after = tmp_path / "before.keras", tmp_path / "after.keras"
+    originals[name].save(before)
+
+    step(originals[name]).save(after)
+
+    assert before.stat().st_size / after.stat().st_size >= least
+
+
+def test_every_weighted_convolution_of_resnet50_is_quantized(originals):
+    reasons = PLAIN.explain(originals["ResNet50"])
+
+    treated = [path for path, reason in reasons.items() if reason is None]
+    assert len(treated) == 54  # 53 convolutions and the classifier
+    assert {reason for reason in reasons.values() if reason} == {ncl.Skip.NO_KERNEL}
+
+
+def test_a_large_model_predicts_alike_after_folding_and_quantizing(originals):
+    model = originals["MobileNetV2"]
+    images = np.random.default_rng(0).random((2, 224, 224, 3)).astype(np.float32)
+
+    difference = np.abs(
+        keras.ops.convert_to_numpy(FOLDED(model)(images, training=False))
+        - keras.ops.convert_to_numpy(model(images, training=False))
+    )
+
+    # Probabilities of 1000 classes by random weights are all close to 0.001.
+    assert difference.max() < 1e-4

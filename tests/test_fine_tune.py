@@ -1,0 +1,209 @@
+"""Fine-tuning: the order of the data, the choice of the epoch, the mask."""
+
+import random
+
+import keras
+import numpy as np
+import pytest
+import tiny_models
+
+import nncompress_lab as ncl
+from nncompress_lab.batches import Batches
+from nncompress_lab.fine_tune import ends_in_softmax, keeping_zeros
+
+
+def separable_data(count: int, seed: int = 0) -> ncl.Data:
+    """Points in two classes that a line divides."""
+    x = np.random.default_rng(seed).normal(size=(count, 2)).astype(np.float32)
+    return ncl.Data(x, (x[:, 0] > x[:, 1]).astype(np.int32))
+
+
+def line_model(activation: str | None = None) -> keras.Model:
+    return keras.Sequential(
+        [keras.Input((2,)), keras.layers.Dense(2, activation=activation, name="dense")]
+    )
+
+
+def line_context(**settings) -> ncl.Context:
+    return ncl.Context(
+        train=separable_data(256),
+        validation=separable_data(64, seed=1),
+        progress=False,
+        **settings,
+    )
+
+
+@pytest.mark.parametrize("activation", [None, "softmax"])
+def test_accuracy_rises_from_logits_and_from_probabilities(activation):
+    context = line_context()
+    model = line_model(activation)
+    model.layers[0].set_weights([np.full((2, 2), 0.01), np.array([1.0, 0.0])])
+    before = ncl.measure.accuracy(model, context.validation)
+
+    tuned = ncl.FineTune(epochs=4, batch_size=16, learning_rate=0.05)(model, context)
+
+    assert before < 0.7
+    assert ncl.measure.accuracy(tuned, context.validation) > 0.9
+
+
+def test_the_weights_of_the_best_epoch_are_returned():
+    context = line_context()
+    start = ncl.FineTune(epochs=4, batch_size=16, learning_rate=0.05)(
+        line_model(), context
+    )
+    wrong = ncl.Data(context.train.x, 1 - context.train.y)
+    misled = ncl.Context(train=wrong, validation=context.validation, progress=False)
+
+    once = ncl.FineTune(epochs=1, batch_size=16, learning_rate=0.02)(start, misled)
+    often = ncl.FineTune(epochs=6, batch_size=16, learning_rate=0.02, patience=6)(
+        start, misled
+    )
+
+    # Each further epoch on wrong labels is worse, so that the first one is the best.
+    assert ncl.measure.accuracy(often, context.validation) >= (
+        ncl.measure.accuracy(once, context.validation) - 0.05
+    )
+
+
+def test_training_stops_when_validation_gets_no_better(monkeypatch):
+    seen = []
+
+    context = line_context()
+    model = ncl.FineTune(epochs=8, batch_size=16, learning_rate=0.1)(
+        line_model(), context
+    )
+    original = Batches.start_epoch
+
+    def counting(self, epoch):
+        seen.append(epoch)
+        original(self, epoch)
+
+    monkeypatch.setattr(Batches, "start_epoch", counting)
+    ncl.FineTune(epochs=50, batch_size=64, learning_rate=1e-6, patience=2)(
+        model, context
+    )
+
+    assert max(seen) < 10
+
+
+def test_the_order_of_the_batches_depends_on_seed_and_epoch_only():
+    data = separable_data(100)
+    first, second = (
+        Batches(data, batch_size=7, seed=3),
+        Batches(data, batch_size=7, seed=3),
+    )
+    second.start_epoch(5)
+    second.start_epoch(0)
+
+    assert len(first) == 15
+    for index in range(len(first)):
+        np.testing.assert_array_equal(first[index][0], second[index][0])
+
+
+def test_every_example_comes_once_an_epoch_and_epochs_differ():
+    data = ncl.Data(np.arange(50), np.arange(50))
+    batches = Batches(data, batch_size=8, seed=0)
+
+    epochs = []
+    for epoch in range(2):
+        batches.start_epoch(epoch)
+        epochs.append(np.concatenate([batches[i][0] for i in range(len(batches))]))
+
+    assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(50))
+    assert (epochs[0] != epochs[1]).any()
+
+
+def test_the_callers_random_state_is_not_reseeded():
+    random.seed(1)
+    np.random.seed(1)  # noqa: NPY002 (the state that a user may rely on)
+    expected = np.random.random()  # noqa: NPY002
+    np.random.seed(1)  # noqa: NPY002
+
+    Batches(separable_data(10), batch_size=2, seed=0)[0]
+
+    assert np.random.random() == expected  # noqa: NPY002
+
+
+def test_the_mask_is_a_constraint_that_is_gone_afterwards():
+    model = tiny_models.sequential()
+    pruned = ncl.MagnitudePruning(sparsity=0.5)(model)
+    kernel = pruned.get_layer("hidden").kernel
+
+    with keeping_zeros(pruned):
+        during = kernel.constraint
+
+    assert during is not None
+    assert kernel.constraint is None
+
+
+def test_a_constraint_of_the_user_still_holds_within_the_mask():
+    layer = keras.layers.Dense(3, kernel_constraint="non_neg", name="dense")
+    model = keras.Sequential([keras.Input((2,)), layer])
+    layer.kernel.assign([[1.0, 0.0, 2.0], [0.0, 3.0, 4.0]])
+
+    with keeping_zeros(model):
+        constrained = layer.kernel.constraint(keras.ops.full((2, 3), -1.0))
+        kept = layer.kernel.constraint(keras.ops.full((2, 3), 5.0))
+
+    assert keras.ops.convert_to_numpy(constrained).tolist() == [[0.0] * 3] * 2
+    assert keras.ops.convert_to_numpy(kept).tolist() == [[5, 0, 5], [0, 5, 5]]
+    assert isinstance(layer.kernel.constraint, keras.constraints.NonNeg)
+
+
+def test_a_kernel_without_zeros_gets_no_mask():
+    model = line_model()
+
+    with keeping_zeros(model):
+        assert model.layers[0].kernel.constraint is None
+
+
+def test_the_constraint_is_not_in_the_saved_configuration(context):
+    pruned = ncl.MagnitudePruning(sparsity=0.5)(tiny_models.sequential())
+
+    tuned = ncl.FineTune(epochs=1, batch_size=16)(pruned, context)
+
+    assert tuned.get_layer("hidden").get_config()["kernel_constraint"] is None
+
+
+def test_softmax_is_found_as_an_activation_as_a_layer_and_in_an_inner_model():
+    as_layer = keras.Sequential([line_model(), keras.layers.Softmax()])
+    inner = keras.Sequential([keras.Input((2,)), line_model("softmax")])
+
+    assert ends_in_softmax(line_model("softmax"))
+    assert ends_in_softmax(as_layer)
+    assert ends_in_softmax(inner)
+    assert not ends_in_softmax(line_model())
+
+
+def test_a_regression_is_trained_with_the_loss_that_is_named():
+    x = np.linspace(-1, 1, 64, dtype=np.float32)[:, None]
+    data = ncl.Data(x, 3 * x + 1)
+    context = ncl.Context(train=data, validation=data, progress=False)
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+
+    tuned = ncl.FineTune(
+        epochs=30, batch_size=8, learning_rate=0.2, loss="mse", patience=30
+    )(model, context)
+
+    kernel, bias = tuned.layers[0].get_weights()
+    # The exact line is reached up to what the last, small steps leave.
+    np.testing.assert_allclose([kernel[0, 0], bias[0]], [3, 1], atol=0.02)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"epochs": 0}, {"epochs": 1.5}, {"batch_size": 0}, {"patience": 0}],
+)
+def test_counts_below_one_are_refused(settings):
+    (name,) = settings
+
+    with pytest.raises(
+        ValueError, match=f"`{name}` must be a whole number, at least 1"
+    ):
+        ncl.FineTune(**settings)
+
+
+@pytest.mark.parametrize("rate", [0.0, -1e-3, float("nan"), float("inf")])
+def test_a_learning_rate_that_is_not_positive_is_refused(rate):
+    with pytest.raises(ValueError, match="`learning_rate` must be above 0"):
+        ncl.FineTune(learning_rate=rate)

@@ -1,0 +1,162 @@
+"""LiteRT files compute what the Keras model computes."""
+
+import os
+
+import keras
+import numpy as np
+import pytest
+import tiny_models
+from keras import layers
+
+import nncompress_lab as ncl
+from nncompress_lab.runtimes import litert
+
+pytestmark = pytest.mark.skipif(
+    not litert.is_available(), reason="needs the TensorFlow backend and LiteRT"
+)
+
+# Both compute in float32, with sums in another order: some 1e-7 for each of the layers
+# and outputs around 1.
+TOLERANCE = 1e-5
+
+
+def compressed_transformer() -> keras.Model:
+    return ncl.UniformQuantization(bits=4)(tiny_models.transformer())
+
+
+def compressed_sequential() -> keras.Model:
+    return ncl.UniformQuantization(bits=8)(tiny_models.sequential())
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        tiny_models.sequential,
+        tiny_models.depthwise,
+        tiny_models.transformer,
+        compressed_sequential,
+        compressed_transformer,
+    ],
+    ids=lambda one: one.__name__,
+)
+def test_the_exported_file_predicts_what_keras_predicts(build, tmp_path):
+    model, x = build(), tiny_models.images(4)
+
+    ncl.export(model, tmp_path / "model.tflite")
+
+    exported = litert.LiteRT((tmp_path / "model.tflite").read_bytes())
+    expected = model.predict(x, verbose=0)
+    np.testing.assert_allclose(exported.predict(x), expected, atol=TOLERANCE)
+
+
+def test_export_returns_the_largest_difference(tmp_path):
+    model = tiny_models.sequential()
+
+    difference = ncl.export(model, tmp_path / "model.tflite")
+
+    x = litert.random_input(model, batch_size=4)
+    exported = litert.LiteRT((tmp_path / "model.tflite").read_bytes())
+    by_hand = np.abs(exported.predict(x) - model.predict_on_batch(x)).max()
+    # The same sums in the same order on one machine; threads may reorder some.
+    assert difference == pytest.approx(by_hand, abs=1e-6)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_batch_of_any_size_is_predicted(batch):
+    model, x = tiny_models.sequential(), tiny_models.images(batch)
+
+    outputs = litert.LiteRT(litert.to_litert(model)).predict(x)
+
+    assert outputs.shape == (batch, 4)
+    np.testing.assert_allclose(outputs, model.predict(x, verbose=0), atol=TOLERANCE)
+
+
+def test_one_runtime_takes_batches_of_different_sizes():
+    model, x = tiny_models.sequential(), tiny_models.images(3)
+    runtime = litert.LiteRT(litert.to_litert(model))
+    runtime.predict(x)
+
+    first = runtime.predict(x[:1])
+
+    np.testing.assert_allclose(first, model.predict(x[:1], verbose=0), atol=TOLERANCE)
+
+
+def test_an_earlier_prediction_stays_when_the_next_is_made():
+    model, x = tiny_models.sequential(), tiny_models.images(2)
+    runtime = litert.LiteRT(litert.to_litert(model))
+    first = runtime.predict(x[:1])
+    kept = first.copy()
+
+    runtime.predict(x[1:])
+
+    np.testing.assert_array_equal(first, kept)
+
+
+def test_exporting_leaves_the_model_as_it_was(tmp_path):
+    model = compressed_sequential()
+    before = tiny_models.weights_of(model)
+
+    ncl.export(model, tmp_path / "model.tflite")
+
+    for old, new in zip(before, tiny_models.weights_of(model), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_an_old_file_is_replaced(tmp_path):
+    path = tmp_path / "model.tflite"
+    path.write_bytes(b"old")
+
+    ncl.export(tiny_models.sequential(), path)
+
+    assert path.read_bytes()[4:8] == b"TFL3"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_of_another_suffix_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"ends in \.tflite.*model\.onnx"):
+        ncl.export(tiny_models.sequential(), tmp_path / "model.onnx")
+
+
+def test_a_folder_that_does_not_exist_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"folder.*missing.*does not exist"):
+        ncl.export(tiny_models.sequential(), tmp_path / "missing" / "model.tflite")
+
+
+def test_an_export_that_fails_keeps_the_old_file(tmp_path):
+    path = tmp_path / "model.tflite"
+    path.write_bytes(b"old")
+    left, right = keras.Input((3,)), keras.Input((3,))
+    two_inputs = keras.Model([left, right], layers.Add()([left, right]))
+
+    with pytest.raises(ValueError, match="one input"):
+        ncl.export(two_inputs, path)
+
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0,
+    reason="the administrator may write everywhere",
+)
+def test_a_folder_that_cannot_be_written_to_keeps_the_old_file(tmp_path):
+    path = tmp_path / "model.tflite"
+    path.write_bytes(b"old")
+    tmp_path.chmod(0o500)
+
+    try:
+        with pytest.raises(PermissionError):
+            ncl.export(tiny_models.sequential(), path)
+    finally:
+        tmp_path.chmod(0o700)
+
+    assert path.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("shapes", [[(3,), (3,)], [(None, 3)]], ids=["two", "None"])
+def test_random_input_needs_one_input_of_a_fixed_size(shapes):
+    inputs = [keras.Input(shape) for shape in shapes]
+    model = keras.Model(inputs, [layers.Dense(2)(one) for one in inputs])
+
+    with pytest.raises(ValueError, match="one input of a fixed size"):
+        litert.random_input(model, batch_size=1)
