@@ -37,7 +37,6 @@ WITHOUT_KERNEL = (
     "LayerNormalization",
     "GroupNormalization",
     "RMSNormalization",
-    "SpectralNormalization",
     "UnitNormalization",
     "Normalization",
     "PReLU",

@@ -5,6 +5,7 @@ Biases, activations, normalization and pooling are not, as is usual. FLOPs are t
 MACs. Zeros count like other weights, because dense runtimes multiply by them.
 """
 
+import inspect
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -73,8 +74,17 @@ def _calls(model: Any) -> Iterator[tuple[Any, list[Shape], Shape]]:
             if isinstance(operation, keras.Model):
                 yield from _calls(operation)
             elif isinstance(operation, keras.Layer) and node.input_tensors:
-                inputs = [tuple(tensor.shape[1:]) for tensor in node.input_tensors]
+                inputs = [tuple(tensor.shape[1:]) for tensor in _inputs_of(node)]
                 yield operation, inputs, tuple(node.outputs[0].shape[1:])
+
+
+def _inputs_of(node: Any) -> list[Any]:
+    """What a layer is called on; for attention query, value and key, however passed."""
+    if not isinstance(node.operation, keras.layers.MultiHeadAttention):
+        return list(node.input_tensors)
+    call = inspect.signature(node.operation.call)
+    given = call.bind(*node.arguments.args, **node.arguments.kwargs).arguments
+    return [given["query"], given["value"], given.get("key", given["value"])]
 
 
 def _macs_of(
@@ -108,7 +118,7 @@ def _kernel_layer(layer: Any, shape: Shape, output: Shape) -> int:
         return _einsum(layer, shape)
     if isinstance(layer, keras.layers.Dense):
         return math.prod(output[:-1]) * weights
-    transposed = type(layer).__name__.endswith("Transpose")
+    transposed = any(one.__name__.endswith("Transpose") for one in type(layer).__mro__)
     # A transposed convolution uses its whole kernel at each *input* position.
     positions = shape if transposed else output
     channels_last = layer.data_format == "channels_last"
@@ -128,9 +138,7 @@ def _einsum(layer: Any, shape: Shape) -> int:
 
 
 def _attention(layer: Any, path: str, inputs: list[Shape]) -> dict[str, int]:
-    query = inputs[0]
-    value = inputs[1] if len(inputs) > 1 else query
-    key = inputs[2] if len(inputs) > 2 else value
+    query, value, key = inputs
     seen = {"key": key, "value": value}
     counts = {
         f"{path}/{inner.name}": math.prod(seen.get(inner.name, query)[:-1])

@@ -101,7 +101,7 @@ def threshold_mask(weights: Weights, *, threshold: float) -> Mask:
         Han et al. 2015, as in `magnitude_mask`.
     """
     check_threshold(threshold)
-    mask: Mask = (_magnitudes(weights) >= threshold).reshape(weights.shape)
+    mask: Mask = (_magnitudes(weights) >= np.float64(threshold)).reshape(weights.shape)
     return mask
 
 
@@ -114,7 +114,7 @@ def sparsity_of(weights: Weights) -> float:
     """
     if not weights.size:
         return 0.0
-    return 1.0 - int(np.count_nonzero(weights)) / weights.size
+    return (weights.size - int(np.count_nonzero(weights))) / weights.size
 
 
 def check_sparsity(sparsity: float) -> None:

@@ -13,6 +13,7 @@ Floats = npt.NDArray[Any]
 Codes = npt.NDArray[np.int8] | npt.NDArray[np.uint8]
 
 MIN_BITS, MAX_BITS = 2, 8
+LARGEST = np.finfo(np.float32).max / 2  # beyond it a decoded weight could overflow
 
 
 class AffineParams(NamedTuple):
@@ -74,7 +75,8 @@ def affine_params(
         Scale and zero point, of the shape of `weights` with length 1 along `axis`.
 
     Raises:
-        ValueError: If `bits` is not 2 to 8, or a weight is not finite.
+        ValueError: If `bits` is not 2 to 8, or a weight is not finite or beyond half of
+            the largest float32.
 
     Example:
         >>> affine_params(np.array([-1.0, 0.5]), bits=8).scale
@@ -92,8 +94,7 @@ def affine_params(
     if symmetric:
         scale = _positive(np.maximum(-lowest, highest) / np.float32(qmax))
         return AffineParams(scale, np.zeros(scale.shape, np.uint8))
-    # Dividing first keeps the range finite when the weights reach float32's limits.
-    scale = _positive(highest / np.float32(qmax) - lowest / np.float32(qmax))
+    scale = _positive((highest - lowest) / np.float32(qmax))
     zero_point = np.clip(np.rint(-lowest / scale), 0, qmax)
     return AffineParams(scale, zero_point.astype(np.uint8))
 
@@ -116,7 +117,8 @@ def quantize(
         Integers of the shape of `weights`: int8 if symmetric, uint8 if affine.
 
     Raises:
-        ValueError: If `bits` is not 2 to 8, or a weight is not finite.
+        ValueError: If `bits` is not 2 to 8, or a weight is not finite or beyond half of
+            the largest float32.
 
     Example:
         >>> weights = np.array([-1.0, 0.5])
@@ -198,13 +200,15 @@ def check_group_size(group_size: object) -> None:
 
 
 def _finite(weights: Floats) -> npt.NDArray[np.float32]:
-    weights = np.asarray(weights, np.float32)
-    if not np.isfinite(weights).all():
-        bad = weights.size - np.count_nonzero(np.isfinite(weights))
+    with np.errstate(over="ignore"):  # what float32 cannot hold is reported below
+        weights = np.asarray(weights, np.float32)
+    usable = np.abs(weights) <= LARGEST  # False for NaN
+    if not usable.all():
         raise ValueError(
-            f"Weights must be finite to be quantized. Received: {bad} of {weights.size} "
-            f"entries of an array of shape {weights.shape} are NaN or infinite. Train "
-            "the model again, or find the layer that diverged."
+            "Weights must be finite, and at most half of the largest float32, to be "
+            f"quantized. Received: {weights.size - np.count_nonzero(usable)} of "
+            f"{weights.size} entries of an array of shape {weights.shape} are NaN, "
+            "infinite or larger. Train the model again, or find the layer that diverged."
         )
     return weights
 

@@ -19,6 +19,14 @@ from keras import layers, ops
 from nncompress_lab.kernels import channel_axes
 from nncompress_lab.quantization.kernel_format import KernelFormat, KernelView
 
+# Where MultiHeadAttention keeps its projections, by the names of their layers.
+PROJECTIONS = {
+    "query": "_query_dense",
+    "key": "_key_dense",
+    "value": "_value_dense",
+    "gate": "_gate_dense",
+    "attention_output": "_output_dense",
+}
 UNUSED = ("initializer", "regularizer", "constraint")
 
 
@@ -228,14 +236,11 @@ class QuantizedMultiHeadAttention(layers.MultiHeadAttention):
     def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
         """Build the projections, then put integer ones in place of the float ones."""
         super().build(query_shape, value_shape, key_shape)
-        for attribute, layer in list(vars(self).items()):
-            if (
-                isinstance(layer, layers.EinsumDense)
-                and layer.name in self.quantization
-            ):
-                self._tracker.untrack(layer)
-                format_ = KernelFormat(**self.quantization[layer.name])
-                setattr(self, attribute, quantized_shell(layer, format_))
+        for name, fields in self.quantization.items():
+            attribute = PROJECTIONS[name]
+            layer = getattr(self, attribute)
+            self._tracker.untrack(layer)
+            setattr(self, attribute, quantized_shell(layer, KernelFormat(**fields)))
 
     def get_config(self) -> dict[str, Any]:
         """The configuration of MultiHeadAttention and the formats of the projections."""

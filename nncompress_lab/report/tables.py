@@ -1,6 +1,7 @@
 """A report as tables for a terminal, as wide as the terminal is."""
 
 import io
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,9 @@ from nncompress_lab.report.formats import COLUMNS, count, footnotes, rows_of, si
 if TYPE_CHECKING:
     from nncompress_lab.report.report import Report
 
-WIDE = 112  # what the table with a row for each stage needs
+WIDE = 118  # what the table with a row for each stage needs
 TEXT_WIDTH = 120
+NARROW = 17  # a column for a stage in a narrow terminal
 
 
 def stages(report: "Report", *, width: int) -> Iterator[Any]:
@@ -33,9 +35,9 @@ def stages(report: "Report", *, width: int) -> Iterator[Any]:
 
 def _stages_as_rows(report: "Report") -> Table:
     table = _table()
-    table.add_column("stage", min_width=20, overflow="fold")
+    table.add_column("stage", min_width=20, max_width=20, overflow="fold")
     for column in COLUMNS:
-        table.add_column(column.title, justify="right")
+        table.add_column(column.title, justify="right", max_width=13)
     for name, values, changes in rows_of(report):
         cells = map(_two_lines, values, changes)
         table.add_row(_two_lines(*_split_label(name)), *cells)
@@ -45,14 +47,17 @@ def _stages_as_rows(report: "Report") -> Table:
 
 def _stages_as_columns(report: "Report", width: int) -> Iterator[Table]:
     first, *others = rows_of(report)
-    per_table = max(1, (width - 26) // 17)
+    per_table = max(1, (width - 24) // (NARROW + 1))
     for start in range(0, max(1, len(others)), per_table):
         shown = [first, *others[start : start + per_table]]
         table = _table()
         table.add_column("", overflow="fold")
         for name, _, _ in shown:
-            header = _two_lines(*_split_label(name))
-            table.add_column(header, justify="right", overflow="fold", max_width=17)
+            title, settings = _split_label(name)
+            if len(title) > NARROW:  # FineTune stays, UniformQuantization is broken
+                title = re.sub("(?<=[a-z])(?=[A-Z])", "\n", title)
+            header = _two_lines(title, settings)
+            table.add_column(header, justify="right", overflow="fold", max_width=NARROW)
         for row, column in enumerate(COLUMNS):
             cells = [
                 _two_lines(values[row], changes[row]) for _, values, changes in shown
@@ -62,7 +67,7 @@ def _stages_as_columns(report: "Report", width: int) -> Iterator[Table]:
 
 
 def _table() -> Table:
-    return Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    return Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
 
 
 def _two_lines(upper: str, lower: str) -> Text:

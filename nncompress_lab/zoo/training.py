@@ -64,7 +64,11 @@ TRAININGS = {
         architectures.mobilenet_small, epochs=15, learning_rate=4e-3, weight_decay=0.02
     ),
     "vit_tiny": Training(
-        architectures.vit_tiny, epochs=18, learning_rate=2e-3, weight_decay=0.05
+        architectures.vit_tiny,
+        epochs=18,
+        learning_rate=2e-3,
+        weight_decay=0.05,
+        augment=False,
     ),
 }
 

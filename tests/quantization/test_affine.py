@@ -269,12 +269,16 @@ def test_weights_near_the_largest_float_have_at_most_half_a_step_of_error(
 @both_modes
 @every_width
 @pytest.mark.parametrize("signs", [(1, -1), (1, 0)])
-def test_the_largest_float_itself_does_not_overflow(signs, bits, symmetric):
-    weights = np.array(signs, np.float32) * FLOAT32.max
+def test_half_the_largest_float_does_not_overflow_and_more_is_refused(
+    signs, bits, symmetric
+):
+    weights = np.array(signs, np.float32) * (FLOAT32.max / 2)
 
     decoded, _ = round_trip(weights, bits=bits, symmetric=symmetric)
 
     assert np.isfinite(decoded).all()
+    with pytest.raises(ValueError, match="half of the largest float32"):
+        affine_params(weights * 1.01, bits=bits, symmetric=symmetric)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float64])
