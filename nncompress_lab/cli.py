@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 
 import nncompress_lab as ncl
-from nncompress_lab.errors import CompressionError
+from nncompress_lab.errors import CompressionError, MissingContextError
 
 if TYPE_CHECKING:
     from nncompress_lab.passes import Context
@@ -50,7 +50,7 @@ def main() -> None:
     os.environ.setdefault("GLOG_minloglevel", "3")
     try:
         app()
-    except (CompressionError, ValueError, FileNotFoundError, ImportError) as error:
+    except (CompressionError, ValueError, OSError, ImportError) as error:
         Console(stderr=True, soft_wrap=True).print(
             f"[bold red]error:[/] {escape(str(error))}"
         )
@@ -133,7 +133,12 @@ def compress(
     context = _context(data)
     from nncompress_lab.passes import check_context
 
-    check_context(steps, context)
+    try:
+        check_context(steps, context)
+    except MissingContextError as error:
+        raise MissingContextError(
+            f"{error} On the command line, add --data DIR or --data {EMBEDDED}."
+        ) from error
     result = ncl.compress(_load(model), steps, context=context)
     _save(result.model, output)
     _show(result.measured(latency=latency), as_json=as_json)
@@ -200,7 +205,7 @@ def _check_target(path: Path) -> None:
 
 def _save(model: Any, path: Path) -> None:
     ncl.save_model(model, path)
-    Console(stderr=True).print(f"Saved {path}.")
+    Console(stderr=True, soft_wrap=True).print(f"Saved {path}.", markup=False)
 
 
 def _show(measured: "Report", *, as_json: bool) -> None:

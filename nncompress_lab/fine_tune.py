@@ -78,6 +78,9 @@ class FineTune(Pass):
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model, train the copy with its zeros kept, return the best epoch."""
         train, validation = _given(context.train), _given(context.validation)
+        if self.loss == "auto":
+            _check_labels(model, train)
+            _check_labels(model, validation)
         tuned = copy_model(model)
         batches = Batches(train, batch_size=self.batch_size, seed=context.seed)
         self._compile(tuned, steps=self.epochs * len(batches))
@@ -184,6 +187,19 @@ def ends_in_softmax(model: keras.Model) -> bool:
     if isinstance(last, keras.layers.Softmax):
         return True
     return getattr(last, "activation", None) is keras.activations.softmax
+
+
+def _check_labels(model: keras.Model, data: Data) -> None:
+    classes = model.output_shape[-1]
+    whole = data.y.ndim == 1 and np.issubdtype(data.y.dtype, np.integer)
+    if not whole or data.y.min() < 0 or data.y.max() >= classes:
+        received = f"from {data.y.min()} to {data.y.max()}" if data.y.ndim == 1 else ""
+        raise ValueError(
+            f"loss='auto' needs class indices in 0..{classes - 1}, of shape (n,), because "
+            f"{model.name!r} has {classes} outputs. Received in {data.name}: labels of "
+            f"type {data.y.dtype} and shape {data.y.shape} {received}. Number the classes "
+            "from 0, or name the loss, for example loss='mse'."
+        )
 
 
 def jit_compile() -> str | bool:

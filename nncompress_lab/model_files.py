@@ -38,12 +38,18 @@ def load_model(path: str | Path) -> keras.Model:
             f"with model.save('NAME{SUFFIX}'); older .h5 files must be loaded and saved "
             "again."
         )
-    with zipfile.ZipFile(path) as archive:
-        if "config.json" not in archive.namelist():
-            raise ModelFileError(
-                f"{path} is a zip archive but holds no Keras model: config.json is "
-                f"missing. It holds: {', '.join(archive.namelist()[:5]) or 'nothing'}."
-            )
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except zipfile.BadZipFile as error:
+        raise ModelFileError(
+            f"{path} is a damaged {SUFFIX} file ({error}). Save or copy it again."
+        ) from error
+    if "config.json" not in names:
+        raise ModelFileError(
+            f"{path} is a zip archive but holds no Keras model: config.json is missing. "
+            f"It holds: {', '.join(names[:5]) or 'nothing'}."
+        )
     try:
         return keras.saving.load_model(path)
     except Exception as error:  # Keras raises many kinds for damaged and foreign files
@@ -78,6 +84,8 @@ def check_target(path: str | Path) -> None:
         raise ValueError(
             f"A model file's name ends in {SUFFIX}. Received: {str(path)!r}."
         )
+    if path.is_dir():
+        raise ValueError(f"Cannot write {path}: it is a folder. Choose another name.")
     if not path.parent.is_dir():
         raise FileNotFoundError(
             f"Cannot write {path}: the folder {path.parent} does not exist. Create it "

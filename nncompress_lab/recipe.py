@@ -134,11 +134,20 @@ def _make_pass(entry: Any) -> Pass:
     allowed = {field.name for field in dataclasses.fields(kind)}
     _check_names(set(settings), allowed, where=name, what="field")
     try:
-        if isinstance(settings.get("select"), dict):
-            settings["select"] = Selection(**settings["select"])
+        if "select" in settings:
+            settings["select"] = _make_selection(settings["select"])
         return kind(**settings)
     except (TypeError, ValueError) as error:
         raise RecipeError(f"{name} does not accept its settings: {error}") from error
+
+
+def _make_selection(fields: Any) -> Selection:
+    if not isinstance(fields, dict):
+        raise TypeError(
+            '`select` must be an object such as {"names": ["conv*"]}. Received: '
+            f"{fields!r}."
+        )
+    return Selection(**fields)
 
 
 def _check_names(names: set[str], known: set[str], *, where: str, what: str) -> None:

@@ -1,6 +1,7 @@
 """Multiply-accumulates of one example, counted from the shapes in the graph.
 
-Counted are the layers that multiply by a kernel and the two products of attention.
+Counted are the layers that multiply by a kernel, and the two products of
+MultiHeadAttention.
 Biases, activations, normalization and pooling are not, as is usual. FLOPs are twice the
 MACs. Zeros count like other weights, because dense runtimes multiply by them.
 """
@@ -24,6 +25,11 @@ from nncompress_lab.kernels import (
 from nncompress_lab.rewrite import check_model
 
 Shape = tuple[int, ...]
+PRODUCTS_OF_INPUTS = (
+    keras.layers.Attention,
+    keras.layers.AdditiveAttention,
+    keras.layers.Dot,
+)
 
 
 def macs(model: keras.Model) -> int:
@@ -58,6 +64,8 @@ def layer_macs(model: keras.Model) -> dict[str, int]:
     counts: dict[str, int] = {}
     paths = {id(layer): path for path, layer in walk(model)}
     for layer, inputs, output in _calls(model):
+        if isinstance(layer, PRODUCTS_OF_INPUTS):
+            raise UnsupportedModelError(_unknown(layer, paths[id(layer)]))
         if layer.weights:
             path = paths[id(layer)]
             for part, number in _macs_of(layer, path, inputs, output).items():
@@ -102,12 +110,16 @@ def _macs_of(
         variables = own_variables(layer)
         if variables and reason_without_kernel(layer) is Skip.NO_KERNEL:
             return {path: 0}
-        raise UnsupportedModelError(
-            f"The MACs of {type(layer).__name__} are not known, and layer {path!r} is "
-            "one. Models of Dense, EinsumDense, Conv, DepthwiseConv, SeparableConv, "
-            "Embedding and MultiHeadAttention layers can be counted."
-        )
+        raise UnsupportedModelError(_unknown(layer, path))
     return {path: _kernel_layer(layer, inputs[0], output)}
+
+
+def _unknown(layer: Any, path: str) -> str:
+    return (
+        f"The MACs of {type(layer).__name__} are not known, and layer {path!r} is one. "
+        "Models of Dense, EinsumDense, Conv, DepthwiseConv, SeparableConv, Embedding and "
+        "MultiHeadAttention layers can be counted."
+    )
 
 
 def _kernel_layer(layer: Any, shape: Shape, output: Shape) -> int:
@@ -146,7 +158,8 @@ def _attention(layer: Any, path: str, inputs: list[Shape]) -> dict[str, int]:
         for _, inner in walk(layer)
         if kernel_names(inner)
     }
-    axes = layer._attention_axes or range(1, len(query))
-    pairs = math.prod(query[:-1]) * math.prod(value[axis - 1] for axis in axes)
+    rank = len(query) + 1  # with the batch axis, which the shapes here lack
+    axes = layer._attention_axes or range(1, rank - 1)
+    pairs = math.prod(query[:-1]) * math.prod(value[axis % rank - 1] for axis in axes)
     counts[path] = layer.num_heads * pairs * (layer.key_dim + layer.value_dim)
     return counts

@@ -19,12 +19,26 @@ class Column:
     change: "Callable[[Stage, Stage], str]"
 
 
+TEX_ESCAPES = str.maketrans(
+    {
+        **{special: f"\\{special}" for special in "&%$#_{}"},
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+    }
+)
+
+
 def _times(name: str) -> "Callable[[Stage, Stage], str]":
     def change(first: "Stage", stage: "Stage") -> str:
         before, after = getattr(first, name), getattr(stage, name)
         if not before or not after:
             return ""
-        return f"{before / after:.1f}x less" if before != after else "same"
+        if before == after:
+            return "same"
+        more, ratio = after > before, max(before, after) / min(before, after)
+        amount = f"{ratio:.1f}x" if ratio >= 1.1 else f"{100 * (ratio - 1):.1f} %"
+        return f"{amount} {'more' if more else 'less'}"
 
     return change
 
@@ -154,9 +168,7 @@ def latex(report: "Report") -> str:
 
 
 def _tex(cell: str) -> str:
-    for special in "&%$#_{}":
-        cell = cell.replace(special, f"\\{special}")
-    return cell
+    return cell.translate(TEX_ESCAPES)
 
 
 def html_table(report: "Report") -> str:

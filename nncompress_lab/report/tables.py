@@ -93,14 +93,14 @@ def layers(report: "Report") -> Table:
     for row in report.layers:
         zeros = 1 - row.nonzeros / row.parameters if row.parameters else 0.0
         table.add_row(
-            row.path,
+            Text(row.path),
             row.type,
             count(row.parameters),
             f"{100 * zeros:.1f} %",
             count(row.macs),
             *(() if single else (size(row.bytes_before),)),
             size(row.bytes_after),
-            *(() if single else (row.note,)),
+            *(() if single else (Text(row.note),)),
         )
     return table
 
