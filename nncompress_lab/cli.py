@@ -84,7 +84,7 @@ def demo(
     started = time.perf_counter()
     result = ncl.compress(
         ncl.zoo.lenet5(),
-        ncl.MagnitudePruning(sparsity=0.9, scope="global"),
+        ncl.MagnitudePruning(sparsity=0.8, scope="global"),
         ncl.FineTune(epochs=6),
         ncl.UniformQuantization(bits=8),
         context=ncl.Context.of(data),

@@ -113,13 +113,17 @@ def to_numpy(tensor: Any) -> npt.NDArray[Any]:
 
 def kernel_names(layer: Any) -> tuple[str, ...]:
     """The attributes of `layer` that hold kernels; empty if it has none."""
-    for parent in type(layer).__mro__:
-        if (
-            parent.__module__.partition(".")[0] == "keras"
-            and parent.__name__ in KERNELS
-        ):
-            return KERNELS[parent.__name__]
-    return ()
+    known = [KERNELS[name] for name in keras_classes(layer) if name in KERNELS]
+    return known[0] if known else ()
+
+
+def keras_classes(layer: Any) -> list[str]:
+    """Names of the Keras classes that a layer is or is derived from, nearest first."""
+    return [
+        parent.__name__
+        for parent in type(layer).__mro__
+        if parent.__module__.partition(".")[0] == "keras"
+    ]
 
 
 def kernel_shape(layer: Any, kernel_name: str) -> tuple[int, ...]:
@@ -161,7 +165,7 @@ def channel_axes(layer: Any, kernel_name: str, ndim: int) -> tuple[int, ...]:
     Returns:
         The axes in ascending order.
     """
-    names = {parent.__name__ for parent in type(layer).__mro__}
+    names = keras_classes(layer)
     if "EinsumDense" in names:
         inputs, output = layer.equation.replace("...", "").split("->")
         letters = inputs.split(",")[1]
@@ -221,5 +225,5 @@ def kernel_layers(model: Any) -> list[KernelLayer]:
 
 def reason_without_kernel(layer: Any) -> Skip:
     """Why a layer that owns weights is not a kernel layer."""
-    known = any(parent.__name__ in WITHOUT_KERNEL for parent in type(layer).__mro__)
+    known = any(name in WITHOUT_KERNEL for name in keras_classes(layer))
     return Skip.NO_KERNEL if known else Skip.NOT_SUPPORTED

@@ -8,6 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nncompress_lab.atomic import replace_file
 from nncompress_lab.errors import RecipeError
 from nncompress_lab.passes import Pass, Pipeline, pipeline
@@ -115,8 +117,16 @@ def _changed_fields(step: Pass) -> dict[str, Any]:
                 if getattr(value, one.name) != one.default
             }
         changed[field.name] = value
-    plain: dict[str, Any] = json.loads(json.dumps(changed))  # tuples become lists
+    # Through JSON, so that tuples are lists here as they are in a file.
+    plain: dict[str, Any] = json.loads(json.dumps(changed, default=_plain_number))
     return plain
+
+
+def _plain_number(value: Any) -> Any:
+    """A NumPy number as a Python one; what else JSON does not know stays an error."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"A recipe holds numbers and strings only. Received: {value!r}.")
 
 
 def _make_pass(entry: Any) -> Pass:

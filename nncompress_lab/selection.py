@@ -45,10 +45,11 @@ class Selection:
     def __post_init__(self) -> None:
         for field in ("names", "exclude", "types"):
             value = getattr(self, field)
-            if isinstance(value, str):
+            if isinstance(value, str) or not all(isinstance(one, str) for one in value):
+                example = value if isinstance(value, str) else "conv*"
                 raise TypeError(
                     f"`{field}` must be a sequence of strings. Received: "
-                    f"{field}={value!r}. Write {field}=({value!r},)."
+                    f"{field}={value!r}. Write {field}=({example!r},)."
                 )
             object.__setattr__(self, field, tuple(value))
         for field in ("min_size", "skip_first", "skip_last"):

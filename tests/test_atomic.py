@@ -1,6 +1,8 @@
-"""Files that are either the old one or the whole new one."""
+"""A file is the old one or the whole new one."""
 
 import os
+import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,52 +10,130 @@ import pytest
 from nncompress_lab.atomic import replace_file
 
 
-def test_the_file_is_replaced_when_all_went_well(tmp_path: Path):
-    target = tmp_path / "a.txt"
-    target.write_text("old")
+def test_a_new_file_holds_what_was_written(tmp_path):
+    path = tmp_path / "a.txt"
 
-    with replace_file(target) as temporary:
+    with replace_file(path) as temporary:
         temporary.write_text("new")
 
-    assert target.read_text() == "new"
-    assert list(tmp_path.iterdir()) == [target]
+    assert path.read_text() == "new"
 
 
-def test_the_old_file_stays_when_the_block_raises(tmp_path: Path):
-    target = tmp_path / "a.txt"
-    target.write_text("old")
+def test_an_old_file_is_replaced(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old and longer")
 
-    def write_half():
-        with replace_file(target) as temporary:
-            temporary.write_text("ne")
-            raise RuntimeError("half way")
+    with replace_file(path) as temporary:
+        temporary.write_text("new")
 
-    with pytest.raises(RuntimeError, match="half way"):
-        write_half()
-
-    assert target.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [target]
+    assert path.read_text() == "new"
 
 
-def test_the_temporary_file_has_the_suffix_that_keras_looks_at(tmp_path: Path):
+def test_the_old_file_is_whole_while_the_new_one_is_written(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    with replace_file(path) as temporary:
+        temporary.write_text("new")
+        assert path.read_text() == "old"
+
+
+def fail_half_way(path: Path) -> None:
+    with replace_file(path) as temporary:
+        temporary.write_text("ha")
+        raise KeyboardInterrupt
+
+
+def test_the_old_file_stays_when_the_block_raises(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    with pytest.raises(KeyboardInterrupt):
+        fail_half_way(path)
+
+    assert path.read_text() == "old"
+
+
+def test_no_file_appears_when_the_block_raises(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        fail_half_way(tmp_path / "a.txt")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_temporary_file_is_left_after_success(tmp_path):
+    with replace_file(tmp_path / "a.txt") as temporary:
+        temporary.write_text("new")
+
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_block_that_moves_its_file_away_leaves_the_old_one(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    with pytest.raises(FileNotFoundError), replace_file(path) as temporary:
+        temporary.unlink()
+
+    assert path.read_text() == "old"
+
+
+def test_the_temporary_file_lies_beside_the_file_and_has_its_suffix(tmp_path):
     with replace_file(tmp_path / "model.keras") as temporary:
-        assert temporary.suffix == ".keras"
-        temporary.write_text("x")
+        place = (temporary.parent, temporary.suffix)
+
+    assert place == (tmp_path, ".keras")
 
 
-def test_a_missing_folder_is_named(tmp_path: Path):
-    target = tmp_path / "nowhere" / "a.txt"
+def test_a_path_may_be_a_string(tmp_path):
+    with replace_file(str(tmp_path / "a.txt")) as temporary:
+        temporary.write_text("new")
 
-    with pytest.raises(FileNotFoundError, match="nowhere does not exist"):
-        replace_file(target).__enter__()
+    assert (tmp_path / "a.txt").read_text() == "new"
 
 
-def test_the_mode_follows_the_umask(tmp_path: Path):
-    before = os.umask(0o027)
+def test_a_file_name_alone_is_written_to_the_current_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    with replace_file("a.txt") as temporary:
+        temporary.write_text("new")
+
+    assert (tmp_path / "a.txt").read_text() == "new"
+
+
+def test_a_folder_that_does_not_exist_is_refused(tmp_path):
+    path = tmp_path / "nowhere" / "a.txt"
+
+    with (
+        pytest.raises(FileNotFoundError, match=r"nowhere does not exist\. Create it"),
+        replace_file(path),
+    ):
+        pytest.fail("the block must not run")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no file modes")
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600)])
+def test_the_mode_of_the_file_follows_the_umask(tmp_path, umask, mode):
+    path = tmp_path / "a.txt"
+    before = os.umask(umask)
+
     try:
-        with replace_file(tmp_path / "a.txt") as temporary:
-            temporary.write_text("x")
+        with replace_file(path) as temporary:
+            temporary.write_text("new")
     finally:
         os.umask(before)
 
-    assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o640
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no file modes")
+def test_the_umask_of_the_process_stays_as_it_was(tmp_path):
+    before = os.umask(0o027)
+
+    try:
+        with replace_file(tmp_path / "a.txt"):
+            pass
+    finally:
+        after = os.umask(before)
+
+    assert after == 0o027

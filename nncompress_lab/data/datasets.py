@@ -27,7 +27,8 @@ class Data:
     name: str = "data"
 
     def __post_init__(self) -> None:
-        if np.ndim(self.x) < 1 or len(self.x) != len(self.y) or not len(self.x):
+        scalar = np.ndim(self.x) < 1 or np.ndim(self.y) < 1
+        if scalar or len(self.x) != len(self.y) or not len(self.x):
             raise ValueError(
                 "`x` and `y` must be non-empty arrays with one label for each example. "
                 f"Received: x of shape {np.shape(self.x)}, y of shape "

@@ -1,11 +1,9 @@
 """A data set of one's own: a folder with an `.npz` file for each part."""
 
-import zipfile
 from pathlib import Path
 
-import numpy as np
-
 from nncompress_lab.data.datasets import Data
+from nncompress_lab.data.npz import read_npz
 from nncompress_lab.errors import DataNotFoundError
 
 PARTS = ("train", "validation", "calibration", "test")
@@ -40,11 +38,8 @@ def read_folder(folder: str | Path) -> dict[str, Data]:
 
 
 def _read(path: Path) -> Data:
+    x, y = read_npz(path, ("x", "y"))
     try:
-        with np.load(path) as stored:
-            return Data(stored["x"], stored["y"], path.name)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise DataNotFoundError(
-            f"{path} is not an .npz file with the arrays x and y ({error}). Write it "
-            "with numpy.savez(path, x=x, y=y)."
-        ) from error
+        return Data(x, y, path.name)
+    except ValueError as error:
+        raise DataNotFoundError(f"{path} does not hold a data set: {error}") from error

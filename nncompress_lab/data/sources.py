@@ -1,7 +1,6 @@
 """Fashion-MNIST and MNIST, from the package, from a folder or through Keras."""
 
 import importlib
-import zipfile
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy.typing as npt
 
 from nncompress_lab.data.datasets import Data, Dataset, balanced_order
 from nncompress_lab.data.idx import Arrays, read_idx_folder
+from nncompress_lab.data.npz import read_npz
 from nncompress_lab.errors import DataNotFoundError
 
 FASHION_CLASSES = (
@@ -99,7 +99,10 @@ def mnist(*, folder: str | Path | None = None) -> Dataset:
         LeCun, Bottou, Bengio, Haffner, "Gradient-Based Learning Applied to Document
         Recognition", Proc. IEEE 1998.
     """
-    arrays = _from_folder(folder) if folder is not None else _from_keras("mnist")
+    if folder is not None:
+        arrays = _from_folder(folder, npz="mnist.npz")
+    else:
+        arrays = _from_keras("mnist")
     return _with_validation("MNIST", arrays, tuple(str(digit) for digit in range(10)))
 
 
@@ -110,28 +113,20 @@ def _full_fashion(folder: str | Path | None) -> ImagesAndLabels:
     return installed if installed is not None else _from_keras("fashion_mnist")
 
 
-def _from_folder(folder: str | Path) -> ImagesAndLabels:
+def _from_folder(folder: str | Path, *, npz: str | None = None) -> ImagesAndLabels:
     folder = Path(folder)
     arrays = read_idx_folder(folder)
     if arrays is not None:
         return arrays
-    npz = folder / "mnist.npz"
-    if not npz.is_file():
+    if npz is None or not (folder / npz).is_file():
         raise DataNotFoundError(
             "The folder must hold the four official IDX files (for example "
-            "train-images-idx3-ubyte.gz) or mnist.npz. "
-            f"Received: {str(folder)!r}, which holds neither."
+            f"train-images-idx3-ubyte.gz){f' or {npz}' if npz else ''}. "
+            f"Received: {str(folder)!r}, which does not."
         )
-    try:
-        with np.load(npz) as stored:
-            return (
-                (stored["x_train"], stored["y_train"]),
-                (stored["x_test"], stored["y_test"]),
-            )
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise DataNotFoundError(
-            f"{npz} is not Keras's mnist.npz ({error}). Download it again."
-        ) from error
+    names = ("x_train", "y_train", "x_test", "y_test")
+    x_train, y_train, x_test, y_test = read_npz(folder / npz, names)
+    return (x_train, y_train), (x_test, y_test)
 
 
 def _from_keras(name: str) -> ImagesAndLabels:

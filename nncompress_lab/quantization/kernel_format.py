@@ -45,6 +45,7 @@ class KernelFormat:
     Raises:
         ValueError: If a value is out of range, or `group_size` does not fit the
             granularity.
+        TypeError: If `symmetric` is not a bool.
     """
 
     bits: int = 8
@@ -54,6 +55,11 @@ class KernelFormat:
 
     def __post_init__(self) -> None:
         check_bits(self.bits)
+        if not isinstance(self.symmetric, bool):
+            raise TypeError(
+                "`symmetric` must be True or False. Received: "
+                f"symmetric={self.symmetric!r}."
+            )
         if self.granularity not in get_args(Granularity):
             raise ValueError(
                 f"`granularity` must be one of {get_args(Granularity)}. Received: "
