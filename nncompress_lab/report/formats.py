@@ -4,6 +4,7 @@ import html
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -173,26 +174,27 @@ def _tex(cell: str) -> str:
 
 def html_table(report: "Report") -> str:
     """The table and the footnotes for a notebook; it follows the notebook's colours."""
-    head = "".join(f"<th>{column.title}</th>" for column in COLUMNS)
-    body = []
+    titles = ["stage", *(column.title for column in COLUMNS)]
+    head = "".join(_cell("th", title, right=title != "stage") for title in titles)
+    rows = []
     for name, values, changes in rows_of(report):
-        cells = "".join(
-            f"<td>{html.escape(value)}"
-            + (f"<br><small>{html.escape(change)}</small>" if change else "")
-            + "</td>"
-            for value, change in zip(values, changes, strict=True)
-        )
-        body.append(
-            f'<tr><th scope="row" style="text-align:left">{html.escape(name)}</th>'
-            f"{cells}</tr>"
-        )
+        cells = map(partial(_cell, "td"), values, changes)
+        rows.append(f"<tr>{_cell('th', name, right=False)}{''.join(cells)}</tr>")
     notes = "".join(
-        f"<div><small>{html.escape(n)}</small></div>" for n in footnotes(report)
+        f"<div><small>{html.escape(note)}</small></div>" for note in footnotes(report)
     )
     return (
-        f'<table><thead><tr><th style="text-align:left">stage</th>{head}</tr></thead>'
-        f"<tbody>{''.join(body)}</tbody></table>{notes}"
+        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+        f"{notes}"
     )
+
+
+def _cell(tag: str, value: str, change: str = "", *, right: bool = True) -> str:
+    style = (
+        f"text-align:{'right' if right else 'left'};vertical-align:top;padding:4px 8px"
+    )
+    below = f"<br><small>{html.escape(change)}</small>" if change else ""
+    return f'<{tag} style="{style}">{html.escape(value)}{below}</{tag}>'
 
 
 def dataframe(rows: list[dict[str, Any]]) -> Any:
@@ -210,7 +212,9 @@ def plot(report: "Report", ax: Any) -> Any:
             "compare(before, after, data=ncl.data.fashion_mnist())."
         )
     if ax is None:
-        _, ax = _optional("matplotlib.pyplot").subplots(figsize=(6.4, 4.0))
+        _, ax = _optional("matplotlib.pyplot").subplots(
+            figsize=(6.4, 4.0), layout="constrained"
+        )
     kilobytes = [stage.packed_bytes / 1000 for stage in report.stages]
     accuracies = [100 * (stage.accuracy or 0.0) for stage in report.stages]
     ax.plot(kilobytes, accuracies, color="0.7", zorder=1)
@@ -219,6 +223,7 @@ def plot(report: "Report", ax: Any) -> Any:
         ax.scatter([x], [y], s=60, zorder=2, label=f"{number}  {name}")
         ax.annotate(str(number), (x, y), xytext=(6, 6), textcoords="offset points")
     ax.set_xscale("log")
+    ax.margins(0.1)
     ax.set_xlabel("packed size in kB (log scale)")
     ax.set_ylabel("test accuracy in %")
     ax.set_title("Accuracy against size")
