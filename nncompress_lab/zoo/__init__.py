@@ -18,7 +18,7 @@ NAMES = ("lenet_300_100", "lenet5", "resnet20", "mobilenet_small", "vit_tiny")
 def lenet_300_100(*, pretrained: bool = True) -> keras.Model:
     """LeNet-300-100: two hidden Dense layers, 266,610 parameters.
 
-    Test accuracy: @lenet_300_100@
+    Test accuracy: 90.25 % (embedded), 89.95 % (full).
 
     Args:
         pretrained: Load the trained weights; False leaves the random initial ones.
@@ -33,7 +33,7 @@ def lenet_300_100(*, pretrained: bool = True) -> keras.Model:
 def lenet5(*, pretrained: bool = True) -> keras.Model:
     """LeNet-5 as in Caffe (20 and 50 filters of 5x5, 500 units), 431,080 parameters.
 
-    Test accuracy: @lenet5@
+    Test accuracy: 91.25 % (embedded), 92.29 % (full).
 
     Args:
         pretrained: Load the trained weights; False leaves the random initial ones.
@@ -48,7 +48,7 @@ def lenet5(*, pretrained: bool = True) -> keras.Model:
 def resnet20(*, pretrained: bool = True) -> keras.Model:
     """ResNet-20 with BatchNormalization and residual additions, 273,754 parameters.
 
-    Test accuracy: @resnet20@
+    Test accuracy: 93.30 % (embedded), 93.46 % (full).
 
     Args:
         pretrained: Load the trained weights; False leaves the random initial ones.
@@ -63,7 +63,7 @@ def resnet20(*, pretrained: bool = True) -> keras.Model:
 def mobilenet_small(*, pretrained: bool = True) -> keras.Model:
     """A small MobileNet of depthwise-separable convolutions, 163,530 parameters.
 
-    Test accuracy: @mobilenet_small@
+    Test accuracy: 92.15 % (embedded), 92.61 % (full).
 
     Args:
         pretrained: Load the trained weights; False leaves the random initial ones.
@@ -76,9 +76,9 @@ def mobilenet_small(*, pretrained: bool = True) -> keras.Model:
 
 
 def vit_tiny(*, pretrained: bool = True) -> keras.Model:
-    """A transformer encoder on 4x4 patches, 4 blocks of width 64, @vit_parameters@.
+    """A transformer encoder on 4x4 patches, 4 blocks of width 64, 136,394 parameters.
 
-    Test accuracy: @vit_tiny@
+    Test accuracy: 87.35 % (embedded), 87.49 % (full).
 
     Args:
         pretrained: Load the trained weights; False leaves the random initial ones.
