@@ -156,12 +156,13 @@ def keeping_zeros(model: keras.Model) -> Iterator[None]:
 
 class _KeepZeros(keras.constraints.Constraint):
     def __init__(self, array: npt.NDArray[Any], *, then: Any) -> None:
-        self.mask = (array != 0).astype(array.dtype)
+        self.mask = array != 0
         self.then = then
 
     def __call__(self, value: Any) -> Any:
         value = value if self.then is None else self.then(value)
-        return value * ops.convert_to_tensor(self.mask, dtype=value.dtype)
+        # Not a product: it would leave -0.0, whose sign bit no coder gets rid of.
+        return ops.where(self.mask, value, ops.zeros_like(value))
 
 
 class _Progress(keras.callbacks.Callback):

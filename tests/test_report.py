@@ -628,3 +628,22 @@ def test_accuracy_changes_by_percentage_points():
 
     # from 90 % to 87.5 %
     assert "87.50 % (-2.50 points)" in report.to_markdown()
+
+
+def test_a_regression_is_reported_without_accuracy():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    data = ncl.Data(np.zeros((4, 3), np.float32), np.zeros(4, np.float32))
+
+    report = ncl.compare(model, model, data=data, latency=False)
+
+    assert [one.accuracy for one in report.stages] == [None, None]
+
+
+def test_why_the_latency_was_not_measured_is_said():
+    model = keras.Sequential([keras.Input((None, 3)), keras.layers.Dense(2)])
+
+    report = ncl.compare(model, model)
+
+    assert report.stages[0].latency_ms is None
+    assert report.setup.runtime.startswith("not measured: Only models with one input")
+    assert "not measured" in str(report)

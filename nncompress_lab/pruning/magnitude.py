@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import keras
+import numpy as np
 
 from nncompress_lab.kernels import KernelLayer, Skip
 from nncompress_lab.passes import Context, Pass
 from nncompress_lab.pruning.masks import (
     Mask,
+    Weights,
     check_sparsity,
     check_threshold,
     global_magnitude_masks,
@@ -94,9 +96,12 @@ class MagnitudePruning(Pass):
             raise ValueError(f"Cannot prune {names}: {error}") from error
         rest = iter(arrays)
         for layer in layers:
-            layer.assign([next(rest) * next(masks) for _ in layer.kernel_names])
+            # Not a product: it would leave -0.0, whose sign bit no coder gets rid of.
+            layer.assign(
+                [np.where(next(masks), next(rest), 0) for _ in layer.kernel_names]
+            )
 
-    def _masks(self, arrays: list[Mask]) -> list[Mask]:
+    def _masks(self, arrays: list[Weights]) -> list[Mask]:
         if self.threshold is not None:
             return [threshold_mask(array, threshold=self.threshold) for array in arrays]
         if self.sparsity is None or not arrays:

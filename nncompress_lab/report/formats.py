@@ -130,7 +130,9 @@ def footnotes(report: "Report") -> list[str]:
         f"{accuracy}Packed: the .keras file under zstd. {setup.versions}, "
         f"{setup.machine}."
     ]
-    if setup.noise_band is not None:
+    if setup.noise_band is None:
+        notes.append(f"Latency: {setup.runtime}.")
+    else:
         notes.append(
             f"Latency: {setup.runtime}, batch {setup.batch_size}, {setup.threads} thread,"
             f" minimum over interleaved blocks; noise of this run "

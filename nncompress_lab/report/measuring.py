@@ -7,10 +7,11 @@ from functools import partial
 from typing import Any
 
 import keras
+import numpy as np
 
 from nncompress_lab import measure
 from nncompress_lab.data.datasets import Data, Dataset
-from nncompress_lab.errors import UnsupportedModelError
+from nncompress_lab.errors import CompressionError, UnsupportedModelError
 from nncompress_lab.kernels import own_variables, to_numpy, walk, weighted_layers
 from nncompress_lab.report.figures import LayerRow, Setup, Stage
 from nncompress_lab.report.report import Report
@@ -71,15 +72,19 @@ def measure_stages(
     for model in models.values():
         check_model(model)
     test = data.test if isinstance(data, Dataset) else data
+    if test is not None and not np.issubdtype(test.y.dtype, np.integer):
+        test = None  # a regression has no accuracy
     stages = [_measured(name, model, test) for name, model in models.items()]
-    race = _race(models, batch_size=batch_size) if latency else None
+    race, runtime = None, "not measured"
+    if latency:
+        race, runtime = _race(models, batch_size=batch_size)
     if race is not None:
         stages = [_with_latency(stage, race) for stage in stages]
     first, last = next(iter(models.values())), list(models.values())[-1]
     return Report(
         stages=tuple(stages),
         layers=tuple(_layer_rows(first, last, notes or {})),
-        setup=_setup(test, race, batch_size),
+        setup=_setup(test, race, runtime, batch_size),
     )
 
 
@@ -101,19 +106,23 @@ def _measured(name: str, model: keras.Model, test: Data | None) -> Stage:
     )
 
 
-def _race(models: dict[str, keras.Model], *, batch_size: int) -> measure.Race | None:
+def _race(
+    models: dict[str, keras.Model], *, batch_size: int
+) -> tuple[measure.Race | None, str]:
+    """The race and what ran the models, or None and why there was no race."""
     try:
         x = litert.random_input(next(iter(models.values())), batch_size=batch_size)
-    except ValueError:
-        return None  # several inputs, or a size that is not fixed
-    if not litert.is_available():
-        return measure.race(
-            {name: partial(_keras_runner, model, x) for name, model in models.items()}
-        )
-    contents = {name: litert.to_litert(model) for name, model in models.items()}
+        if not litert.is_available():
+            race = measure.race(
+                {name: partial(_keras_runner, one, x) for name, one in models.items()}
+            )
+            return race, f"Keras on {keras.backend.backend()}"
+        contents = {name: litert.to_litert(model) for name, model in models.items()}
+    except (ValueError, CompressionError) as error:
+        return None, f"not measured: {error}"
     return measure.race(
         {name: partial(_litert_runner, one, x) for name, one in contents.items()}
-    )
+    ), "LiteRT"
 
 
 def _keras_runner(model: keras.Model, x: Any) -> Callable[[], object]:
@@ -177,15 +186,15 @@ def _bytes(layer: Any) -> int:
     return sum(to_numpy(variable).nbytes for variable in own_variables(layer))
 
 
-def _setup(test: Data | None, race: measure.Race | None, batch_size: int) -> Setup:
-    backend = keras.backend.backend()
-    runtime = "LiteRT" if litert.is_available() else f"Keras on {backend}"
+def _setup(
+    test: Data | None, race: measure.Race | None, runtime: str, batch_size: int
+) -> Setup:
     return Setup(
         data="" if test is None else f"{test.name}, {len(test)} examples",
-        runtime="not measured" if race is None else runtime,
+        runtime=runtime,
         batch_size=batch_size,
         threads=1,
         noise_band=None if race is None else race.band,
         machine=f"{platform.machine()} {platform.system()}",
-        versions=f"keras {keras.version()} on {backend}",
+        versions=f"keras {keras.version()} on {keras.backend.backend()}",
     )

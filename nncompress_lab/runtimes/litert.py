@@ -59,7 +59,8 @@ def to_litert(model: keras.Model) -> bytes:
     """The content of a `.tflite` file for a model.
 
     Raises:
-        CompressionError: If the backend is not TensorFlow or LiteRT is not installed.
+        CompressionError: If the backend is not TensorFlow, LiteRT is not installed, or
+            the converter cannot take the model.
     """
     if not is_available():
         raise CompressionError(
@@ -74,7 +75,13 @@ def to_litert(model: keras.Model) -> bytes:
     ):
         warnings.simplefilter("ignore")
         path = Path(folder) / "model.tflite"
-        dequantized(model).export(path, format="litert", verbose=False)
+        try:
+            dequantized(model).export(path, format="litert", verbose=False)
+        except Exception as error:  # TensorFlow's converter raises many kinds
+            first_line = str(error).strip().partition("\n")[0]
+            raise CompressionError(
+                f"LiteRT's converter cannot take {model.name!r}: {first_line}"
+            ) from error
         return path.read_bytes()
 
 
