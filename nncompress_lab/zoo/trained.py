@@ -11,21 +11,25 @@ import numpy as np
 from nncompress_lab.atomic import replace_file
 
 FACTS = "facts"
+FOLDER = Path(__file__).parent / "weights"
 
 
-def save_weights(name: str, model: keras.Model, facts: dict[str, Any]) -> Path:
-    """Write a model's weights as float16 into the package.
+def save_weights(
+    name: str, model: keras.Model, facts: dict[str, Any], *, folder: Path = FOLDER
+) -> Path:
+    """Write a model's weights as float16.
 
     Args:
-        name: Of the model; the file is `zoo/weights/NAME.npz`.
+        name: Of the model; the file is `NAME.npz`.
         model: The trained model.
         facts: What was measured, as plain JSON values.
+        folder: Where to; by default into the package.
 
     Returns:
         The path of the file.
     """
-    path = Path(__file__).parent / "weights" / f"{name}.npz"
-    path.parent.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}.npz"
     arrays = {
         weight.path: keras.ops.convert_to_numpy(weight).astype(np.float16)
         for weight in model.weights

@@ -15,7 +15,7 @@ from nncompress_lab.batches import Batches
 from nncompress_lab.data import Dataset, fashion_mnist
 from nncompress_lab.measure import accuracy
 from nncompress_lab.zoo import architectures
-from nncompress_lab.zoo.trained import save_weights
+from nncompress_lab.zoo.trained import FOLDER, save_weights
 
 BATCH_SIZE = 128
 MAX_SHIFT = 2
@@ -73,7 +73,9 @@ TRAININGS = {
 }
 
 
-def train(name: str, *, runs: Path, seed: int = 0) -> keras.Model:
+def train(
+    name: str, *, runs: Path, seed: int = 0, folder: Path = FOLDER
+) -> keras.Model:
     """Train one model of the zoo on the full Fashion-MNIST and write its weights.
 
     A run that is interrupted goes on from its last whole epoch when it is called again.
@@ -82,6 +84,7 @@ def train(name: str, *, runs: Path, seed: int = 0) -> keras.Model:
         name: A key of `TRAININGS`.
         runs: Folder for checkpoints; `runs/NAME` is deleted when the training is done.
         seed: Of the initial weights, the order of the images and the augmentation.
+        folder: Where the weights are written; by default into the package.
 
     Returns:
         The trained model.
@@ -123,7 +126,8 @@ def train(name: str, *, runs: Path, seed: int = 0) -> keras.Model:
             ],
             verbose=0,
         )
-    save_weights(name, model, measured_facts(model, data, training, seed))
+    facts = measured_facts(model, data, training, seed)
+    save_weights(name, model, facts, folder=folder)
     return model
 
 

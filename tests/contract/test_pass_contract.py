@@ -89,9 +89,10 @@ def test_the_saved_file_predicts_equal_arrays(case, tmp_path: Path):
 
 def test_twice_the_same_input_gives_twice_the_same_model(case):
     again = case.step(case.model, tiny_models.context())
-    # Threads sum gradients in any order, and Adam moves a weight by up to its learning
-    # rate of 1e-3 in each of the two steps, however small its gradient is.
-    tolerance = 4e-3 if isinstance(case.step, ncl.FineTune) else 0
+    # Threads sum gradients in any order, and Adam moves a weight by up to 1e-3 in its
+    # first step and 3.2e-3 in its second ((1 - beta_1) / sqrt(1 - beta_2) times its
+    # rate), however small the gradient is: twice that between two runs.
+    tolerance = 8.4e-3 if isinstance(case.step, ncl.FineTune) else 0
 
     for one, other in zip(
         tiny_models.weights_of(case.result), tiny_models.weights_of(again), strict=True
