@@ -30,12 +30,16 @@ def stored(folder) -> dict[str, np.ndarray]:
 
 
 def test_weights_are_stored_as_float16_with_what_was_measured(small, tmp_path):
-    training.train("lenet_300_100", runs=tmp_path / "runs", folder=tmp_path)
+    model = training.train("lenet_300_100", runs=tmp_path / "runs", folder=tmp_path)
 
     arrays = stored(tmp_path)
     facts = json.loads(str(arrays.pop("facts")))
     assert {array.dtype for array in arrays.values()} == {np.dtype("float16")}
     assert facts["epochs"] == 3
+    for weight in model.weights:  # what was measured is what is stored
+        np.testing.assert_array_equal(
+            keras.ops.convert_to_numpy(weight), arrays[weight.path].astype(np.float32)
+        )
     assert 0 <= facts["full_test_accuracy"] <= 1
 
 

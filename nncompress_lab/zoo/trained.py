@@ -14,6 +14,13 @@ FACTS = "facts"
 FOLDER = Path(__file__).parent / "weights"
 
 
+def round_to_float16(model: keras.Model) -> None:
+    """Give each weight the nearest value that float16 has, in place."""
+    for weight in model.weights:
+        rounded = keras.ops.convert_to_numpy(weight).astype(np.float16)
+        weight.assign(rounded.astype(np.float32))
+
+
 def save_weights(
     name: str, model: keras.Model, facts: dict[str, Any], *, folder: Path = FOLDER
 ) -> Path:

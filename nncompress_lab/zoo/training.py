@@ -15,7 +15,7 @@ from nncompress_lab.batches import Batches
 from nncompress_lab.data import Dataset, fashion_mnist
 from nncompress_lab.measure import accuracy
 from nncompress_lab.zoo import architectures
-from nncompress_lab.zoo.trained import FOLDER, save_weights
+from nncompress_lab.zoo.trained import FOLDER, round_to_float16, save_weights
 
 BATCH_SIZE = 128
 MAX_SHIFT = 2
@@ -87,7 +87,7 @@ def train(
         folder: Where the weights are written; by default into the package.
 
     Returns:
-        The trained model.
+        The trained model with its weights rounded to float16.
 
     Raises:
         ValueError: If there is no training of that name.
@@ -126,6 +126,7 @@ def train(
             ],
             verbose=0,
         )
+    round_to_float16(model)  # so that what is measured is what is shipped
     facts = measured_facts(model, data, training, seed)
     save_weights(name, model, facts, folder=folder)
     return model
