@@ -160,7 +160,7 @@ class _KeepZeros(keras.constraints.Constraint):
         self.then = then
 
     def __call__(self, value: Any) -> Any:
-        value = value if self.then is None else self.then(value)
+        value = ops.convert_to_tensor(value if self.then is None else self.then(value))
         # Not a product: it would leave -0.0, whose sign bit no coder gets rid of.
         return ops.where(self.mask, value, ops.zeros_like(value))
 
