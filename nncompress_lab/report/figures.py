@@ -69,7 +69,7 @@ class Setup:
         data: Name and number of the examples behind the accuracy; empty without any.
         runtime: What ran the model for the latency.
         batch_size: Examples in one run.
-        threads: Threads the runtime was allowed.
+        threads: Threads the runtime was allowed; None where the backend decides.
         noise_band: Half the width of the noise of the latency, as a fraction.
         machine: Processor architecture and operating system.
         versions: Of this library, Keras and its backend.
@@ -78,7 +78,7 @@ class Setup:
     data: str
     runtime: str
     batch_size: int
-    threads: int
+    threads: int | None
     noise_band: float | None
     machine: str
     versions: str

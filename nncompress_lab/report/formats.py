@@ -133,9 +133,12 @@ def footnotes(report: "Report") -> list[str]:
     if setup.noise_band is None:
         notes.append(f"Latency: {setup.runtime}.")
     else:
+        threads = (
+            f"{setup.threads} thread" if setup.threads else "the backend's threads"
+        )
         notes.append(
-            f"Latency: {setup.runtime}, batch {setup.batch_size}, {setup.threads} thread,"
-            f" minimum over interleaved blocks; noise of this run "
+            f"Latency: {setup.runtime}, batch {setup.batch_size}, {threads}, minimum over "
+            "interleaved blocks; noise of this run "
             f"±{100 * setup.noise_band:.1f} %, a change within it is no measurable change."
         )
     return notes

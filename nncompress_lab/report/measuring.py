@@ -18,6 +18,8 @@ from nncompress_lab.report.report import Report
 from nncompress_lab.rewrite import check_model
 from nncompress_lab.runtimes import litert
 
+LITERT = "LiteRT"
+
 
 def compare(
     before: keras.Model,
@@ -122,7 +124,7 @@ def _race(
         return None, f"not measured: {error}"
     return measure.race(
         {name: partial(_litert_runner, one, x) for name, one in contents.items()}
-    ), "LiteRT"
+    ), LITERT
 
 
 def _keras_runner(model: keras.Model, x: Any) -> Callable[[], object]:
@@ -193,7 +195,7 @@ def _setup(
         data="" if test is None else f"{test.name}, {len(test)} examples",
         runtime=runtime,
         batch_size=batch_size,
-        threads=1,
+        threads=1 if runtime == LITERT else None,
         noise_band=None if race is None else race.band,
         machine=f"{platform.machine()} {platform.system()}",
         versions=f"keras {keras.version()} on {keras.backend.backend()}",
