@@ -1,7 +1,7 @@
 """The command line: `nncompress demo | inspect | compress | report`.
 
-Keras starts only in commands that need it, so that help and errors come at once. Exit
-codes: 0 done, 2 bad input (the message says what and how to fix it), 1 anything else.
+Keras starts only in the commands, so that help and the version come at once. Exit codes:
+0 done, 2 bad input (the message says what and how to fix it), 1 anything else.
 """
 
 import json

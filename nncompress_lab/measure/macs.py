@@ -1,9 +1,9 @@
 """Multiply-accumulates of one example, counted from the shapes in the graph.
 
 Counted are the layers that multiply by a kernel, and the two products of
-MultiHeadAttention.
-Biases, activations, normalization and pooling are not, as is usual. FLOPs are twice the
-MACs. Zeros count like other weights, because dense runtimes multiply by them.
+MultiHeadAttention. Biases, activations, normalization and pooling are not, as is usual.
+FLOPs are twice the MACs. Zeros count like other weights, because dense runtimes multiply
+by them.
 """
 
 import inspect

@@ -134,10 +134,7 @@ class UniformQuantization(Pass):
                 raise ValueError(f"Cannot quantize {path}: {error}") from error
             for part, variable in quantized.stored_kernel(name).items():
                 variable.assign(arrays[part])
-        for source, target in zip(
-            other_variables(layer), other_variables(quantized), strict=True
-        ):
-            target.assign(to_numpy(source))
+        _copy_others(layer, quantized)
 
     def _quantized_attention(
         self, layer: Any, chosen: dict[int, str]
@@ -182,20 +179,23 @@ def dequantized(model: keras.Model) -> keras.Model:
     return rewrite_layers(model, rewrite)
 
 
-def _floats(layer: Any, kind: type) -> Any:
+def _float_shell(layer: Any, kind: Any) -> Any:
+    """The ordinary counterpart of a quantized layer, built, with other weights."""
     config = layer.get_config()
     config.pop("quantization")
-    ordinary: Any = kind.from_config(config)  # type: ignore[attr-defined]
+    ordinary = kind.from_config(config)
     ordinary.build_from_config(layer.get_build_config())
+    return ordinary
+
+
+def _floats(layer: Any, kind: Any) -> Any:
+    ordinary = _float_shell(layer, kind)
     _copy_decoded(layer, ordinary)
     return ordinary
 
 
 def _float_attention(layer: QuantizedMultiHeadAttention) -> Any:
-    config = layer.get_config()
-    config.pop("quantization")
-    ordinary = keras.layers.MultiHeadAttention.from_config(config)
-    ordinary.build_from_config(layer.get_build_config())
+    ordinary = _float_shell(layer, keras.layers.MultiHeadAttention)
     for source, target in _inner_pairs(layer, ordinary):
         if kernel_names(source):
             _copy_decoded(source, target)
@@ -221,6 +221,11 @@ def _inner_pairs(one: Any, other: Any) -> list[tuple[Any, Any]]:
 def _copy_decoded(source: Any, target: Any) -> None:
     for name in kernel_names(target):
         getattr(target, name).assign(to_numpy(getattr(source, name)))
+    _copy_others(source, target)
+
+
+def _copy_others(source: Any, target: Any) -> None:
+    """Copy what is no kernel: the bias."""
     for giver, taker in zip(
         other_variables(source), other_variables(target), strict=True
     ):
