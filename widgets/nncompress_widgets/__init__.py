@@ -1,0 +1,1 @@
+"""Controls for notebooks: sliders that move a real model."""
