@@ -1,0 +1,38 @@
+"""`python -m nncompress_lab.course build [LESSON ...]`: build and execute the notebooks."""
+
+import os
+from typing import Annotated
+
+import typer
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+app = typer.Typer(add_completion=False, help="Build the course.")
+
+
+@app.callback()
+def course() -> None:
+    """Tools for people who write lessons."""
+
+
+@app.command()
+def build(
+    lessons: Annotated[list[str] | None, typer.Argument(metavar="[NN ...]")] = None,
+) -> None:
+    """Make both notebooks of each lesson, executed; without numbers of all lessons."""
+    from nncompress_lab.course import build as building
+
+    for source in building.sources():
+        if lessons and source.name[:2] not in lessons:
+            continue
+        for kind, run in building.build(source).items():
+            passed = sum(record.status == "PASS" for record in run.records.values())
+            typer.echo(
+                f"{source.stem} {kind}: {run.seconds:.0f} s, "
+                f"{run.peak_bytes / 1e9:.2f} GB, "
+                f"{passed} of {len(run.records)} checks pass"
+            )
+
+
+if __name__ == "__main__":
+    app()

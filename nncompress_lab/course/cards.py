@@ -1,0 +1,72 @@
+"""How outcomes, hints and scores look: HTML in a notebook, text everywhere else.
+
+Colours are JupyterLab's own variables, so that cards follow the theme; each card also says
+in words what its colour says.
+"""
+
+from dataclasses import dataclass
+from html import escape
+
+from nncompress_lab.course.grade import ERROR, FAIL, PASS, UNATTEMPTED, Outcome
+
+_LOOKS = {
+    PASS: ("✓", "--jp-success-color1, #388e3c"),
+    FAIL: ("✗", "--jp-error-color1, #d32f2f"),
+    ERROR: ("!", "--jp-error-color1, #d32f2f"),
+    UNATTEMPTED: ("○", "--jp-ui-font-color2, #757575"),
+}
+
+
+@dataclass(frozen=True)
+class Card:
+    """A heading with lines below it.
+
+    Args:
+        heading: The first line.
+        lines: The text below it.
+        color: A CSS variable with its fallback, for the bar at the left.
+    """
+
+    heading: str
+    lines: tuple[str, ...] = ()
+    color: str = "--jp-brand-color1, #1976d2"
+
+    def __repr__(self) -> str:
+        return "\n".join((self.heading, *(f"  {line}" for line in self.lines)))
+
+    def _repr_html_(self) -> str:
+        below = "".join(
+            f'<div style="margin-top:2px">{escape(line)}</div>' for line in self.lines
+        )
+        return (
+            f'<div style="border-left:4px solid var({self.color});'
+            'padding:6px 12px;margin:4px 0;line-height:1.45;max-width:46em">'
+            f"<strong>{escape(self.heading)}</strong>{below}</div>"
+        )
+
+
+def outcome_card(outcome: Outcome, *, note: str = "") -> Card:
+    """The card of a check, with the next thing to do."""
+    icon, color = _LOOKS[outcome.status]
+    exercise = outcome.exercise
+    points = f"{outcome.earned}/{exercise.points} points"
+    heading = f"{icon} {outcome.status} · {exercise.title} · {points}"
+    lines = [outcome.message]
+    if outcome.status != PASS and exercise.hints:
+        lines.append(f'A hint: lesson.hint("{exercise.name}")')
+    if note:
+        lines.append(note)
+    return Card(heading, tuple(lines), color)
+
+
+def score_card(lesson_id: str, outcomes: list[Outcome]) -> Card:
+    """All exercises of a lesson with their points."""
+    earned = sum(outcome.earned for outcome in outcomes)
+    possible = sum(outcome.exercise.points for outcome in outcomes)
+    lines = tuple(
+        f"{_LOOKS[outcome.status][0]} {outcome.earned}/{outcome.exercise.points}  "
+        f"{outcome.exercise.title} ({outcome.status})"
+        for outcome in outcomes
+    )
+    closing = "Nothing is hidden: the checks are in nncompress_lab/course/exercises."
+    return Card(f"Lesson {lesson_id}: {earned} of {possible} points", (*lines, closing))

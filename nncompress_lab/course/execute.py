@@ -1,0 +1,135 @@
+"""Run a notebook from top to bottom in a fresh kernel, and look what came of it."""
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from unittest.mock import patch
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbformat import NotebookNode
+
+from nncompress_lab.course import progress
+from nncompress_lab.errors import CompressionError
+
+CELL_TIMEOUT = 600
+_PEAK = (
+    "try:\n"
+    "    import resource, sys\n"
+    "    scale = 1 if sys.platform == 'darwin' else 1024\n"
+    "    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale)\n"
+    "except ImportError:\n"
+    "    print(0)"
+)
+
+
+class NotebookRunError(CompressionError):
+    """A cell of a notebook raised an exception."""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What a run left behind.
+
+    Args:
+        seconds: From the start of the kernel to the end of the last cell.
+        peak_bytes: The largest resident memory of the kernel; 0 where the system does
+            not tell.
+        records: The outcome of each check, by `"lesson/exercise"`.
+        errors: The cells that raised, by number, with the exception's text.
+    """
+
+    seconds: float
+    peak_bytes: int
+    records: dict[str, progress.Record]
+    errors: dict[int, str]
+
+
+def execute(notebook: NotebookNode, *, keep_going: bool = False) -> Execution:
+    """Run all cells in place, in an empty folder and with progress of its own.
+
+    Args:
+        notebook: Its outputs are replaced.
+        keep_going: Collect the exceptions of cells instead of stopping at the first.
+
+    Returns:
+        Time, memory, outcomes and exceptions.
+
+    Raises:
+        NotebookRunError: If a cell raises and `keep_going` is False.
+    """
+    with tempfile.TemporaryDirectory() as folder, _own_progress(Path(folder)):
+        client = NotebookClient(
+            notebook,
+            timeout=CELL_TIMEOUT,
+            allow_errors=keep_going,
+            resources={"metadata": {"path": folder}},
+        )
+        started = time.perf_counter()
+        try:
+            with client.setup_kernel():
+                for index, cell in enumerate(notebook.cells):
+                    client.execute_cell(cell, index)
+                seconds = time.perf_counter() - started
+                peak = _peak_bytes(client, len(notebook.cells))
+        except CellExecutionError as error:
+            raise NotebookRunError(f"A cell raised {error}") from error
+        return Execution(seconds, peak, progress.load(), _errors(notebook))
+
+
+def read_notebook(path: Path) -> NotebookNode:
+    """The notebook in a file.
+
+    Raises:
+        NotebookRunError: If there is no file, or no notebook in it.
+    """
+    try:
+        return nbformat.read(path, as_version=4)
+    except FileNotFoundError:
+        raise NotebookRunError(
+            f"There is no file {path}. `nncompress lab` copies the lessons to "
+            "nncompress-course."
+        ) from None
+    except (OSError, ValueError, AttributeError, nbformat.ValidationError) as error:
+        # nbformat raises an AttributeError for JSON that is no object.
+        raise NotebookRunError(
+            f"{path} is not a notebook that can be read ({type(error).__name__}). "
+            "Open it in JupyterLab, or copy the lesson anew."
+        ) from error
+
+
+@contextmanager
+def _own_progress(folder: Path) -> Iterator[None]:
+    """The kernel inherits the environment, and writes its outcomes where we read them."""
+    hidden = folder / ".progress.json"
+    settings = {
+        progress.ENVIRONMENT_VARIABLE: str(hidden),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }
+    with patch.dict(os.environ, settings):
+        yield
+
+
+def _peak_bytes(client: NotebookClient, index: int) -> int:
+    cell = nbformat.v4.new_code_cell(_PEAK)
+    client.nb.cells.append(cell)
+    try:
+        client.execute_cell(cell, index)
+    finally:
+        client.nb.cells.pop()
+    return int(cell.outputs[0].text)
+
+
+def _errors(notebook: NotebookNode) -> dict[int, str]:
+    return {
+        index: f"{output.ename}: {output.evalue}"
+        for index, cell in enumerate(notebook.cells)
+        for output in cell.get("outputs", ())
+        if output.output_type == "error"
+    }

@@ -1,0 +1,187 @@
+"""What an exercise is: a question, its named checks, hints and a reference answer.
+
+    mask = Exercise("magnitude_mask", title="Build the mask", points=2, hints=(...),
+                    reference=masks.magnitude_mask)
+
+    @mask.check
+    def keeps_the_largest(answer):
+        kept = call(answer, WEIGHTS, 0.5)
+        require(kept[0, 1], "-9 has the largest magnitude and was dropped: use abs().")
+
+A check is named after what holds when it passes; the message names the mistake. Checks run
+in order and the first that fails is what the learner reads, so they go from the coarse
+(is it a mask at all?) to the fine (ties, extremes).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Check = Callable[[Any], None]
+
+
+class Mistake(Exception):  # noqa: N818 (not an error of the program)
+    """A wrong answer; the text tells the learner what is wrong with it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Exercise:
+    """One graded exercise.
+
+    Args:
+        name: The name that the learner's function or value has in the notebook.
+        title: For the list of checks.
+        points: What it is worth.
+        hints: From the gentle to the nearly complete.
+        reference: A right answer, used by the rest of the lesson where the learner's
+            does not pass.
+    """
+
+    name: str
+    title: str
+    points: int
+    hints: tuple[str, ...]
+    reference: Any
+    checks: list[Check] = field(default_factory=list, repr=False)
+
+    def check(self, function: Check) -> Check:
+        """Add a check; checks run in the order in which they are added."""
+        self.checks.append(function)
+        return function
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a multiple-choice question, with what to say about it."""
+
+    text: str
+    explanation: str
+    right: bool = False
+
+
+def choice(
+    name: str, *, title: str, question: str, options: dict[str, Option], points: int = 1
+) -> Exercise:
+    """A multiple-choice question; every wrong option has its own explanation.
+
+    Args:
+        name: The name of the variable that holds the letter.
+        title: For the list of checks.
+        question: Only the first hint shows it again.
+        options: By letter; exactly one is right.
+        points: What it is worth.
+
+    Raises:
+        ValueError: If not exactly one option is right.
+    """
+    right = [letter for letter, option in options.items() if option.right]
+    if len(right) != 1:
+        raise ValueError(f"Exactly one option of {name!r} must be right, not {right}.")
+    listed = "; ".join(f"{letter}) {option.text}" for letter, option in options.items())
+    exercise = Exercise(
+        name, title, points, hints=(f"{question} {listed}",), reference=right[0]
+    )
+
+    def is_one_of_the_letters(answer: Any) -> None:
+        letters = ", ".join(repr(letter) for letter in options)
+        require(
+            isinstance(answer, str) and answer in options,
+            f"The answer is one of the letters {letters}. Received: {answer!r}.",
+        )
+
+    exercise.check(is_one_of_the_letters)
+    for letter, option in options.items():
+        if not option.right:
+            exercise.check(_is_not(letter, option.explanation))
+    return exercise
+
+
+def _is_not(letter: str, explanation: str) -> Check:
+    def check(answer: Any) -> None:
+        require(answer != letter, explanation)
+
+    check.__name__ = f"is_not_{letter}"
+    return check
+
+
+def require(condition: object, mistake: str) -> None:
+    """Raise a `Mistake` with this text unless the condition holds."""
+    if not condition:
+        raise Mistake(mistake)
+
+
+def call(function: Any, *arguments: Any, **options: Any) -> Any:
+    """Call the learner's function with copies, and refuse it if it changes them.
+
+    Raises:
+        Mistake: If it is not a function, changes an array that it was given, or
+            returns nothing.
+    """
+    require(
+        callable(function),
+        f"This must be a function. Received: {type(function).__name__}.",
+    )
+    given = [_copied(argument) for argument in arguments]
+    result = function(*given, **options)
+    for before, after in zip(arguments, given, strict=True):
+        same = _same(before, after)
+        require(
+            same, "The function changed the array it was given; work on a new array."
+        )
+    require(result is not None, "The function returned None: is a `return` missing?")
+    return result
+
+
+def require_array(
+    value: Any, *, shape: tuple[int, ...], what: str = "The result"
+) -> npt.NDArray[Any]:
+    """The value as an array, if it is one of this shape.
+
+    Raises:
+        Mistake: If it is not an array, or has another shape.
+    """
+    require(
+        isinstance(value, np.ndarray),
+        f"{what} must be a NumPy array. Received: {type(value).__name__}.",
+    )
+    array: npt.NDArray[Any] = value
+    require(
+        array.shape == shape,
+        f"{what} must have shape {shape}. Received: {array.shape}.",
+    )
+    return array
+
+
+def require_number(value: Any, *, what: str = "The result") -> float:
+    """The value as a float, if it is one finite number.
+
+    Raises:
+        Mistake: If it is not.
+    """
+    scalar = np.ndim(value) == 0 and isinstance(value, int | float | np.number)
+    require(
+        scalar and not isinstance(value, bool) and np.isfinite(value),
+        f"{what} must be one number. Received: {value!r}.",
+    )
+    return float(value)
+
+
+def _copied(argument: Any) -> Any:
+    if isinstance(argument, np.ndarray):
+        return argument.copy()
+    if isinstance(argument, list):
+        return [_copied(item) for item in argument]
+    return argument
+
+
+def _same(before: Any, after: Any) -> bool:
+    if isinstance(before, np.ndarray):
+        return before.shape == after.shape and np.array_equal(
+            before, after, equal_nan=before.dtype.kind == "f"
+        )
+    if isinstance(before, list):
+        return len(before) == len(after) and all(map(_same, before, after))
+    return True
