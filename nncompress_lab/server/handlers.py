@@ -1,0 +1,139 @@
+"""The addresses that the plugin calls: a model file's summary, and the lessons."""
+
+# Jupyter Server and Tornado are partly untyped.
+# mypy: allow-subclassing-any, allow-untyped-decorators
+
+import asyncio
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_core.utils import ensure_async
+from jupyter_server.base.handlers import APIHandler
+from jupyter_server.utils import to_os_path, url_path_join
+from tornado.web import HTTPError, authenticated
+
+from nncompress_lab.errors import ModelFileError
+
+if TYPE_CHECKING:
+    from nncompress_lab.course.catalogue import LessonEntry
+    from nncompress_lab.course.progress import Record
+
+NAMESPACE = "nncompress-lab"
+UNATTEMPTED = "UNATTEMPTED"
+PASSED = "PASS"
+
+
+def routes(base_url: str) -> list[tuple[str, type[APIHandler]]]:
+    """The addresses and who answers them.
+
+    Args:
+        base_url: Where the server's own addresses start.
+    """
+    return [
+        (url_path_join(base_url, NAMESPACE, "inspect"), InspectHandler),
+        (url_path_join(base_url, NAMESPACE, "lessons"), LessonsHandler),
+    ]
+
+
+class _Handler(APIHandler):
+    def root(self) -> Path:
+        """The folder that the server shows."""
+        root = getattr(self.contents_manager, "root_dir", None)
+        if not root:
+            raise HTTPError(
+                501,
+                "This Jupyter server keeps its files somewhere else than in a folder, "
+                "so the compression lab cannot reach them.",
+            )
+        return Path(root)
+
+    def reply(self, value: dict[str, Any]) -> None:
+        """Answer with JSON."""
+        self.finish(json.dumps(value, allow_nan=False))
+
+
+class InspectHandler(_Handler):
+    """`GET inspect?path=model.keras`: the file's summary, or `{"error": sentence}`."""
+
+    @authenticated
+    async def get(self) -> None:
+        """Look into a model file."""
+        from nncompress_lab.server.isolation import summarize_apart
+
+        path = await self._checked(self.get_query_argument("path", ""))
+        try:
+            self.reply(await asyncio.to_thread(summarize_apart, path))
+        except ModelFileError as error:
+            self.reply({"error": str(error)})
+
+    async def _checked(self, path: str) -> Path:
+        """The file of a contents path; what Jupyter would not show is refused."""
+        if not path.strip("/"):
+            raise HTTPError(400, "The address lacks ?path= with a model file.")
+        # Refuses what is hidden, missing or outside of the server's folder.
+        await ensure_async(self.contents_manager.get(path, content=False, type="file"))
+        return Path(to_os_path(path.strip("/"), str(self.root())))
+
+
+class LessonsHandler(_Handler):
+    """`GET lessons`: the course and its progress. `POST lessons`: open one."""
+
+    @authenticated
+    async def get(self) -> None:
+        """List the lessons with what was earned in each."""
+        self.reply({"lessons": await asyncio.to_thread(_lessons)})
+
+    @authenticated
+    async def post(self) -> None:
+        """Copy a lesson into the learner's folder, unless it is there; say where."""
+        from nncompress_lab.course import catalogue
+
+        body = self.get_json_body()
+        lesson = body.get("id") if isinstance(body, dict) else None
+        if not isinstance(lesson, str):
+            raise HTTPError(400, 'The body must be like {"id": "02"}.')
+        folder = self.root() / catalogue.COURSE_FOLDER
+        try:
+            copy = await asyncio.to_thread(catalogue.copy_lesson, lesson, folder)
+        except LookupError as error:
+            raise HTTPError(404, str(error.args[0])) from error
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise HTTPError(
+                500,
+                f"The lesson cannot be copied to {folder}: {reason}. Start Jupyter in a "
+                "folder that you can write to.",
+            ) from error
+        self.reply({"path": f"{catalogue.COURSE_FOLDER}/{copy.name}"})
+
+
+def _lessons() -> list[dict[str, Any]]:
+    from nncompress_lab.course import catalogue, progress
+
+    records = progress.load()
+    return [_lesson(lesson, records) for lesson in catalogue.lessons()]
+
+
+def _lesson(lesson: "LessonEntry", records: dict[str, "Record"]) -> dict[str, Any]:
+    checks = []
+    for exercise in lesson.exercises:
+        record = records.get(f"{lesson.id}/{exercise.name}")
+        checks.append(
+            {
+                "name": exercise.name,
+                "title": exercise.title,
+                "points": exercise.points,
+                "status": record.status if record else UNATTEMPTED,
+                "message": record.message if record else "",
+            }
+        )
+    return {
+        "id": lesson.id,
+        "title": lesson.title,
+        "minutes": lesson.minutes,
+        "difficulty": lesson.difficulty,
+        "points": sum(check["points"] for check in checks),
+        "earned": sum(c["points"] for c in checks if c["status"] == PASSED),
+        "checks": checks,
+    }

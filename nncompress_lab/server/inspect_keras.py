@@ -1,0 +1,258 @@
+"""What a `.keras` file holds, read without Keras and without running any of its code.
+
+The time it takes is bounded: of a large model's weights an even sample is read, and the
+summary says so.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nncompress_lab.errors import ModelFileError
+from nncompress_lab.quantization.affine import integer_range
+from nncompress_lab.quantization.bitpacking import unpack_bits
+from nncompress_lab.server.archive import (
+    CONFIG,
+    METADATA,
+    WEIGHTS,
+    Archive,
+    open_archive,
+)
+from nncompress_lab.server.model_config import ConfigNode
+from nncompress_lab.server.statistics import (
+    MOST_DISTINCT,
+    Array,
+    as_numbers,
+    deflated_bytes,
+    distinct_of,
+    histogram_of,
+    not_finite,
+    zeros_of,
+)
+from nncompress_lab.server.weights_file import (
+    MAX_NAME,
+    Contents,
+    StoredLayer,
+    StoredWeight,
+    contents_of,
+)
+
+MOST_NUMBERS = 4 * 2**20  # read of one array
+ALL_NUMBERS = 16 * 2**20  # read of all arrays together, about 2 s
+LEAST_NUMBERS = 2**14
+
+Row = dict[str, Any]
+
+
+def summarize(path: Path) -> dict[str, Any]:
+    """Look into a model file.
+
+    Args:
+        path: A `.keras` file.
+
+    Returns:
+        Plain data for JSON: `file`, `model`, `totals` and `layers`, a row for each layer
+        with weights.
+
+    Raises:
+        ModelFileError: If the file is not a Keras model, is damaged, or declares what
+            it does not hold. The message is one for its owner.
+    """
+    try:
+        with open_archive(path) as archive:
+            return _summary(path.name, archive)
+    except ModelFileError:
+        raise
+    except MemoryError as error:
+        raise ModelFileError(
+            "There is not enough memory to look into this file."
+        ) from error
+    except Exception as error:  # zipfile, zlib and HDF5 raise many kinds
+        reason = str(error).strip().partition("\n")[0][:MAX_NAME]
+        raise ModelFileError(
+            f"This file is damaged ({reason or type(error).__name__}). Copy or save it "
+            "again."
+        ) from error
+
+
+def _summary(name: str, archive: Archive) -> dict[str, Any]:
+    import h5py
+
+    config, metadata = archive.config(), archive.metadata()
+    model = ConfigNode.of(config)
+    with archive.weights() as file, h5py.File(file, "r") as root:
+        contents = contents_of(root, model)
+        most = _share(contents.layers)
+        rows = [_row(layer, most) for layer in contents.layers]
+        totals = _totals(archive, contents, rows)
+    return {
+        "file": name,
+        "model": {
+            "class": model.class_name[:MAX_NAME],
+            "name": model.name[:MAX_NAME],
+            "keras_version": str(metadata.get("keras_version", ""))[:MAX_NAME],
+            "saved": str(metadata.get("date_saved", ""))[:MAX_NAME],
+        },
+        "totals": totals,
+        "layers": rows,
+    }
+
+
+def _share(layers: list[StoredLayer]) -> float:
+    """The fraction of each array to read so that all together are not too many."""
+    total = sum(weight.size for layer in layers for weight in layer.weights)
+    return min(1.0, ALL_NUMBERS / max(total, 1))
+
+
+def _totals(archive: Archive, contents: Contents, rows: list[Row]) -> dict[str, Any]:
+    stored = sum(w.stored_bytes for layer in contents.layers for w in layer.weights)
+    optimizer = contents.optimizer_bytes
+    config = archive.packed_bytes(CONFIG) + archive.packed_bytes(METADATA)
+    if not archive.weights_are_stored:  # HDF5's parts shrink together
+        member = archive.packed_bytes(WEIGHTS)
+        whole = max(archive.unpacked_bytes(WEIGHTS), stored + optimizer, 1)
+        stored, optimizer = stored * member // whole, optimizer * member // whole
+    return {
+        "parameters": sum(row["parameters"] for row in rows),
+        "zeros": sum(row["zeros"] for row in rows),
+        "weight_bytes": sum(row["bytes"] for row in rows),
+        "deflated_bytes": sum(row["deflated"] for row in rows),
+        "sampled": any(row["sampled"] for row in rows),
+        "weights_are_stored": archive.weights_are_stored,
+        "layers_left_out": contents.left_out,
+        "file_bytes": archive.size,
+        "parts": {
+            "weights": stored,
+            "optimizer": optimizer,
+            "config": config,
+            "other": max(0, archive.size - stored - optimizer - config),
+        },
+    }
+
+
+class _Figures:
+    """Figures of one array, as far as its sample tells them."""
+
+    def __init__(self, weight: StoredWeight, name: str, share: float) -> None:
+        self.weight, self.name = weight, name
+        self.numbers: Array | None = None
+        self.deflated = weight.raw_bytes
+        self.fraction = 1.0
+        self.parameters = weight.size
+        self.upper_bound = False
+        if weight.dataset.dtype.hasobject:
+            return
+        most = min(MOST_NUMBERS, max(LEAST_NUMBERS, int(weight.size * share)))
+        stored = weight.read(most)
+        self.fraction = stored.size / max(weight.size, 1)
+        self.deflated = self.estimate(deflated_bytes(stored))
+        self.numbers = as_numbers(stored, weight.dtype)
+
+    @property
+    def sampled(self) -> bool:
+        return self.fraction < 1 and self.weight.size > 0
+
+    @property
+    def zeros(self) -> int:
+        if self.numbers is None:
+            return 0
+        return min(self.parameters, self.estimate(zeros_of(self.numbers)))
+
+    def estimate(self, counted: int) -> int:
+        """A count of the sample, for the whole array."""
+        return round(counted / self.fraction) if self.fraction else counted
+
+
+def _row(layer: StoredLayer, share: float) -> Row:
+    weights, node = layer.weights, layer.node
+    names = node.weight_names(len(weights)) or [weight.key for weight in weights]
+    figures = [
+        _Figures(weight, name, share)
+        for weight, name in zip(weights, names, strict=True)
+    ]
+    if node.quantization is not None:
+        figures = _decoded(figures, node)
+    kernels = [one for one in figures if _is_kernel(one)] or figures
+    return {
+        "name": layer.path,
+        "class": node.class_name[:MAX_NAME],
+        "weights": [
+            {"name": name, "shape": list(weight.shape), "dtype": weight.dtype}
+            for weight, name in zip(weights, names, strict=True)
+        ],
+        "bits": node.quantization["bits"] if node.quantization else None,
+        "parameters": sum(one.parameters for one in figures),
+        "at_most": any(one.upper_bound for one in figures),
+        "zeros": sum(one.zeros for one in figures),
+        "bytes": sum(weight.raw_bytes for weight in weights),
+        "deflated": sum(one.deflated for one in figures),
+        "sampled": any(one.sampled for one in figures),
+        **_spread(kernels),
+    }
+
+
+def _is_kernel(figures: _Figures) -> bool:
+    return len(figures.weight.shape) > 1 or figures.name.endswith("_q")
+
+
+def _spread(kernels: list[_Figures]) -> Row:
+    """Distinct values and histogram of a layer's kernels."""
+    parts = [one.numbers for one in kernels if one.numbers is not None]
+    numbers = np.concatenate(parts) if parts else np.empty(0)
+    distinct = distinct_of(numbers)
+    histogram = histogram_of(numbers)
+    return {
+        "distinct": min(distinct, MOST_DISTINCT),
+        "distinct_is_more": distinct > MOST_DISTINCT,
+        "not_finite": not_finite(numbers),
+        "histogram": histogram.counts if histogram else [],
+        "low": histogram.low if histogram else None,
+        "high": histogram.high if histogram else None,
+    }
+
+
+def _decoded(figures: list[_Figures], node: ConfigNode) -> list[_Figures]:
+    """Put the integers of packed kernels in place, and drop scales and zero points.
+
+    A zero weight is an integer that equals its zero point; that is subtracted, so the
+    figures are those of whole steps.
+    """
+    by_name = {one.name: one for one in figures}
+    for name in node.kernel_names:
+        if f"{name}_q" in by_name:
+            _decode(by_name[f"{name}_q"], by_name.get(f"{name}_zero_point"), node)
+    return [one for one in figures if not one.name.endswith(("_scale", "_zero_point"))]
+
+
+def _decode(q: _Figures, zero_point: _Figures | None, node: ConfigNode) -> None:
+    format_ = node.quantization or {}
+    bits, symmetric = int(format_["bits"]), zero_point is None
+    qmin, _ = integer_range(bits=bits, symmetric=symmetric)
+    size = node.kernel_size(q.name.removesuffix("_q"))
+    held = q.weight.raw_bytes * 8 // bits
+    q.upper_bound = size is None
+    q.parameters = held if size is None else min(size, held)
+    if q.numbers is None:
+        return
+    codes = q.numbers.astype(np.int32)
+    if bits < 8:
+        whole = codes.size - codes.size % bits
+        codes = unpack_bits(
+            q.numbers[:whole].astype(np.uint8), bits=bits, count=whole * 8 // bits
+        )
+        codes = codes + qmin
+    if zero_point is not None and zero_point.numbers is not None and not q.sampled:
+        codes = _steps(codes, zero_point.numbers.astype(np.int32), zero_point.weight)
+    q.numbers = codes if q.sampled else codes[: q.parameters]
+
+
+def _steps(codes: Array, zero_point: Array, weight: StoredWeight) -> Array:
+    groups, channels = weight.shape if len(weight.shape) == 2 else (1, 1)
+    count = groups * channels
+    rows = codes.size // count if count else 0
+    if rows == 0:
+        return codes
+    grouped = codes[: rows * count].reshape(groups, rows, channels)
+    steps: Array = grouped - zero_point.reshape(groups, 1, channels)
+    return steps.reshape(-1)

@@ -1,0 +1,86 @@
+"""Figures of the numbers of a layer: zeros, distinct values, histogram, zlib bytes."""
+
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+BINS = 24
+MOST_DISTINCT = 4096
+_FIRST_LOOK = 2**16
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Counts of numbers in `BINS` intervals of equal width from `low` to `high`."""
+
+    counts: list[int]
+    low: float
+    high: float
+
+
+def as_numbers(stored: Array, dtype: str) -> Array | None:
+    """Stored values as numbers, or None if they are no numbers.
+
+    Args:
+        stored: As HDF5 gives them.
+        dtype: Keras's name of their type. bfloat16 is the upper half of a float32 and
+            lies in HDF5 as two opaque bytes.
+    """
+    if dtype == "bfloat16" and stored.dtype.itemsize == 2:
+        upper = stored.view(np.uint16).astype(np.uint32) << np.uint32(16)
+        return upper.view(np.float32)
+    if stored.dtype == np.float16:
+        return stored.astype(np.float32)
+    return stored if stored.dtype.kind in "biuf" else None
+
+
+def zeros_of(numbers: Array) -> int:
+    """How many are exactly zero; both zeros of floating point count."""
+    return int(numbers.size - np.count_nonzero(numbers))
+
+
+def distinct_of(numbers: Array) -> int:
+    """How many different values there are; `MOST_DISTINCT + 1` stands for more."""
+    if np.unique(numbers[:_FIRST_LOOK]).size > MOST_DISTINCT:
+        return MOST_DISTINCT + 1
+    return min(int(np.unique(numbers).size), MOST_DISTINCT + 1)
+
+
+def not_finite(numbers: Array) -> int:
+    """How many are infinite or not a number."""
+    return int(numbers.size - np.isfinite(numbers).sum())
+
+
+def histogram_of(numbers: Array) -> Histogram | None:
+    """How the finite numbers are spread; None if there are none.
+
+    Example:
+        >>> histogram_of(np.array([0.0, 1.0, 1.0])).counts[-1]
+        2
+    """
+    finite = numbers[np.isfinite(numbers)].astype(np.float64, copy=False)
+    if finite.size == 0:
+        return None
+    low, high = float(finite.min()), float(finite.max())
+    if not np.isfinite(high - low):
+        return None
+    try:
+        counts, _ = np.histogram(finite, bins=BINS, range=(low, high))
+    except ValueError:  # the values are too close to each other to be cut apart
+        counts = np.bincount([BINS // 2], minlength=BINS) * finite.size
+    return Histogram([int(count) for count in counts], low, high)
+
+
+def deflated_bytes(stored: Array) -> int:
+    """Bytes under zlib at its usual level.
+
+    Example:
+        >>> deflated_bytes(np.zeros(1000, np.float32)) < 50
+        True
+    """
+    return len(zlib.compress(np.ascontiguousarray(stored).view(np.uint8).data))
