@@ -1,7 +1,8 @@
-"""The command line: `nncompress demo | inspect | compress | report`.
+"""The command line: `nncompress lab | demo | inspect | compress | report | grade`.
 
 Keras starts only in the commands, so that help and the version come at once. Exit codes:
-0 done, 2 bad input (the message says what and how to fix it), 1 anything else.
+0 done, 2 bad input (the message says what and how to fix it), 1 anything else; `grade`
+ends with 1 if a check does not pass.
 """
 
 import json
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from nncompress_lab.report import Report
 
 BAD_INPUT = 2
+NOT_PASSED = 1
 EMBEDDED = "fashion_mnist"
 
 app = typer.Typer(
@@ -66,6 +68,20 @@ def nncompress(
     if version:
         typer.echo(f"nncompress-lab {ncl.__version__}")
         raise typer.Exit
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+)
+def lab(jupyter: typer.Context) -> None:
+    """Open the course in JupyterLab; Jupyter's options (--no-browser ...) are passed on.
+
+    The lessons are copied to ./nncompress-course first; a file that you changed is never
+    overwritten.
+    """
+    from nncompress_lab.course.launch import launch
+
+    launch(jupyter.args)
 
 
 @app.command()
@@ -165,6 +181,24 @@ def report(
     _show(measured, as_json=as_json)
     if layers and not as_json:
         Console().print(measured.layers_table())
+
+
+@app.command()
+def grade(
+    notebook: Annotated[Path, typer.Argument(metavar="NOTEBOOK.ipynb")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Run a lesson's notebook in a fresh kernel and print its points."""
+    from nncompress_lab.course.grading import grade_notebook
+
+    grades = grade_notebook(notebook)
+    if as_json:
+        typer.echo(grades.to_json())
+    else:
+        Console().print(grades)
+    if grades.earned < grades.possible:
+        raise typer.Exit(NOT_PASSED)
 
 
 def _context(data: str | None) -> "Context":

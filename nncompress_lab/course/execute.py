@@ -1,6 +1,7 @@
 """Run a notebook from top to bottom in a fresh kernel, and look what came of it."""
 
 import os
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -72,7 +73,8 @@ def execute(notebook: NotebookNode, *, keep_going: bool = False) -> Execution:
         )
         started = time.perf_counter()
         try:
-            with client.setup_kernel():
+            # What a kernel says before its first cell is for its developers.
+            with client.setup_kernel(stderr=subprocess.DEVNULL):
                 for index, cell in enumerate(notebook.cells):
                     client.execute_cell(cell, index)
                 seconds = time.perf_counter() - started
