@@ -1,13 +1,14 @@
-"""`python -m nncompress_lab.course build [LESSON ...]`: build and execute the notebooks."""
+"""`python -m nncompress_lab.course build | copy`: make the notebooks, hand them out."""
 
 import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-app = typer.Typer(add_completion=False, help="Build the course.")
+app = typer.Typer(add_completion=False, help="Build and copy the course.")
 
 
 @app.callback()
@@ -32,6 +33,15 @@ def build(
                 f"{run.peak_bytes / 1e9:.2f} GB, "
                 f"{passed} of {len(run.records)} checks pass"
             )
+
+
+@app.command()
+def copy(folder: Path) -> None:
+    """Copy the lessons into FOLDER, over nothing that was changed there."""
+    from nncompress_lab.course import catalogue
+
+    for path in catalogue.copy_course(folder):
+        typer.echo(path)
 
 
 if __name__ == "__main__":

@@ -97,8 +97,7 @@ def read_notebook(path: Path) -> NotebookNode:
             f"There is no file {path}. `nncompress lab` copies the lessons to "
             "nncompress-course."
         ) from None
-    except (OSError, ValueError, AttributeError, nbformat.ValidationError) as error:
-        # nbformat raises an AttributeError for JSON that is no object.
+    except Exception as error:  # nbformat raises many kinds for other JSON
         raise NotebookRunError(
             f"{path} is not a notebook that can be read ({type(error).__name__}). "
             "Open it in JupyterLab, or copy the lesson anew."

@@ -1,0 +1,155 @@
+"""`nncompress lab` and `nncompress grade`, as a learner and a teacher call them."""
+
+import builtins
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import nbformat
+import pytest
+from typer.testing import CliRunner
+
+from nncompress_lab import cli
+from nncompress_lab.course import catalogue, launch
+from nncompress_lab.errors import CompressionError
+
+URL = re.compile(r"http://127\.0\.0\.1:\d+/lab/tree/\S+")
+
+
+@pytest.fixture
+def own_jupyter(tmp_path):
+    folders = ("CONFIG", "DATA", "RUNTIME")
+    jupyter = {f"JUPYTER_{name}_DIR": str(tmp_path / name) for name in folders}
+    return {**os.environ, **jupyter, "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+
+
+@pytest.fixture
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def url_of(process, seconds=60):
+    """Read the server's log until it says where it is."""
+    read, end = "", time.monotonic() + seconds
+    while time.monotonic() < end:
+        line = process.stderr.readline()
+        read += line
+        if found := URL.search(line):
+            return found[0]
+        if not line and process.poll() is not None:
+            break
+    raise AssertionError(f"no URL in:\n{read}")
+
+
+def test_lab_opens_the_start_lesson_and_prints_its_address(
+    tmp_path, own_jupyter, free_port
+):
+    options = ["--no-browser", f"--port={free_port}", "--ServerApp.port_retries=0"]
+    if os.geteuid() == 0:
+        options.append("--allow-root")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nncompress_lab", "lab", *options],
+        cwd=tmp_path,
+        env=own_jupyter,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        url = url_of(process)
+        with urllib.request.urlopen(url, timeout=20) as reply:
+            page = reply.read().decode()
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.communicate(timeout=20)
+
+    assert f":{free_port}/lab/tree/nncompress-course/00_start_here.ipynb?token=" in url
+    assert "jupyter-config-data" in page
+    copies = {path.name for path in (tmp_path / "nncompress-course").glob("*.ipynb")}
+    assert copies == {lesson.file for lesson in catalogue.lessons()}
+
+
+def test_lab_without_jupyterlab_says_how_to_install_it(monkeypatch):
+    real_import = builtins.__import__
+
+    def without_jupyterlab(name, *args, **kwargs):
+        if name.startswith("jupyterlab"):
+            raise ImportError(name)
+        return real_import(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without_jupyterlab)
+    with pytest.raises(CompressionError, match=r"nncompress-lab\[lab\]"):
+        launch.launch([])
+
+
+@pytest.fixture
+def lesson(tmp_path):
+    """A short copy of lesson 00: its checks without its pictures."""
+
+    def make(sparsity):
+        cells = [
+            "from nncompress_lab.course import Lesson\nlesson = Lesson('00')",
+            f"lesson.check('sparsity', lambda weights: {sparsity})",
+        ]
+        notebook = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
+            metadata={"nncompress": {"lesson": "00"}},
+        )
+        path = tmp_path / "lesson.ipynb"
+        nbformat.write(notebook, path)
+        return path
+
+    return make
+
+
+def test_grade_prints_a_line_for_each_exercise_and_ends_with_1(lesson):
+    run = CliRunner().invoke(cli.app, ["grade", str(lesson("(weights == 0).sum()"))])
+
+    assert run.exit_code == cli.NOT_PASSED
+    assert "FAIL" in run.stdout
+    assert "UNATTEMPTED" in run.stdout
+    assert "Lesson 00: 0 of" in run.stdout
+
+
+def test_grade_prints_json_for_programs(lesson):
+    path = lesson("(weights == 0).mean()")
+
+    run = CliRunner().invoke(cli.app, ["grade", str(path), "--json"])
+
+    facts = json.loads(run.stdout)
+    sparsity = next(one for one in facts["checks"] if one["name"] == "sparsity")
+    assert (sparsity["status"], sparsity["earned"]) == ("PASS", sparsity["points"])
+    assert facts["earned"] == sparsity["points"] < facts["possible"]
+    assert facts["seconds"] > 0
+
+
+def test_grade_ends_with_0_when_everything_passes(tmp_path):
+    solution = catalogue.folder() / "solutions" / catalogue.find("00").file
+    path = shutil.copy(solution, tmp_path)
+
+    run = CliRunner().invoke(cli.app, ["grade", str(path)])
+
+    assert run.exit_code == 0, run.stdout
+
+
+def test_grade_of_a_file_that_is_no_lesson_ends_with_2(tmp_path):
+    path = tmp_path / "no.ipynb"
+    path.write_text("{}")
+    run = subprocess.run(
+        [sys.executable, "-m", "nncompress_lab", "grade", str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert run.returncode == cli.BAD_INPUT
+    assert "not a notebook that can be read" in run.stderr

@@ -1,0 +1,160 @@
+"""The grader: four outcomes, the mistake by name, the learner's own line."""
+
+import numpy as np
+import pytest
+
+from nncompress_lab.course.exercise import (
+    Exercise,
+    Option,
+    call,
+    choice,
+    require,
+    require_array,
+    require_number,
+)
+from nncompress_lab.course.exercises import pruning
+from nncompress_lab.course.grade import ERROR, FAIL, PASS, UNATTEMPTED, grade
+
+WEIGHTS = np.array([1.0, -2.0, 3.0])
+
+
+@pytest.fixture
+def double():
+    exercise = Exercise(
+        "double",
+        title="Twice",
+        points=2,
+        hints=("Multiply.",),
+        reference=lambda a: 2 * a,
+    )
+
+    @exercise.check
+    def keeps_the_shape(answer):
+        require_array(call(answer, WEIGHTS), shape=(3,))
+
+    @exercise.check
+    def doubles(answer):
+        require(np.array_equal(call(answer, WEIGHTS), 2 * WEIGHTS), "Not doubled.")
+
+    return exercise
+
+
+def test_a_right_answer_passes_and_earns_its_points(double):
+    outcome = grade(double, lambda weights: weights + weights)
+
+    assert (outcome.status, outcome.earned, outcome.mistake) == (PASS, 2, "")
+
+
+def test_a_wrong_answer_fails_by_the_first_check_that_refuses_it(double):
+    outcome = grade(double, lambda weights: weights)
+
+    assert (outcome.status, outcome.mistake) == (FAIL, "doubles")
+    assert (outcome.message, outcome.earned) == ("Not doubled.", 0)
+
+
+def test_an_answer_that_changes_its_input_fails(double):
+    def in_place(weights):
+        weights *= 2
+        return weights
+
+    outcome = grade(double, in_place)
+
+    assert outcome.status == FAIL
+    assert "changed the array" in outcome.message
+    assert WEIGHTS.tolist() == [1.0, -2.0, 3.0]
+
+
+def test_an_answer_that_changes_an_array_inside_a_list_fails():
+    def in_place(arrays):
+        arrays[0][0] = 7
+        return arrays
+
+    exercise = Exercise("x", title="", points=1, hints=(), reference=None)
+    exercise.check(lambda answer: call(answer, [np.zeros(2)]))
+
+    assert "changed the array" in grade(exercise, in_place).message
+
+
+def stub(weights):
+    raise NotImplementedError("Your code here")
+
+
+@pytest.mark.parametrize("answer", [..., stub], ids=["ellipsis", "stub"])
+def test_a_stub_is_not_attempted(double, answer):
+    assert grade(double, answer).status == UNATTEMPTED
+
+
+def test_an_exception_is_an_error_with_the_learners_own_line(double):
+    def broken(weights):
+        return weights @ np.zeros((5, 5))
+
+    outcome = grade(double, broken)
+
+    assert (outcome.status, outcome.mistake) == (ERROR, "keeps_the_shape")
+    assert "ValueError" in outcome.message
+    assert "in your line: return weights @ np.zeros((5, 5))" in outcome.message
+
+
+def test_an_exception_without_a_line_of_the_learners_says_so():
+    outcome = grade(pruning.prune_below, np.linalg.inv)
+
+    assert outcome.status == ERROR
+    assert "could not use your answer" in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [(3, "must be a function"), (lambda weights: None, "returned None")],
+)
+def test_what_is_no_function_and_what_returns_nothing_fails(double, answer, words):
+    outcome = grade(double, answer)
+
+    assert outcome.status == FAIL
+    assert words in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (lambda weights: list(weights), "must be a NumPy array"),
+        (lambda weights: weights[:2], "must have shape (3,)"),
+    ],
+)
+def test_an_array_of_another_kind_or_shape_fails(double, answer, words):
+    assert words in grade(double, answer).message
+
+
+@pytest.mark.parametrize("value", [True, "1", np.zeros(2), float("nan"), None])
+def test_only_a_finite_number_is_a_number(value):
+    exercise = Exercise("x", title="", points=1, hints=(), reference=1)
+    exercise.check(require_number)
+
+    assert grade(exercise, value).status == FAIL
+    assert grade(exercise, np.float32(2)).status == PASS
+
+
+@pytest.fixture
+def question():
+    return choice(
+        "which",
+        title="Which?",
+        question="Which one?",
+        options={
+            "a": Option("this", "Not this, because."),
+            "b": Option("that", "", right=True),
+        },
+    )
+
+
+def test_a_choice_explains_the_option_that_was_taken(question):
+    outcome = grade(question, "a")
+
+    assert (outcome.mistake, outcome.message) == ("is_not_a", "Not this, because.")
+    assert grade(question, "b").status == PASS
+    assert grade(question, "z").mistake == "is_one_of_the_letters"
+    assert grade(question, ...).status == UNATTEMPTED
+
+
+def test_a_choice_needs_exactly_one_right_option():
+    with pytest.raises(ValueError, match="Exactly one option"):
+        choice("x", title="", question="", options={"a": Option("", "")})
