@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 
 import nbformat
@@ -50,6 +51,19 @@ def url_of(process, seconds=60):
     raise AssertionError(f"no URL in:\n{read}")
 
 
+def page_at(url, seconds=20):
+    """Jupyter says where it is a moment before it listens there."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=seconds) as reply:
+                return reply.read().decode()
+        except urllib.error.URLError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)
+
+
 def test_lab_opens_the_start_lesson_and_prints_its_address(
     tmp_path, own_jupyter, free_port
 ):
@@ -66,8 +80,7 @@ def test_lab_opens_the_start_lesson_and_prints_its_address(
     )
     try:
         url = url_of(process)
-        with urllib.request.urlopen(url, timeout=20) as reply:
-            page = reply.read().decode()
+        page = page_at(url)
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.communicate(timeout=20)

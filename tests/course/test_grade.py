@@ -116,7 +116,7 @@ def test_what_is_no_function_and_what_returns_nothing_fails(double, answer, word
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (lambda weights: list(weights), "must be a NumPy array"),
+        (list, "must be a NumPy array"),
         (lambda weights: weights[:2], "must have shape (3,)"),
     ],
 )

@@ -16,7 +16,7 @@ def lesson():
 def test_an_unknown_lesson_or_exercise_is_named(lesson):
     with pytest.raises(LookupError, match="no lesson '99'"):
         Lesson("99")
-    with pytest.raises(LookupError, match="no exercise 'nothing'.*prune_below"):
+    with pytest.raises(LookupError, match=r"no exercise 'nothing'.*prune_below"):
         lesson.check("nothing", ...)
 
 

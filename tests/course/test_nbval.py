@@ -1,0 +1,39 @@
+"""Every notebook runs from top to bottom and says again what it said when it was built.
+
+nbval compares the outputs of the cells that are tagged as checks. It runs in a process of
+its own: with `--nbval` it would take over every notebook that pytest meets.
+"""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from nncompress_lab.course import build, catalogue
+
+NOTEBOOKS = [
+    folder / f"{source.stem}.ipynb"
+    for source in build.sources()
+    for folder in (catalogue.folder(), catalogue.folder() / "solutions")
+]
+CELL_SECONDS = 300
+
+
+@pytest.mark.parametrize(
+    "notebook", NOTEBOOKS, ids=lambda path: f"{path.parent.name}-{path.stem}"
+)
+def test_a_notebook_says_again_what_it_said(notebook, tmp_path):
+    copy = shutil.copy(notebook, tmp_path)  # a lesson writes files beside itself
+    options = ["--nbval-lax", "--nbval-current-env", "-p", "no:cacheprovider"]
+    timeout = f"--nbval-cell-timeout={CELL_SECONDS}"
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *options, timeout, copy],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert run.returncode == 0, run.stdout[-5000:]
+    assert " passed" in run.stdout
