@@ -1,0 +1,130 @@
+"""JupyterLab in a real browser: one server and one Chromium for all tests here.
+
+Without a browser these tests are skipped; with NNCOMPRESS_BROWSER=required in the
+environment that is a failure instead.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from lab_server import Lab, running_lab
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+ARGUMENTS = (
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+    "--force-color-profile=srgb",
+    "--no-first-run",
+    "--no-sandbox",
+)
+TIMEOUT = 30_000  # milliseconds
+FAILED = pytest.StashKey[bool]()
+
+
+@dataclass
+class Watch:
+    """What a page did beside what it showed.
+
+    A test that provokes an error in the console adds a pattern of it to `expected`.
+    """
+
+    errors: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+    expected: list[str] = field(default_factory=list)
+
+    def message(self, message: Any) -> None:
+        ours = message.type == "warning" and "nncompress" in message.text
+        if message.type == "error" or ours:
+            self.errors.append(f"{message.text} ({message.location['url']})")
+
+    def unexpected(self) -> list[str]:
+        return [
+            error
+            for error in self.errors
+            if not any(re.search(pattern, error) for pattern in self.expected)
+        ]
+
+    def hosts(self) -> set[str]:
+        parts = [urlsplit(url) for url in self.requests]
+        return {str(part.hostname) for part in parts if part.scheme in {"http", "ws"}}
+
+
+def unavailable(reason: str) -> None:
+    if os.environ.get("NNCOMPRESS_BROWSER") == "required":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def lab(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A running JupyterLab; needs the browser first, or nobody would look at it."""
+    if find_spec("jupyterlab") is None:
+        unavailable("JupyterLab is not installed")
+    with running_lab(tmp_path_factory.mktemp("lab")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium, started once."""
+    found = [path for name in BROWSERS if (path := shutil.which(name))]
+    if not found:
+        unavailable("no Chromium on this machine")
+    if find_spec("playwright") is None:
+        unavailable("playwright is not installed")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(
+            executable_path=found[0], headless=True, args=list(ARGUMENTS)
+        )
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def watch() -> Watch:
+    """The console's errors and all requests of the test's page."""
+    return Watch()
+
+
+@pytest.fixture
+def page(
+    browser: Any, watch: Watch, request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[Any]:
+    """A page of its own; at the end no error and no foreign host may have been seen."""
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 900}, reduced_motion="reduce"
+    )
+    context.set_default_timeout(TIMEOUT)
+    page = context.new_page()
+    page.on("console", watch.message)
+    page.on("pageerror", lambda error: watch.errors.append(str(error)))
+    page.on("request", lambda sent: watch.requests.append(sent.url))
+    yield page
+    if request.node.stash.get(FAILED, False):
+        picture = tmp_path / "failure.png"
+        page.screenshot(path=str(picture))
+        request.node.add_report_section("teardown", "screenshot", str(picture))
+    context.close()
+    assert watch.unexpected() == []
+    assert watch.hosts() <= {"127.0.0.1"}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    report: Any = yield
+    if report.when == "call":
+        item.stash[FAILED] = report.failed
+    return report

@@ -1,0 +1,145 @@
+/** The JupyterLab plugins. Every service is optional: what is missing is left out. */
+
+import {
+  ILayoutRestorer,
+  JupyterFrontEnd,
+  JupyterFrontEndPlugin
+} from '@jupyterlab/application';
+import { ICommandPalette, WidgetTracker } from '@jupyterlab/apputils';
+import { IDocumentWidget } from '@jupyterlab/docregistry';
+import { ILauncher } from '@jupyterlab/launcher';
+import { INotebookTracker, NotebookActions } from '@jupyterlab/notebook';
+import { ContentsManager } from '@jupyterlab/services';
+import {
+  addCourseCommands,
+  addInsertCommand,
+  addLessons,
+  CATEGORY,
+  CommandIDs,
+  fillPalette
+} from './commands';
+import { icon } from './icon';
+import { watchControls } from './insert';
+import { fetchLessons } from './lessons';
+import { CoursePanel } from './panel';
+import { PROVIDER, SummaryProvider } from './provider';
+import { ModelView, ModelViewFactory } from './viewer';
+
+const FACTORY = 'Keras model';
+const FILE_TYPE = 'keras-model';
+
+const viewer: JupyterFrontEndPlugin<void> = {
+  id: 'nncompress-lab:viewer',
+  description: 'Shows what a .keras file holds.',
+  autoStart: true,
+  optional: [ILayoutRestorer],
+  activate: (app: JupyterFrontEnd, restorer: ILayoutRestorer | null) => {
+    const contents = app.serviceManager.contents as ContentsManager;
+    const providers = contents.defaultDrive?.contentProviderRegistry;
+    if (!providers) {
+      return; // without one, opening a model would download it
+    }
+    providers.register(
+      PROVIDER,
+      new SummaryProvider(app.serviceManager.serverSettings)
+    );
+    app.docRegistry.addFileType({
+      name: FILE_TYPE,
+      displayName: 'Keras model',
+      extensions: ['.keras'],
+      mimeTypes: ['application/x-keras'],
+      contentType: 'file',
+      fileFormat: 'base64',
+      icon
+    });
+    const factory = new ModelViewFactory({
+      name: FACTORY,
+      fileTypes: [FILE_TYPE],
+      defaultFor: [FILE_TYPE],
+      modelName: 'text',
+      contentProviderId: PROVIDER,
+      readOnly: true
+    });
+    app.docRegistry.addWidgetFactory(factory);
+    track(factory, restorer);
+  }
+};
+
+function track(
+  factory: ModelViewFactory,
+  restorer: ILayoutRestorer | null
+): void {
+  const tracker = new WidgetTracker<IDocumentWidget<ModelView>>({
+    namespace: 'nncompress-lab-models'
+  });
+  factory.widgetCreated.connect((_, widget) => {
+    widget.title.icon = icon;
+    void tracker.add(widget);
+  });
+  void restorer?.restore(tracker, {
+    command: 'docmanager:open',
+    args: widget => ({ path: widget.context.path, factory: FACTORY }),
+    name: widget => widget.context.path
+  });
+}
+
+const course: JupyterFrontEndPlugin<void> = {
+  id: 'nncompress-lab:course',
+  description: 'Opens the lessons of the course and shows what was earned.',
+  autoStart: true,
+  optional: [ILauncher, ICommandPalette, ILayoutRestorer],
+  activate: (
+    app: JupyterFrontEnd,
+    launcher: ILauncher | null,
+    palette: ICommandPalette | null,
+    restorer: ILayoutRestorer | null
+  ) => {
+    const settings = app.serviceManager.serverSettings;
+    const panel = new CoursePanel(settings, id => {
+      void app.commands.execute(CommandIDs.openLesson, { id });
+    });
+    app.shell.add(panel, 'left', { rank: 900 });
+    restorer?.add(panel, panel.id);
+    NotebookActions.executed.connect(panel.later);
+    addCourseCommands(app, panel.id);
+    launcher?.add({
+      command: CommandIDs.openCourse,
+      category: CATEGORY,
+      rank: 1
+    });
+    if (palette) {
+      fillPalette(palette, [CommandIDs.openCourse, CommandIDs.showCourse]);
+      void app.restored
+        .then(() => fetchLessons(settings))
+        .then(lessons => addLessons(palette, lessons))
+        .catch(() => undefined); // the panel tells what is wrong
+    }
+  }
+};
+
+const controls: JupyterFrontEndPlugin<void> = {
+  id: 'nncompress-lab:controls',
+  description: 'Turns a control of a notebook into the code of what it shows.',
+  autoStart: true,
+  optional: [INotebookTracker, ICommandPalette],
+  activate: (
+    app: JupyterFrontEnd,
+    notebooks: INotebookTracker | null,
+    palette: ICommandPalette | null
+  ) => {
+    if (!notebooks) {
+      return;
+    }
+    watchControls(notebooks);
+    addInsertCommand(app.commands, notebooks);
+    const changed = () =>
+      app.commands.notifyCommandChanged(CommandIDs.insertCode);
+    NotebookActions.executed.connect(changed);
+    notebooks.currentChanged.connect(changed);
+    if (palette) {
+      fillPalette(palette, [CommandIDs.insertCode]);
+    }
+  }
+};
+
+export default [viewer, course, controls];
