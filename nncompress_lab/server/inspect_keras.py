@@ -4,6 +4,7 @@ The time it takes is bounded: of a large model's weights an even sample is read,
 summary says so.
 """
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,7 @@ from nncompress_lab.server.weights_file import (
 )
 
 MOST_NUMBERS = 4 * 2**20  # read of one array
-ALL_NUMBERS = 16 * 2**20  # read of all arrays together, about 2 s
-LEAST_NUMBERS = 2**14
+ALL_NUMBERS = 16 * 2**20  # read of all arrays together, about 3 s
 
 Row = dict[str, Any]
 
@@ -83,7 +83,8 @@ def _summary(name: str, archive: Archive) -> dict[str, Any]:
     model = ConfigNode.of(config)
     with archive.weights() as file, h5py.File(file, "r") as root:
         contents = contents_of(root, model)
-        most = _share(contents.layers)
+        sizes = [w.size for layer in contents.layers for w in layer.weights]
+        most = most_numbers(sizes)
         rows = [_row(layer, most) for layer in contents.layers]
         totals = _totals(archive, contents, rows)
     return {
@@ -99,10 +100,27 @@ def _summary(name: str, archive: Archive) -> dict[str, Any]:
     }
 
 
-def _share(layers: list[StoredLayer]) -> float:
-    """The fraction of each array to read so that all together are not too many."""
-    total = sum(weight.size for layer in layers for weight in layer.weights)
-    return min(1.0, ALL_NUMBERS / max(total, 1))
+def most_numbers(sizes: list[int]) -> int:
+    """How many numbers of each array to read: small arrays whole, large ones in part.
+
+    Args:
+        sizes: Of all arrays.
+
+    Returns:
+        The largest limit with which all arrays together give at most `ALL_NUMBERS`, and
+        `MOST_NUMBERS` at most.
+
+    Example:
+        >>> most_numbers([10, 3 * ALL_NUMBERS]) == MOST_NUMBERS
+        True
+    """
+    left = ALL_NUMBERS
+    for place, size in enumerate(sorted(sizes)):
+        share = left // (len(sizes) - place)
+        if size > share:
+            return max(1, min(MOST_NUMBERS, share))
+        left -= size
+    return MOST_NUMBERS
 
 
 def _totals(archive: Archive, contents: Contents, rows: list[Row]) -> dict[str, Any]:
@@ -134,7 +152,7 @@ def _totals(archive: Archive, contents: Contents, rows: list[Row]) -> dict[str, 
 class _Figures:
     """Figures of one array, as far as its sample tells them."""
 
-    def __init__(self, weight: StoredWeight, name: str, share: float) -> None:
+    def __init__(self, weight: StoredWeight, name: str, most: int) -> None:
         self.weight, self.name = weight, name
         self.numbers: Array | None = None
         self.deflated = weight.raw_bytes
@@ -143,7 +161,6 @@ class _Figures:
         self.upper_bound = False
         if weight.dataset.dtype.hasobject:
             return
-        most = min(MOST_NUMBERS, max(LEAST_NUMBERS, int(weight.size * share)))
         stored = weight.read(most)
         self.fraction = stored.size / max(weight.size, 1)
         self.deflated = self.estimate(deflated_bytes(stored))
@@ -164,11 +181,11 @@ class _Figures:
         return round(counted / self.fraction) if self.fraction else counted
 
 
-def _row(layer: StoredLayer, share: float) -> Row:
+def _row(layer: StoredLayer, most: int) -> Row:
     weights, node = layer.weights, layer.node
     names = node.weight_names(len(weights)) or [weight.key for weight in weights]
     figures = [
-        _Figures(weight, name, share)
+        _Figures(weight, name, most)
         for weight, name in zip(weights, names, strict=True)
     ]
     if node.quantization is not None:
@@ -193,6 +210,8 @@ def _row(layer: StoredLayer, share: float) -> Row:
 
 
 def _is_kernel(figures: _Figures) -> bool:
+    if "bias" in figures.name:
+        return False
     return len(figures.weight.shape) > 1 or figures.name.endswith("_q")
 
 
@@ -206,9 +225,7 @@ def _spread(kernels: list[_Figures]) -> Row:
         "distinct": min(distinct, MOST_DISTINCT),
         "distinct_is_more": distinct > MOST_DISTINCT,
         "not_finite": not_finite(numbers),
-        "histogram": histogram.counts if histogram else [],
-        "low": histogram.low if histogram else None,
-        "high": histogram.high if histogram else None,
+        "histogram": asdict(histogram) if histogram else None,
     }
 
 

@@ -16,9 +16,17 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Histogram:
-    """Counts of numbers in `BINS` intervals of equal width from `low` to `high`."""
+    """Counts of numbers in at most `BINS` intervals of equal width.
+
+    Args:
+        counts: In each interval.
+        edges: Where the first interval begins and the last one ends.
+        low: The smallest number.
+        high: The largest number.
+    """
 
     counts: list[int]
+    edges: tuple[float, float]
     low: float
     high: float
 
@@ -59,9 +67,12 @@ def not_finite(numbers: Array) -> int:
 def histogram_of(numbers: Array) -> Histogram | None:
     """How the finite numbers are spread; None if there are none.
 
+    Intervals of integers hold whole integers, equally many each, or a comb would appear
+    that is not in the data.
+
     Example:
-        >>> histogram_of(np.array([0.0, 1.0, 1.0])).counts[-1]
-        2
+        >>> histogram_of(np.array([0, 1, 1, 3])).counts
+        [1, 2, 0, 1]
     """
     finite = numbers[np.isfinite(numbers)].astype(np.float64, copy=False)
     if finite.size == 0:
@@ -69,11 +80,16 @@ def histogram_of(numbers: Array) -> Histogram | None:
     low, high = float(finite.min()), float(finite.max())
     if not np.isfinite(high - low):
         return None
+    bins, edges = BINS, (low, high)
+    if numbers.dtype.kind in "biu":
+        width = max(1.0, np.ceil((high - low + 1) / BINS))
+        bins = int(np.ceil((high - low + 1) / width))
+        edges = (low - 0.5, low - 0.5 + bins * width)
     try:
-        counts, _ = np.histogram(finite, bins=BINS, range=(low, high))
+        counts, _ = np.histogram(finite, bins=bins, range=edges)
     except ValueError:  # the values are too close to each other to be cut apart
-        counts = np.bincount([BINS // 2], minlength=BINS) * finite.size
-    return Histogram([int(count) for count in counts], low, high)
+        counts = np.bincount([bins // 2], minlength=bins) * finite.size
+    return Histogram([int(count) for count in counts], edges, low, high)
 
 
 def deflated_bytes(stored: Array) -> int:

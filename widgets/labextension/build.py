@@ -1,4 +1,4 @@
-"""Build the JupyterLab plugin into `nncompress_lab/labextension`, or check that it is fresh.
+"""Build the JupyterLab plugin into `nncompress_lab/labextension`, or check it.
 
     python -m pip install jupyter-builder && python widgets/labextension/build.py
     python widgets/labextension/build.py --check

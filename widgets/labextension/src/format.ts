@@ -39,3 +39,8 @@ export function value(number: number): string {
 export function counted(count: number, noun: string): string {
   return `${integer(count)} ${noun}${count === 1 ? '' : 's'}`;
 }
+
+/** Marks a figure as an estimate, unless it is a bound anyway. */
+export function estimate(figure: string, isEstimate: boolean): string {
+  return isEstimate && !/^[<>]/.test(figure) ? `≈ ${figure}` : figure;
+}

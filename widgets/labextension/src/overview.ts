@@ -1,14 +1,14 @@
 /** The upper part of a model's tab: key figures, where the bytes are, remarks. */
 
 import { element } from './dom';
-import { bytes, counted, integer, percent } from './format';
+import { bytes, counted, estimate, integer, percent } from './format';
 import { ISummary, ITotals } from './summary';
 
 const PARTS: [keyof ITotals['parts'], string][] = [
   ['weights', 'Weights'],
   ['optimizer', 'Optimizer state'],
   ['config', 'Configuration'],
-  ['other', 'Container (HDF5, zip)']
+  ['other', 'HDF5 and zip']
 ];
 const WORTH_A_NOTE = 0.01;
 
@@ -29,24 +29,23 @@ export function subtitle(model: ISummary['model']): string {
 
 /** The tiles with the model's key figures. */
 export function keyFigures(totals: ITotals): HTMLElement {
-  const about = totals.sampled ? '≈ ' : '';
+  const about = (figure: string) => estimate(figure, totals.sampled);
   const zeros = totals.parameters ? totals.zeros / totals.parameters : 0;
-  const rest = totals.weight_bytes
-    ? totals.deflated_bytes / totals.weight_bytes
-    : 1;
   return element('dl', 'nncl-Figures', [
     tile('Parameters', integer(totals.parameters), 'numbers in the layers'),
     tile(
       'Zeros',
-      about + percent(zeros),
-      `${about}${integer(totals.zeros)} of them`
+      about(percent(zeros)),
+      `${about(integer(totals.zeros))} of them`
     ),
     tile('File size', bytes(totals.file_bytes), 'on disk'),
     tile('Weights', bytes(totals.weight_bytes), 'in memory'),
     tile(
-      'Weights, zlib',
-      about + bytes(totals.deflated_bytes),
-      `${percent(rest)} of the weights’ bytes`
+      'Weights under zlib',
+      about(bytes(totals.deflated_bytes)),
+      totals.weight_bytes
+        ? `${percent(totals.deflated_bytes / totals.weight_bytes)} of the weights`
+        : 'nothing to compress'
     )
   ]);
 }
@@ -90,8 +89,6 @@ export function notes(summary: ISummary): HTMLElement[] {
   const { totals, layers } = summary;
   const broken = layers.reduce((sum, layer) => sum + layer.not_finite, 0);
   const found: (string | false)[] = [
-    broken > 0 &&
-      `${counted(broken, 'weight')} NaN or infinite: the model cannot predict.`,
     totals.zeros > WORTH_A_NOTE * totals.parameters &&
       totals.weights_are_stored &&
       'Zeros are stored like other numbers: this file is as large as without them.',
@@ -105,7 +102,16 @@ export function notes(summary: ISummary): HTMLElement[] {
     totals.layers_left_out &&
       `Only the first ${integer(layers.length)} layers are listed and counted.`
   ];
-  return found
+  const remarks = found
     .filter((text): text is string => text !== false)
     .map(text => element('p', 'nncl-Note', [text]));
+  return broken > 0 ? [warning(broken), ...remarks] : remarks;
+}
+
+function warning(broken: number): HTMLElement {
+  return element('p', 'nncl-Note nncl-mod-warning', [
+    element('strong', '', ['Warning: ']),
+    `among the kernels, ${counted(broken, 'value')} ${broken === 1 ? 'is' : 'are'} ` +
+      'infinite or not a number. The model cannot predict with them.'
+  ]);
 }

@@ -6,6 +6,14 @@ export interface IWeight {
   dtype: string;
 }
 
+export interface IHistogram {
+  counts: number[];
+  /** Where the first interval begins and the last one ends. */
+  edges: [number, number];
+  low: number;
+  high: number;
+}
+
 export interface ILayer {
   name: string;
   class: string;
@@ -25,9 +33,7 @@ export interface ILayer {
   distinct_is_more: boolean;
   /** NaN and infinite numbers among the kernels. */
   not_finite: number;
-  histogram: number[];
-  low: number | null;
-  high: number | null;
+  histogram: IHistogram | null;
 }
 
 export interface ITotals {

@@ -1,7 +1,7 @@
 /** The table of a model's layers, sortable by mouse and keyboard. */
 
 import { element } from './dom';
-import { bytes, integer, percent } from './format';
+import { bytes, estimate, integer, percent } from './format';
 import { histogram } from './histogram';
 import { ILayer, IWeight } from './summary';
 
@@ -22,7 +22,7 @@ const COLUMNS: IColumn[] = [
     className: 'nncl-mod-name',
     key: layer => layer.name.toLowerCase(),
     cell: layer => [
-      element('span', 'nncl-Name', [layer.name]),
+      element('span', 'nncl-Name', breakable(layer.name)),
       element('span', 'nncl-Muted', [layer.class || 'unknown class'])
     ]
   },
@@ -30,7 +30,7 @@ const COLUMNS: IColumn[] = [
     label: 'Weights',
     className: 'nncl-mod-weights',
     cell: layer => [
-      element('span', '', [layer.weights.map(shaped).join('  ')]),
+      element('span', 'nncl-Weights', layer.weights.map(shaped)),
       element('span', 'nncl-Muted', [types(layer)])
     ]
   },
@@ -44,7 +44,7 @@ const COLUMNS: IColumn[] = [
     label: 'Zeros',
     className: 'nncl-mod-number',
     key: layer => zeros(layer),
-    cell: layer => [about(layer) + percent(zeros(layer)), meter(zeros(layer))]
+    cell: layer => [about(layer, percent(zeros(layer))), meter(zeros(layer))]
   },
   {
     label: 'Distinct',
@@ -65,7 +65,7 @@ const COLUMNS: IColumn[] = [
     className: 'nncl-mod-number',
     title: 'Bytes of the weights under zlib',
     key: layer => layer.deflated,
-    cell: layer => [about(layer) + bytes(layer.deflated)]
+    cell: layer => [about(layer, bytes(layer.deflated))]
   },
   {
     label: 'Values',
@@ -158,8 +158,15 @@ function row(layer: ILayer): HTMLTableRowElement {
   ]);
 }
 
-function shaped(weight: IWeight): string {
-  return `${weight.name} ${weight.shape.join('×') || 'scalar'}`;
+/** A path that a narrow column breaks at its slashes. */
+function breakable(path: string): (Node | string)[] {
+  const [first, ...rest] = path.split('/');
+  return [first, ...rest.flatMap(name => ['/', element('wbr', ''), name])];
+}
+
+function shaped(weight: IWeight): HTMLElement {
+  const shape = weight.shape.join('×') || 'scalar';
+  return element('span', '', [`${weight.name} ${shape}`]);
 }
 
 function types(layer: ILayer): string {
@@ -172,8 +179,8 @@ function zeros(layer: ILayer): number {
   return layer.parameters ? layer.zeros / layer.parameters : 0;
 }
 
-function about(layer: ILayer): string {
-  return layer.sampled ? '≈ ' : '';
+function about(layer: ILayer, figure: string): string {
+  return estimate(figure, layer.sampled);
 }
 
 function distinct(layer: ILayer): string {

@@ -77,6 +77,9 @@ export class ModelViewFactory extends ABCWidgetFactory<
   protected createNewWidget(
     context: DocumentRegistry.Context
   ): DocumentWidget<ModelView> {
-    return new DocumentWidget({ context, content: new ModelView(context) });
+    const content = new ModelView(context);
+    const widget = new DocumentWidget({ context, content });
+    widget.toolbar.hide(); // it would only say that the file is read-only
+    return widget;
   }
 }

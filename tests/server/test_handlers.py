@@ -1,0 +1,144 @@
+"""The server half over plain HTTP, as the plugin and others meet it."""
+
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+from typing import Any
+
+import pytest
+from keras_files import saved, sequential
+
+from nncompress_lab.course import catalogue
+
+LESSONS = catalogue.lessons()
+
+
+def call(
+    server, address: str, *, body: Any = None, token: bool = True, **query: str
+) -> tuple[int, Any]:
+    url = f"{server.base}/nncompress-lab/{address}?{urllib.parse.urlencode(query)}"
+    data = None if body is None else json.dumps(body).encode()
+    headers = server.headers if token else {}
+    request = urllib.request.Request(url, data, headers)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+
+
+@pytest.mark.parametrize(
+    ("address", "body"),
+    [("inspect", None), ("lessons", None), ("lessons", {"id": "00"})],
+)
+def test_nothing_is_told_without_the_token(server, address, body):
+    status, _ = call(server, address, body=body, token=False, path="m.keras")
+
+    assert status == 403
+
+
+def test_a_model_is_summarized(server):
+    (server.root / "sub folder").mkdir(exist_ok=True)
+    saved(sequential(), server.root / "sub folder" / "m.keras")
+
+    status, summary = call(server, "inspect", path="sub folder/m.keras")
+
+    assert status == 200
+    assert [row["name"] for row in summary["layers"]] == ["conv", "norm", "out"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../secret.keras",
+        "/etc/passwd",
+        "../../etc/passwd",
+        "missing.keras",
+        ".hidden.keras",
+    ],
+)
+def test_what_jupyter_does_not_show_is_not_there(server, path):
+    for folder in (server.root, server.root.parent):
+        saved(sequential(), folder / "secret.keras")
+        saved(sequential(), folder / ".hidden.keras")
+
+    status, answer = call(server, "inspect", path=path)
+
+    assert status == 404
+    assert "layers" not in answer
+
+
+@pytest.mark.parametrize("path", ["", "/"])
+def test_a_path_is_needed(server, path):
+    assert call(server, "inspect", path=path)[0] == 400
+
+
+def test_a_folder_is_not_a_model(server):
+    (server.root / "folder.keras").mkdir(exist_ok=True)
+
+    assert call(server, "inspect", path="folder.keras")[0] == 400
+
+
+def test_a_broken_file_is_an_answer_not_a_failure(server):
+    (server.root / "broken.keras").write_bytes(b"not a zip")
+
+    status, answer = call(server, "inspect", path="broken.keras")
+
+    assert status == 200
+    assert answer["error"].startswith("This is not a .keras file")
+
+
+def test_the_lessons_are_listed_with_what_was_earned(server):
+    lesson = next(lesson for lesson in LESSONS if lesson.exercises)
+    passed = lesson.exercises[0]
+    record = {"status": "PASS", "message": "Right."}
+    checks = {f"{lesson.id}/{passed.name}": record}
+    server.progress.write_text(json.dumps({"version": 1, "checks": checks}))
+
+    status, answer = call(server, "lessons")
+
+    assert status == 200
+    assert [entry["id"] for entry in answer["lessons"]] == [each.id for each in LESSONS]
+    found = {entry["id"]: entry for entry in answer["lessons"]}[lesson.id]
+    assert found["title"] == lesson.title
+    assert found["points"] == lesson.points
+    assert found["earned"] == passed.points
+    assert found["checks"][0] == {
+        "name": passed.name,
+        "title": passed.title,
+        "points": passed.points,
+        "status": "PASS",
+        "message": "Right.",
+    }
+    others = [check["status"] for check in found["checks"][1:]]
+    assert set(others) <= {"UNATTEMPTED"}
+
+
+def test_a_lesson_is_copied_once_and_not_written_over(server):
+    lesson = LESSONS[0]
+
+    status, answer = call(server, "lessons", body={"id": lesson.id})
+
+    copy = server.root / answer["path"]
+    assert status == 200
+    assert answer["path"] == f"{catalogue.COURSE_FOLDER}/{lesson.file}"
+    copy.write_text("{}")
+    assert call(server, "lessons", body={"id": lesson.id})[0] == 200
+    assert copy.read_text() == "{}"
+
+
+def test_an_unknown_lesson_is_not_found(server):
+    status, answer = call(server, "lessons", body={"id": "../99"})
+
+    assert status == 404
+    assert "There is no lesson" in answer["message"]
+
+
+@pytest.mark.parametrize("body", [{}, [], "00", {"id": 3}])
+def test_a_body_that_names_no_lesson_is_refused(server, body):
+    status, answer = call(server, "lessons", body=body)
+
+    assert status == 400
+    assert '{"id": "02"}' in answer["message"]
