@@ -4,6 +4,8 @@ Storey 3: models in, numbers out. Nothing here changes a model.
 """
 
 from nncompress_lab.measure.accuracy import accuracy
+from nncompress_lab.measure.device_times import DeviceTimes, time_on_devices
+from nncompress_lab.measure.devices import Device, devices
 from nncompress_lab.measure.latency import Race, race
 from nncompress_lab.measure.macs import layer_macs, macs
 from nncompress_lab.measure.sizes import (
@@ -17,10 +19,13 @@ from nncompress_lab.measure.sizes import (
 )
 
 __all__ = [
+    "Device",
+    "DeviceTimes",
     "FileSizes",
     "Race",
     "accuracy",
     "bytes_in_memory",
+    "devices",
     "file_sizes",
     "layer_macs",
     "layer_nonzeros",
@@ -29,4 +34,5 @@ __all__ = [
     "nonzeros",
     "parameters",
     "race",
+    "time_on_devices",
 ]
