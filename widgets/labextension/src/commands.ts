@@ -51,11 +51,11 @@ export function addInsertCommand(
     label: 'Insert the code of the control below',
     caption: 'A new cell that does what the last control of the notebook shows',
     isEnabled: () => lastControl(notebooks.currentWidget) !== null,
-    execute: () => {
+    execute: async () => {
       const panel = notebooks.currentWidget;
       const holder = lastControl(panel);
       if (panel && holder) {
-        insertBelow(panel, holder);
+        await insertBelow(panel, holder);
       }
     },
     ...describedBy({})

@@ -17,7 +17,7 @@ export function watchControls(notebooks: INotebookTracker): void {
       button && notebooks.find(one => one.content.node.contains(button));
     const holder = button && panel && holderOf(button, panel.content.node);
     if (panel && holder) {
-      insertBelow(panel, holder);
+      void insertBelow(panel, holder);
     }
   });
 }
@@ -30,7 +30,10 @@ export function lastControl(panel: NotebookPanel | null): Element | null {
 }
 
 /** Put a control's code into a new cell below the control's cell, ready to edit. */
-export function insertBelow(panel: NotebookPanel, holder: Element): void {
+export async function insertBelow(
+  panel: NotebookPanel,
+  holder: Element
+): Promise<void> {
   const { content } = panel;
   const source = holder.getAttribute('data-nncompress-code');
   const place = content.widgets.findIndex(cell => cell.node.contains(holder));
@@ -44,8 +47,10 @@ export function insertBelow(panel: NotebookPanel, holder: Element): void {
   });
   content.deselectAll();
   content.activeCellIndex = place + 1;
+  await content.scrollToItem(place + 1, 'smart');
+  await content.activeCell?.ready; // before that it has no editor
   content.mode = 'edit';
-  void content.scrollToItem(place + 1, 'smart');
+  content.activeCell?.editor?.focus();
 }
 
 /** The nearest code: around the button, or in the smallest thing that holds both. */

@@ -1,0 +1,200 @@
+"""The course in JupyterLab, and the way from a control to code."""
+
+import json
+
+import pytest
+from lab_pages import (
+    evaluate,
+    kernel_ready,
+    open_lab,
+    open_notebook,
+    palette,
+    run_all,
+    run_command,
+    show_course,
+    sources,
+    write_notebook,
+)
+from playwright.sync_api import expect
+
+from nncompress_lab.course import catalogue
+
+LESSONS = catalogue.lessons()
+FIRST = LESSONS[0]
+TILE = '.jp-LauncherCard[title^="Start or continue the course"]'
+
+CONTROL = '''
+from IPython.display import HTML
+HTML("""<div class="control"><span>A control</span>
+  <pre hidden data-nncompress-code="answer = 6 * 7&#10;print(answer)"></pre>
+  <button class="nncompress-insert">Insert as code</button></div>""")
+'''
+CODE = "answer = 6 * 7\nprint(answer)"
+
+
+def record(lab, status, message=""):
+    """Write the outcome of the first check of the course, as a kernel would."""
+    lesson = next(lesson for lesson in LESSONS if lesson.exercises)
+    name = f"{lesson.id}/{lesson.exercises[0].name}"
+    checks = {name: {"status": status, "message": message}}
+    lab.progress.write_text(json.dumps({"version": 1, "checks": checks}))
+    return lesson
+
+
+def in_front(page):
+    return evaluate(page, "return window.jupyterapp.shell.currentWidget.context?.path;")
+
+
+def test_the_launcher_opens_the_first_lesson(page, lab):
+    open_lab(page, lab)
+    page.locator(TILE).click()
+    kernel_ready(page)
+
+    assert in_front(page) == f"{catalogue.COURSE_FOLDER}/{FIRST.file}"
+    assert (lab.root / catalogue.COURSE_FOLDER / FIRST.file).is_file()
+
+
+def test_the_palette_opens_lessons_and_shows_the_course(page, lab):
+    open_lab(page, lab)
+    entry = palette(page, "compression course", "nncompress-lab:open-course")
+    expect(entry).to_have_count(1)
+    page.keyboard.press("Escape")
+
+    entries = palette(page, "open lesson", "nncompress-lab:open-lesson")
+    expect(entries).to_have_count(len(LESSONS))
+    expect(entries.first).to_contain_text(f"Open lesson {FIRST.id}: {FIRST.title}")
+    entries.first.click()
+    kernel_ready(page)
+    assert in_front(page) == f"{catalogue.COURSE_FOLDER}/{FIRST.file}"
+
+    palette(page, "show the course", "nncompress-lab:show-course").click()
+    expect(page.get_by_role("region", name="Model compression course")).to_be_visible()
+
+
+def test_the_panel_lists_every_lesson(page, lab):
+    lab.progress.unlink(missing_ok=True)
+    open_lab(page, lab)
+    panel = show_course(page)
+
+    expect(panel.locator(".nncl-Lesson")).to_have_count(len(LESSONS))
+    first = panel.locator(".nncl-Lesson").first
+    expect(first).to_contain_text(FIRST.title)
+    expect(first).to_contain_text(f"{FIRST.minutes} min")
+    words = f"difficulty {FIRST.difficulty} of 5"
+    expect(first.get_by_role("img", name=words)).to_be_visible()
+    bar = panel.get_by_role("progressbar", name="The course")
+    expect(bar).to_have_attribute("aria-valuenow", "0")
+    expect(bar).to_have_attribute(
+        "aria-valuemax", str(sum(lesson.points for lesson in LESSONS))
+    )
+
+
+def test_the_panel_follows_the_checks_that_a_notebook_runs(page, lab):
+    lesson = record(lab, "FAIL", "<b>-9</b> was dropped: use abs().")
+    write_notebook(lab.root / "work.ipynb", ["1 + 1"])
+    open_notebook(page, lab, "work.ipynb")
+    panel = show_course(page)
+    item = panel.locator(".nncl-Lesson", has_text=lesson.title)
+
+    item.locator("summary").press("Enter")
+    check = item.locator(".nncl-Check").first
+    expect(check).to_contain_text("not right yet")
+    expect(check).to_contain_text("<b>-9</b> was dropped: use abs().")
+
+    record(lab, "PASS")
+    run_all(page)
+    expect(check).to_contain_text("passed")  # and the list of checks is still open
+    expect(item.get_by_role("progressbar")).to_have_attribute(
+        "aria-valuenow", str(lesson.exercises[0].points)
+    )
+
+
+def test_the_panel_is_refreshed_when_the_window_is_looked_at(page, lab):
+    lesson = record(lab, "UNATTEMPTED")
+    open_lab(page, lab)
+    bar = show_course(page).get_by_role("progressbar", name="The course")
+    expect(bar).to_have_attribute("aria-valuenow", "0")
+
+    record(lab, "PASS")
+    page.evaluate("window.dispatchEvent(new Event('focus'))")
+
+    earned = str(lesson.exercises[0].points)
+    expect(bar).to_have_attribute("aria-valuenow", earned)
+
+
+def test_a_lesson_is_opened_by_keyboard(page, lab):
+    open_lab(page, lab)
+    panel = show_course(page)
+
+    panel.get_by_role("button", name=f"Open lesson {FIRST.id}").press("Enter")
+    kernel_ready(page)
+
+    assert in_front(page) == f"{catalogue.COURSE_FOLDER}/{FIRST.file}"
+
+
+@pytest.mark.parametrize("body", ["<html>404</html>", '{"message": null}'])
+def test_the_panel_explains_that_the_server_half_is_missing(page, lab, watch, body):
+    watch.expected.append("404")
+    page.route(
+        "**/nncompress-lab/lessons*",
+        lambda route: route.fulfill(status=404, body=body),
+    )
+    open_lab(page, lab)
+    panel = show_course(page)
+
+    expect(panel.get_by_role("alert")).to_contain_text(
+        "Stop Jupyter and start it again"
+    )
+
+
+def test_a_lesson_that_cannot_be_copied_is_explained(page, lab, watch):
+    watch.expected += ["500", "The folder is full"]
+    message = json.dumps({"message": "The folder is full."})
+    open_lab(page, lab)
+    page.route(
+        "**/nncompress-lab/lessons*",
+        lambda route: route.fulfill(status=500, body=message),
+    )
+    page.locator(TILE).click()
+
+    dialog = page.locator(".jp-Dialog")
+    expect(dialog).to_contain_text("The lesson cannot be opened")
+    expect(dialog).to_contain_text("The folder is full.")
+    dialog.get_by_role("button").click()
+
+
+def test_a_controls_button_inserts_its_code_below(page, lab):
+    write_notebook(lab.root / "insert.ipynb", [CONTROL, "'after'"])
+    open_notebook(page, lab, "insert.ipynb")
+    run_all(page)
+    assert "nncompress-plugin" in page.locator("body").get_attribute("class")
+
+    page.locator(".nncompress-insert").click()
+
+    assert sources(page) == [CONTROL, CODE, "'after'"]
+    active = page.locator(".jp-Cell.jp-mod-active")
+    expect(active.locator(".cm-content")).to_be_focused()
+    page.keyboard.press("Shift+Enter")
+    expect(page.locator(".jp-OutputArea-output", has_text="42")).to_be_visible()
+
+
+def test_the_command_takes_the_last_control(page, lab):
+    other = CONTROL.replace("6 * 7", "1")
+    write_notebook(lab.root / "last.ipynb", [other, CONTROL])
+    open_notebook(page, lab, "last.ipynb")
+    run_all(page)
+
+    run_command(page, "nncompress-lab:insert-code")
+
+    assert sources(page) == [other, CONTROL, CODE]
+
+
+def test_without_a_control_the_command_is_disabled(page, lab):
+    write_notebook(lab.root / "plain.ipynb", ["'data-nncompress-code'"])
+    open_notebook(page, lab, "plain.ipynb")
+    run_all(page)
+
+    script = (
+        "return window.jupyterapp.commands.isEnabled('nncompress-lab:insert-code');"
+    )
+    assert evaluate(page, script) is False
