@@ -1,6 +1,7 @@
-"""Silence for what compiled code prints where Python's logging cannot reach it."""
+"""Silence for what libraries print that a reader of a notebook need not see."""
 
 import contextlib
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -23,3 +24,15 @@ def quiet_stderr() -> Iterator[None]:
         finally:
             os.dup2(saved, 2)
             os.close(saved)
+
+
+@contextlib.contextmanager
+def quiet_logger(name: str) -> Iterator[None]:
+    """While the block runs, a logger lets errors through and nothing less."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from nncompress_lab.atomic import replace_file
 from nncompress_lab.errors import CompressionError
 from nncompress_lab.quantization.post_training import dequantized
-from nncompress_lab.quiet import quiet_stderr
+from nncompress_lab.quiet import quiet_logger, quiet_stderr
 
 
 def is_available() -> bool:
@@ -71,6 +71,7 @@ def to_litert(model: keras.Model) -> bytes:
     with (
         tempfile.TemporaryDirectory() as folder,
         quiet_stderr(),
+        quiet_logger("tensorflow"),
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")
