@@ -41,6 +41,8 @@ STOREYS = {
     "model_files": 3,
     "report": 3,
     "runtimes": 3,
+    "trials": 3,
+    "trials.ranking": 1,
     "zoo": 3,
     "zoo.training": 3,
     # 4: what people call

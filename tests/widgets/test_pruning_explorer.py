@@ -1,0 +1,359 @@
+"""The explorer, driven by the messages that a browser sends."""
+
+import asyncio
+import html
+import re
+import time
+
+import keras
+import numpy as np
+import pytest
+import tiny_models
+from nncompress_widgets import Goal, PruningExplorer
+
+import nncompress_lab as ncl
+from nncompress_lab import measure
+
+LAYERS = ("conv", "hidden", "logits")
+
+
+def images() -> ncl.Data:
+    return tiny_models.context().validation
+
+
+@pytest.fixture
+def model() -> keras.Model:
+    return tiny_models.sequential()
+
+
+@pytest.fixture
+def explorer(model) -> PruningExplorer:
+    return PruningExplorer(model, images(), goal=Goal(sparsity=0.8, max_drop=1.0))
+
+
+def drag(explorer: PruningExplorer, percent: int) -> None:
+    explorer._view.slider.set_state({"value": percent})
+
+
+def choose(explorer: PruningExplorer, target: str) -> None:
+    options = [value for _, value in explorer._view.target.options]
+    explorer._view.target.set_state({"index": options.index(target)})
+
+
+def click(button) -> None:
+    button._handle_custom_msg({"event": "click"}, [])
+
+
+def kernels(model: keras.Model) -> np.ndarray:
+    return np.concatenate(
+        [array.ravel() for layer in ncl.select(model) for array in layer.arrays()]
+    )
+
+
+def assert_it_shows_the_truth(explorer: PruningExplorer, model: keras.Model) -> None:
+    pruned = explorer.setting(model)
+    assert explorer.accuracy == measure.accuracy(pruned, images())
+    assert explorer.nonzeros == measure.nonzeros(pruned)
+    assert explorer.file_bytes == measure.file_sizes(pruned).keras
+    assert explorer.packed_bytes == pytest.approx(
+        measure.file_sizes(pruned).packed, abs=64
+    )
+
+
+@pytest.mark.parametrize("percent", [0, 30, 99])
+def test_the_slider_prunes_the_whole_model(explorer, model, percent):
+    drag(explorer, percent)
+
+    fraction = percent / 100
+    assert explorer.setting == ncl.MagnitudePruning(sparsity=fraction, scope="global")
+    assert_it_shows_the_truth(explorer, model)
+
+
+def test_the_layers_settings_apply_together(explorer, model):
+    for layer, percent in zip(LAYERS, (10, 80, 0), strict=True):
+        choose(explorer, layer)
+        drag(explorer, percent)
+
+    assert explorer.setting == ncl.pipeline(
+        ncl.MagnitudePruning(sparsity=0.1, select=ncl.Selection(names=("conv",))),
+        ncl.MagnitudePruning(sparsity=0.8, select=ncl.Selection(names=("hidden",))),
+    )
+    assert_it_shows_the_truth(explorer, model)
+
+
+def test_every_target_keeps_its_own_sparsity(explorer):
+    drag(explorer, 70)
+    choose(explorer, "hidden")
+    drag(explorer, 20)
+
+    found = []
+    for target in ("*", "conv", "hidden"):
+        choose(explorer, target)
+        found.append((explorer._view.slider.value, explorer.sparsity))
+
+    assert found == [(70, 0.7), (0, 0.0), (20, 0.2)]
+
+
+def test_a_typed_threshold_prunes_what_is_below_it(explorer, model):
+    magnitudes = np.abs(kernels(model))
+    threshold = float(np.quantile(magnitudes, 0.4)) + 1e-6
+
+    explorer._view.threshold.set_state({"value": threshold})
+
+    below = int((magnitudes < threshold).sum())
+    assert round(explorer.sparsity * magnitudes.size) == below
+    assert np.array_equal(kernels(explorer.setting(model)) == 0, magnitudes < threshold)
+    assert explorer._view.slider.value == 40
+    assert_it_shows_the_truth(explorer, model)
+
+
+def test_a_sparsity_moves_the_threshold_between_pruned_and_kept(explorer, model):
+    drag(explorer, 65)
+
+    magnitudes = np.abs(kernels(model))
+    kept = kernels(explorer.setting(model)) != 0
+    assert magnitudes[~kept].max() <= explorer.threshold <= magnitudes[kept].min()
+    assert explorer._view.threshold.value == pytest.approx(explorer.threshold, rel=1e-3)
+
+
+def test_an_exact_percentage_can_be_typed(explorer):
+    explorer._view.percent.set_state({"value": 62.5})
+
+    assert explorer.sparsity == 0.625
+    assert explorer._view.percent.value == 62.5
+
+
+def test_a_slider_step_is_not_sent_back_to_the_slider(explorer, monkeypatch):
+    # A corrected value would pull the handle back from where the user has it by now.
+    sent = []
+    monkeypatch.setattr(explorer._view.slider, "send_state", sent.append)
+    monkeypatch.setattr(explorer._measure_later, "_action", lambda: None)
+    monkeypatch.setattr(explorer._weigh_later, "_action", lambda: None)
+
+    for percent in range(100):
+        drag(explorer, percent)
+        assert explorer.sparsity == percent / 100
+
+    assert not sent
+
+
+def test_from_python_the_figures_are_there_at_once(explorer, model):
+    async def cell() -> None:
+        explorer.target = "hidden"
+        explorer.sparsity = 0.9
+        assert_it_shows_the_truth(explorer, model)
+        explorer.threshold = 0.1
+        assert_it_shows_the_truth(explorer, model)
+
+    asyncio.run(cell())
+
+    assert explorer._view.target.value == "hidden"
+
+
+def test_of_a_drag_only_the_last_value_is_measured(explorer, model, monkeypatch):
+    measured = []
+    accuracy = explorer._trial.accuracy
+    monkeypatch.setattr(
+        explorer._trial,
+        "accuracy",
+        lambda setting: measured.append(setting) or accuracy(setting),
+    )
+    nonzeros, thresholds = set(), set()
+
+    async def drag_slowly() -> None:
+        for percent in range(1, 90, 2):  # never the 50 that was measured before
+            drag(explorer, percent)
+            nonzeros.add(explorer.nonzeros)
+            thresholds.add(explorer.threshold)
+            assert "nncompress-stale" in explorer._view._figures.value
+            await asyncio.sleep(0)
+        await asyncio.sleep(1.5)
+
+    asyncio.run(drag_slowly())
+
+    assert measured == [{"*": 0.89}]
+    assert len(nonzeros) == len(thresholds) == 45  # these follow each step
+    assert "nncompress-stale" not in explorer._view._figures.value
+    assert_it_shows_the_truth(explorer, model)
+
+
+def test_an_error_after_a_drag_is_shown_and_a_later_move_clears_it(
+    explorer, monkeypatch
+):
+    def fail(_setting) -> float:
+        raise MemoryError("1 < 2 GB")
+
+    async def move(percent: int) -> None:
+        drag(explorer, percent)
+        await asyncio.sleep(1.0)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(explorer._trial, "accuracy", fail)
+        asyncio.run(move(71))
+    shown = explorer._message.value
+    stale = "nncompress-stale" in explorer._view._figures.value
+    asyncio.run(move(72))
+
+    assert "MemoryError: 1 &lt; 2 GB" in shown
+    assert 'role="alert"' in shown
+    assert stale
+    assert explorer._message.value == ""
+
+
+def test_an_error_without_a_loop_and_on_a_click_is_shown_too(explorer, monkeypatch):
+    def fail(_setting) -> float:
+        raise RuntimeError("lost")
+
+    monkeypatch.setattr(explorer._trial, "accuracy", fail)
+
+    drag(explorer, 71)
+    assert "RuntimeError: lost" in explorer._message.value
+    explorer._message.value = ""
+    click(explorer._register_button)
+    assert "RuntimeError: lost" in explorer._message.value
+    with pytest.raises(RuntimeError, match="lost"):
+        explorer.sparsity = 0.3
+
+
+def test_the_button_registers_a_pass_that_makes_the_same_model(explorer, model):
+    assert explorer.registered is None
+    drag(explorer, 85)
+
+    click(explorer._register_button)
+
+    assert explorer.registered == ncl.MagnitudePruning(sparsity=0.85, scope="global")
+    zeros = (kernels(explorer.registered(model)) == 0).mean()
+    assert zeros == pytest.approx(0.85, abs=1e-3)
+    verdict = explorer._verdict.value
+    assert "✓ Goal met" in verdict
+    assert "85.0 % zeros" in verdict
+    assert "This setting is registered" in verdict
+
+
+def test_a_setting_that_misses_the_goal_is_registered_and_told(explorer):
+    drag(explorer, 20)  # that is 148 of 742 weights
+
+    assert explorer.register() == explorer.registered == explorer.setting
+
+    assert "✗ Goal not met" in explorer._verdict.value
+    assert "60.1 points too few" in explorer._verdict.value
+
+
+def test_the_verdict_says_when_the_control_has_moved_on(explorer):
+    explorer.register()
+    registered = explorer.registered
+
+    drag(explorer, 77)
+    moved = explorer._verdict.value
+    drag(explorer, 50)
+
+    assert "has moved on" in moved
+    assert explorer.registered == registered
+    assert "This setting is registered" in explorer._verdict.value
+
+
+def test_registering_right_after_a_drag_judges_the_new_setting(model):
+    explorer = PruningExplorer(model, images(), goal=Goal(sparsity=0.6, max_drop=1))
+
+    async def drag_and_click() -> None:
+        drag(explorer, 61)
+        click(explorer._register_button)
+
+    asyncio.run(drag_and_click())
+
+    assert explorer.registered.sparsity == 0.61
+    assert "✓ Goal met" in explorer._verdict.value
+    assert explorer.accuracy == measure.accuracy(explorer.setting(model), images())
+
+
+def test_without_a_goal_there_is_nothing_to_click_but_python_can_register(model):
+    explorer = PruningExplorer(model, images())
+
+    assert not hasattr(explorer, "_register_button")
+    assert explorer.register() == explorer.setting
+
+
+@pytest.mark.parametrize("target", ["*", "conv"])
+def test_the_code_that_is_shown_makes_the_model_that_is_shown(explorer, model, target):
+    choose(explorer, target)
+    drag(explorer, 43)
+
+    panel = explorer._code.value
+    source = html.unescape(re.search('data-nncompress-code="(.*?)">', panel)[1])
+    assert source in html.unescape(panel)  # the same text to read
+    names = {"model": model}
+    exec(source, names)
+    shown = explorer._trial.pruned(explorer._sparsities())
+    assert np.array_equal(kernels(names["compressed"]), kernels(shown))
+
+
+def test_the_code_can_be_shown_and_hidden(explorer):
+    assert explorer._code.layout.display == "none"
+
+    explorer._code_button.set_state({"value": True})
+    assert explorer._code.layout.display is None
+    explorer._code_button.set_state({"value": False})
+    assert explorer._code.layout.display == "none"
+
+
+def test_its_text_is_a_sentence(explorer):
+    drag(explorer, 75)
+
+    assert repr(explorer) == (
+        "PruningExplorer of sequential: 74.9 % of 742 kernel weights zero, validation "
+        f"accuracy {100 * explorer.accuracy:.0f} %. Run this cell to move the slider."
+    )
+
+
+@pytest.mark.parametrize("build", tiny_models.BUILDERS)
+def test_it_takes_every_model_that_can_be_pruned(build):
+    model = build()
+    explorer = PruningExplorer(model, images())
+
+    for target, percent in (("*", 99), (explorer._trial.layers[-1], 30)):
+        choose(explorer, target)
+        drag(explorer, percent)
+        assert_it_shows_the_truth(explorer, model)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("target", "conv9", "no layer 'conv9'"),
+        ("sparsity", 1.5, "must be in"),
+        ("threshold", -0.1, "must be finite and at least 0"),
+        ("threshold", 1e3, "must leave at least one weight"),
+    ],
+)
+def test_a_wrong_value_is_refused_and_changes_nothing(explorer, name, value, message):
+    setting = explorer.setting
+
+    with pytest.raises(ValueError, match=message):
+        setattr(explorer, name, value)
+
+    assert explorer.setting == setting
+
+
+@pytest.mark.parametrize("figure", ["accuracy", "nonzeros", "file_bytes", "registered"])
+def test_figures_are_read_only(explorer, figure):
+    with pytest.raises(Exception, match="read-only"):
+        setattr(explorer, figure, 1)
+
+
+def test_a_goal_of_another_type_is_refused(model):
+    with pytest.raises(TypeError, match=r"must be a Goal.*Received: 0\.8"):
+        PruningExplorer(model, images(), goal=0.8)
+
+
+def test_the_accuracy_of_lenet5_is_there_within_a_blink():
+    explorer = PruningExplorer(ncl.zoo.lenet5(), ncl.data.fashion_mnist())
+
+    seconds = []
+    for percent in range(60, 90, 3):
+        drag_start = time.perf_counter()
+        explorer._move("sparsity", percent / 100)
+        explorer._measure()
+        seconds.append(time.perf_counter() - drag_start)
+
+    # 55 ms on two quiet cores; the rest is room for a busy machine.
+    assert min(seconds) < 0.2
