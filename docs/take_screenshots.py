@@ -1,0 +1,145 @@
+"""Take the pictures of the README: `python docs/take_screenshots.py`.
+
+A JupyterLab of its own, a real Chromium, the real lesson: nothing is staged but the size of
+the window. Every picture is taken in the light and in the dark theme.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "browser"))
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from lab_pages import (
+    evaluate,
+    kernel_ready,
+    open_by_double_click,
+    ready,
+    run_all,
+    run_command,
+    show_course,
+)
+from lab_server import Lab, running_lab
+from playwright.sync_api import sync_playwright
+
+import nncompress_lab as ncl
+from nncompress_lab.course import build, catalogue
+
+IMAGES = ROOT / "docs" / "images"
+THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+SOLVED = ("prune_below", "magnitude_mask", "global_masks")
+LESSON = catalogue.find("02")
+MODEL = "pruned-lenet5.keras"
+
+
+def main() -> None:
+    """Take all pictures."""
+    IMAGES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, running_lab(Path(folder)) as lab:
+        write_files(lab)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(
+                executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+            )
+            page = browser.new_page(
+                viewport={"width": 1280, "height": 800}, device_scale_factor=1.5
+            )
+            page.set_default_timeout(30_000)
+            take_lesson(page, lab)
+            take_viewer(page, lab)
+            browser.close()
+
+
+def write_files(lab: Lab) -> None:
+    """A pruned model, and the lesson with its first exercises solved."""
+    pruned = ncl.pipeline(
+        ncl.MagnitudePruning(sparsity=0.8, select=ncl.Selection(names=("dense1",))),
+        ncl.MagnitudePruning(sparsity=0.6, select=ncl.Selection(names=("conv2",))),
+    )(ncl.zoo.lenet5())
+    ncl.save_model(pruned, lab.root / MODEL)
+    folder = lab.root / catalogue.COURSE_FOLDER
+    copy = catalogue.copy_lesson(LESSON.id, folder)
+    source = next(path for path in build.sources() if path.stem == copy.stem)
+    answers, notebook = build.answers(source), build.student(source)
+    for cell in notebook.cells:
+        for tag in cell.metadata.get("tags", ()):
+            name = tag.removeprefix("exercise:")
+            if name in SOLVED:
+                cell.source = answers[name]
+    build.nbformat.write(notebook, copy)
+
+
+def take_lesson(page: Any, lab: Lab) -> None:
+    """The lesson with the course panel, and the control in it."""
+    page.goto(lab.url(f"/tree/{catalogue.COURSE_FOLDER}/{LESSON.file}"))
+    ready(page)
+    kernel_ready(page)
+    run_all(page, seconds=300)
+    panel = show_course(page)
+    choose_a_setting(page)
+    panel.get_by_text("checks,").last.click()
+    for theme, name in THEMES.items():
+        run_command(page, "apputils:change-theme", {"theme": name})
+        page.wait_for_timeout(1000)
+        page.locator("text=Exercise 2 · Keep").last.scroll_into_view_if_needed()
+        scroll_to(page, "exercise:magnitude_mask")
+        page.screenshot(path=IMAGES / f"lesson-{theme}.png")
+        panel.screenshot(path=IMAGES / f"panel-{theme}.png")
+        control = page.locator(".nncompress-control")
+        control.scroll_into_view_if_needed()
+        page.wait_for_timeout(300)
+        control.screenshot(path=IMAGES / f"control-{theme}.png")
+    run_command(page, "docmanager:save")
+
+
+def choose_a_setting(page: Any) -> None:
+    """Meet the goal with the keyboard, as a learner would."""
+    control = page.locator(".nncompress-control")
+    for layer, percent in (("conv2", "60"), ("dense1", "80")):
+        control.locator("select").select_option(index=layer_index(control, layer))
+        field = control.get_by_label("in %")
+        field.fill(percent)
+        field.press("Enter")
+        page.wait_for_timeout(1500)
+    control.get_by_role("button", name="Register").click()
+    page.wait_for_timeout(1500)
+
+
+def layer_index(control: Any, layer: str) -> int:
+    """The place of a layer in the control's list."""
+    options = control.locator("select option").all_inner_texts()
+    return next(place for place, text in enumerate(options) if text.startswith(layer))
+
+
+def scroll_to(page: Any, tag: str) -> None:
+    """Bring the cell with a tag to the top of the notebook."""
+    script = """const notebook = window.jupyterapp.shell.currentWidget.content;
+        const place = notebook.widgets.findIndex(cell =>
+            (cell.model.getMetadata('tags') ?? []).includes(argument));
+        notebook.activeCellIndex = place;
+        notebook.widgets[place - 1].node.scrollIntoView({block: 'start'});
+        return null;"""
+    evaluate(page, script, tag)
+    page.wait_for_timeout(500)
+
+
+def take_viewer(page: Any, lab: Lab) -> None:
+    """The model viewer, opened as a user opens it."""
+    page.goto(lab.url())
+    ready(page)
+    open_by_double_click(page, MODEL)
+    page.locator("table").wait_for()
+    run_command(page, "application:toggle-left-area")
+    for theme, name in THEMES.items():
+        run_command(page, "apputils:change-theme", {"theme": name})
+        page.wait_for_timeout(1000)
+        page.screenshot(path=IMAGES / f"viewer-{theme}.png")
+
+
+if __name__ == "__main__":
+    main()
