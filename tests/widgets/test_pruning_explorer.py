@@ -303,6 +303,8 @@ def test_its_text_is_a_sentence(explorer):
         "PruningExplorer of sequential: 74.9 % of 742 kernel weights zero, validation "
         f"accuracy {100 * explorer.accuracy:.0f} %. Run this cell to move the slider."
     )
+    # What an unrun notebook shows, and what is compared when it is run again.
+    assert explorer._repr_mimebundle_()["text/plain"] == repr(explorer)
 
 
 @pytest.mark.parametrize("build", tiny_models.BUILDERS)
@@ -350,10 +352,10 @@ def test_the_accuracy_of_lenet5_is_there_within_a_blink():
 
     seconds = []
     for percent in range(60, 90, 3):
-        drag_start = time.perf_counter()
+        start = time.perf_counter()
         explorer._move("sparsity", percent / 100)
         explorer._measure()
-        seconds.append(time.perf_counter() - drag_start)
+        seconds.append(time.perf_counter() - start)
 
     # 55 ms on two quiet cores; the rest is room for a busy machine.
     assert min(seconds) < 0.2

@@ -96,6 +96,11 @@ class Control(ipywidgets.VBox):
     def __repr__(self) -> str:
         return f"{self.sentence} Run this cell to move the slider."
 
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
+        """What a notebook stores; ipywidgets would cut the sentence at 110 characters."""
+        bundle: dict[str, Any] = super()._repr_mimebundle_(**options)
+        return {**bundle, "text/plain": repr(self)}
+
     def _reached(self) -> tuple[float, float]:
         """Sparsity and lost accuracy of the current setting, measured."""
         raise NotImplementedError

@@ -46,7 +46,7 @@ class PruningView:
         self.percent = _labelled(
             ipywidgets.BoundedFloatText, "in %", "104px", max=99.99, step=0.1
         )
-        self.threshold = _labelled(ipywidgets.BoundedFloatText, "Threshold", "142px")
+        self.threshold = _labelled(ipywidgets.BoundedFloatText, "Threshold", "154px")
         self._picture, self._figures, self._layers = (
             ipywidgets.HTML() for _ in range(3)
         )
