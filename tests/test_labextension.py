@@ -59,6 +59,7 @@ def test_plugin_and_library_have_the_same_version(folder):
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]:
+    pytest.importorskip("hatchling")
     folder = tmp_path_factory.mktemp("wheel")
     options = ["--no-deps", "--no-build-isolation", "--wheel-dir", str(folder)]
     command = [sys.executable, "-m", "pip", "wheel", "-q", *options, str(ROOT)]
@@ -68,7 +69,6 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]
         yield archive
 
 
-@pytest.mark.slow
 def test_the_wheel_holds_the_plugin_once(wheel):
     built = {path.relative_to(BUILT).as_posix() for path in BUILT.rglob("*.*")}
     names = wheel.namelist()
@@ -82,7 +82,6 @@ def test_the_wheel_holds_the_plugin_once(wheel):
     assert [name for name in names if name.endswith("config.d/nncompress_lab.json")]
 
 
-@pytest.mark.slow
 def test_the_wheel_holds_the_lessons(wheel):
     lessons = {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
     prefix = "nncompress_lab/lessons/"

@@ -1,6 +1,6 @@
 """JupyterLab in a real browser: one server and one Chromium for all tests here.
 
-Without a browser these tests are skipped; with NNCOMPRESS_BROWSER=required in the
+Without a browser or playwright these tests are skipped; with NNCOMPRESS_BROWSER=required in the
 environment that is a failure instead.
 """
 
@@ -31,7 +31,17 @@ ARGUMENTS = (
 # Jupytext comes with our build tools; its plugin does not load in older JupyterLab.
 NOT_OURS = "/lab/extensions/jupyterlab-jupytext/"
 TIMEOUT = 30_000  # milliseconds
+REQUIRED = os.environ.get("NNCOMPRESS_BROWSER") == "required"
 FAILED = pytest.StashKey[bool]()
+
+
+# Test modules import playwright, so without it they cannot even be collected.
+if find_spec("playwright") is None:
+    if REQUIRED:
+        raise pytest.UsageError(
+            "NNCOMPRESS_BROWSER=required, but no playwright is here"
+        )
+    collect_ignore_glob = ["test_*.py", "lab_*.py"]
 
 
 @dataclass
@@ -63,7 +73,7 @@ class Watch:
 
 
 def unavailable(reason: str) -> None:
-    if os.environ.get("NNCOMPRESS_BROWSER") == "required":
+    if REQUIRED:
         pytest.fail(reason)
     pytest.skip(reason)
 
@@ -83,8 +93,6 @@ def browser() -> Iterator[Any]:
     found = [path for name in BROWSERS if (path := shutil.which(name))]
     if not found:
         unavailable("no Chromium on this machine")
-    if find_spec("playwright") is None:
-        unavailable("playwright is not installed")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -103,9 +111,17 @@ def watch() -> Watch:
 
 @pytest.fixture
 def page(
-    browser: Any, watch: Watch, request: pytest.FixtureRequest, tmp_path: Path
+    browser: Any,
+    lab: Lab,
+    watch: Watch,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
 ) -> Iterator[Any]:
-    """A page of its own; at the end no error and no foreign host may have been seen."""
+    """A page of its own, with nothing passed yet.
+
+    At the end no error and no foreign host may have been seen.
+    """
+    lab.progress.unlink(missing_ok=True)
     context = browser.new_context(
         viewport={"width": 1280, "height": 900}, reduced_motion="reduce"
     )

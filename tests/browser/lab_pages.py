@@ -1,10 +1,15 @@
 """What a user does in JupyterLab, with time limits, for tests in a browser."""
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
 
 from lab_server import Lab
+from playwright.sync_api import TimeoutError
+
+ATTEMPTS = 10
+PATIENCE = 2_000  # milliseconds
 
 # `evaluate` waits for ever for a promise that is never settled.
 BOUNDED = """async ([argument, milliseconds, what]) => {
@@ -117,10 +122,21 @@ def show_course(page: Any) -> Any:
 
 
 def palette(page: Any, text: str, command: str) -> Any:
-    """The entries of a command in the palette, after typing some text."""
-    page.keyboard.press("ControlOrMeta+Shift+C")
-    page.locator(".lm-CommandPalette-input").fill(text)
-    return page.locator(f'.lm-CommandPalette-item[data-command="{command}"]')
+    """The entries of a command in the palette, after typing some text.
+
+    The palette closes when anything else takes the focus, which a page that is still
+    starting does; then it is opened again.
+    """
+    field = page.locator(".lm-CommandPalette-input")
+    entries = page.locator(f'.lm-CommandPalette-item[data-command="{command}"]')
+    for _ in range(ATTEMPTS):
+        with contextlib.suppress(TimeoutError):
+            if not field.is_visible():
+                run_command(page, "apputils:activate-command-palette")
+            field.fill(text, timeout=PATIENCE)
+            entries.first.wait_for(timeout=PATIENCE)
+            break
+    return entries
 
 
 def sources(page: Any) -> list[str]:

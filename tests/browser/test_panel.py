@@ -58,7 +58,6 @@ def test_the_palette_opens_lessons_and_shows_the_course(page, lab):
     open_lab(page, lab)
     entry = palette(page, "compression course", "nncompress-lab:open-course")
     expect(entry).to_have_count(1)
-    page.keyboard.press("Escape")
 
     entries = palette(page, "open lesson", "nncompress-lab:open-lesson")
     expect(entries).to_have_count(len(LESSONS))
@@ -72,7 +71,6 @@ def test_the_palette_opens_lessons_and_shows_the_course(page, lab):
 
 
 def test_the_panel_lists_every_lesson(page, lab):
-    lab.progress.unlink(missing_ok=True)
     open_lab(page, lab)
     panel = show_course(page)
 
