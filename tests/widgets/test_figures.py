@@ -1,6 +1,7 @@
 """Tiles say a number, what it means, and whether it is still true."""
 
 import pytest
+
 from nncompress_widgets.figures import Tile, accuracy_note, bytes_note, tiles
 
 

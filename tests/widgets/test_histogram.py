@@ -4,9 +4,9 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
-from nncompress_widgets.histogram import histogram_svg, round_step
 
 from nncompress_lab.trials import Ranking
+from nncompress_widgets.histogram import histogram_svg, round_step
 
 WEIGHTS = np.linspace(-0.31, 0.31, 5000)
 

@@ -9,10 +9,10 @@ import keras
 import numpy as np
 import pytest
 import tiny_models
-from nncompress_widgets import Goal, PruningExplorer
 
 import nncompress_lab as ncl
 from nncompress_lab import measure
+from nncompress_widgets import Goal, PruningExplorer
 
 LAYERS = ("conv", "hidden", "logits")
 

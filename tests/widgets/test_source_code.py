@@ -1,9 +1,9 @@
 """The code that is shown makes the very pass that it was written for."""
 
 import pytest
-from nncompress_widgets.source_code import source_of
 
 import nncompress_lab as ncl
+from nncompress_widgets.source_code import source_of
 
 PASSES = [
     ncl.MagnitudePruning(sparsity=0.8, scope="global"),
