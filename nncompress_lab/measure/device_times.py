@@ -66,18 +66,13 @@ class DeviceTimes:
 
     def _repr_html_(self) -> str:
         titles, rows = _table(self)
-        head = "".join(map(_html_cell, ["th"] * len(titles), titles))
-        body = "".join(
-            "<tr>" + "".join(_html_cell("td", *cell) for cell in row) + "</tr>"
-            for row in rows
-        )
+        head = _html_row("th", [(title, "") for title in titles])
+        body = "".join(_html_row("td", row) for row in rows)
         notes = "".join(
             f"<div><small>{html.escape(note)}</small></div>"
             for note in _footnotes(self)
         )
-        return (
-            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}"
-        )
+        return f"<table><thead>{head}</thead><tbody>{body}</tbody></table>{notes}"
 
 
 def time_on_devices(
@@ -233,7 +228,10 @@ def _aligned(line: list[str], widths: list[int]) -> str:
     return "  ".join([first, *others]).rstrip()
 
 
-def _html_cell(tag: str, value: str, note: str = "") -> str:
-    below = f"<br><small>{html.escape(note)}</small>" if note else ""
-    style = "text-align:right;vertical-align:top;padding:4px 8px"
-    return f'<{tag} style="{style}">{html.escape(value)}{below}</{tag}>'
+def _html_row(tag: str, cells: list[Cell]) -> str:
+    shown = []
+    for number, (value, note) in enumerate(cells):
+        style = f"text-align:{'right' if number else 'left'};vertical-align:top"
+        below = f"<br><small>{html.escape(note)}</small>" if note else ""
+        shown.append(f'<{tag} style="{style}">{html.escape(value)}{below}</{tag}>')
+    return f"<tr>{''.join(shown)}</tr>"

@@ -1,7 +1,7 @@
 """JupyterLab in a real browser: one server and one Chromium for all tests here.
 
-Without a browser or playwright these tests are skipped; with NNCOMPRESS_BROWSER=required in the
-environment that is a failure instead.
+Without a browser or playwright these tests are skipped; with NNCOMPRESS_BROWSER=required
+in the environment that is a failure instead.
 """
 
 import os
@@ -56,9 +56,10 @@ class Watch:
     expected: list[str] = field(default_factory=list)
 
     def message(self, message: Any) -> None:
-        ours = message.type == "warning" and "nncompress" in message.text
+        told = f"{message.text} ({message.location['url']})"
+        ours = message.type == "warning" and "nncompress" in told
         if message.type == "error" or ours:
-            self.errors.append(f"{message.text} ({message.location['url']})")
+            self.errors.append(told)
 
     def unexpected(self) -> list[str]:
         return [
