@@ -1,0 +1,162 @@
+"""Lesson 01, its second half: speed-ups and verdicts from noisy times."""
+
+from typing import Any
+
+import numpy as np
+
+from nncompress_lab.course.exercise import Exercise, call, require, require_number
+
+TWINS_TOLERANCE = 0.03
+DOUBLE_TOLERANCE = 0.1
+FASTER, SLOWER, NO_CHANGE = "faster", "slower", "no measurable change"
+
+
+def _speedup(times_before: Any, times_after: Any) -> float:
+    return float(times_before.min() / times_after.min())
+
+
+speedup = Exercise(
+    "speedup",
+    title="A speed-up that noise cannot fake",
+    points=3,
+    hints=(
+        "Other programs make a block slower and never faster. Which block of each "
+        "array was disturbed least?",
+        "The smallest time of an array comes nearest to what the model needs. Compare "
+        "the two smallest times.",
+        "times_before.min() / times_after.min()",
+    ),
+    reference=_speedup,
+)
+
+
+def _busy(milliseconds: float, *, seed: int, disturbed: float, blocks: int = 40) -> Any:
+    """Times of blocks on a machine where most blocks are disturbed, by any amount."""
+    rng = np.random.default_rng(seed)
+    slow = (rng.random(blocks) < disturbed) * rng.exponential(1.5, size=blocks)
+    slow[0] += 3  # the first block warms up
+    return milliseconds * (1 + 0.01 * rng.random(blocks) + slow)
+
+
+def _ratio(answer: Any, before: Any, after: Any) -> float:
+    return require_number(call(answer, before, after), what="The speed-up")
+
+
+@speedup.check
+def is_above_one_when_faster(answer):
+    received = _ratio(answer, np.full(4, 2.0), np.full(4, 1.0))
+    require(
+        received == 2,
+        "2 ms before and 1 ms after, in every block, is a speed-up of 2. Received: "
+        f"{received:g}. Above 1 means faster.",
+    )
+
+
+@speedup.check
+def looks_past_the_first_block(answer):
+    before, after = np.array([9.0, 2.0, 2.0, 2.0]), np.array([3.0, 1.0, 1.0, 1.0])
+    received = _ratio(answer, before, after)
+    require(
+        received != 3,
+        "3 is what the first blocks say. The first block is the slowest, because "
+        "memory and caches are still cold: use all blocks.",
+    )
+
+
+@speedup.check
+def finds_twins_equal(answer):
+    for seed in range(4):
+        before = _busy(1.0, seed=seed, disturbed=0.6)
+        after = _busy(1.0, seed=seed + 10, disturbed=0.75)
+        received = _ratio(answer, before, after)
+        require(
+            abs(received - 1) <= TWINS_TOLERANCE,
+            "Both arrays are times of the same model on a busy machine, so the "
+            f"speed-up is 1. Received: {received:.2f}. Most blocks are disturbed, and "
+            "a mean or a median of them measures the disturbance.",
+        )
+
+
+@speedup.check
+def finds_a_doubling(answer):
+    for seed in range(4):
+        before = _busy(2.0, seed=seed + 20, disturbed=0.7)
+        after = _busy(1.0, seed=seed + 30, disturbed=0.6, blocks=30)
+        received = _ratio(answer, before, after)
+        require(
+            abs(received - 2) <= DOUBLE_TOLERANCE,
+            "The second model needs half of the first one's time, so the speed-up is 2. "
+            f"Received: {received:.2f}.",
+        )
+
+
+def _verdict(ratio: float, band: float) -> str:
+    if max(ratio, 1 / ratio) - 1 <= band:
+        return NO_CHANGE
+    return FASTER if ratio > 1 else SLOWER
+
+
+verdict = Exercise(
+    "verdict",
+    title="Faster, or only noise?",
+    points=2,
+    hints=(
+        "First ask whether the ratio is inside the band; only if it is outside ask on "
+        "which side.",
+        "1.25 times faster one way is 1 / 1.25 = 0.8 the other way. So look at the "
+        "larger of `ratio` and `1 / ratio`.",
+        'If max(ratio, 1 / ratio) - 1 <= band it is "no measurable change".',
+    ),
+    reference=_verdict,
+)
+
+
+def _said(answer: Any, ratio: float, band: float) -> str:
+    said = call(answer, ratio, band)
+    words = (FASTER, SLOWER, NO_CHANGE)
+    require(said in words, f"The verdict is one of {words}. Received: {said!r}.")
+    return str(said)
+
+
+@verdict.check
+def tells_faster_from_slower(answer):
+    said = _said(answer, 2.0, 0.05), _said(answer, 0.5, 0.05)
+    require(
+        said == (FASTER, SLOWER),
+        "With noise of 5 %, the ratio 2 (half the time) is faster and 0.5 is slower. "
+        f"Received: {said[0]!r} and {said[1]!r}.",
+    )
+
+
+@verdict.check
+def takes_noise_for_no_change(answer):
+    for ratio, band in ((1.02, 0.05), (0.98, 0.05), (1.0, 0.0)):
+        said = _said(answer, ratio, band)
+        require(
+            said == NO_CHANGE,
+            f"The same model measured twice differs by up to {band:.0%} here, so the "
+            f"ratio {ratio:g} is no measurable change. Received: {said!r}.",
+        )
+
+
+@verdict.check
+def judges_small_changes_too(answer):
+    said = _said(answer, 1.08, 0.05), _said(answer, 0.92, 0.05)
+    require(
+        said == (FASTER, SLOWER),
+        "8 % is outside of a band of 5 %, so 1.08 is faster and 0.92 slower. Received: "
+        f"{said[0]!r} and {said[1]!r}.",
+    )
+
+
+@verdict.check
+def is_the_same_from_both_sides(answer):
+    mirrored = {FASTER: SLOWER, SLOWER: FASTER, NO_CHANGE: NO_CHANGE}
+    for ratio, band in ((1.3, 0.25), (1.06, 0.058), (3.0, 0.1)):
+        one, other = _said(answer, ratio, band), _said(answer, 1 / ratio, band)
+        require(
+            mirrored[one] == other,
+            f"With a band of {band:g}, A is {one!r} against B at the ratio {ratio:g}, "
+            f"and B is {other!r} against A at {1 / ratio:.3f}. The two must mirror "
+            "each other: treat `ratio` and `1 / ratio` alike.",
+        )
