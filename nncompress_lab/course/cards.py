@@ -4,6 +4,7 @@ Colours are JupyterLab's own variables, so that cards follow the theme; each car
 in words what its colour says.
 """
 
+import re
 from dataclasses import dataclass
 from html import escape
 
@@ -15,6 +16,9 @@ _LOOKS = {
     ERROR: ("!", "--jp-error-color1, #d32f2f"),
     UNATTEMPTED: ("○", "--jp-ui-font-color2, #757575"),
 }
+
+
+_CODE = re.compile("`([^`]+)`")
 
 
 @dataclass(frozen=True)
@@ -36,13 +40,18 @@ class Card:
 
     def _repr_html_(self) -> str:
         below = "".join(
-            f'<div style="margin-top:2px">{escape(line)}</div>' for line in self.lines
+            f'<div style="margin-top:2px">{_inline(line)}</div>' for line in self.lines
         )
         return (
             f'<div style="border-left:4px solid var({self.color});'
             'padding:6px 12px;margin:4px 0;line-height:1.45;max-width:46em">'
-            f"<strong>{escape(self.heading)}</strong>{below}</div>"
+            f"<strong>{_inline(self.heading)}</strong>{below}</div>"
         )
+
+
+def _inline(text: str) -> str:
+    """A line as HTML; what stands between backticks is code."""
+    return _CODE.sub(r"<code>\1</code>", escape(text))
 
 
 def outcome_card(outcome: Outcome, *, note: str = "") -> Card:
@@ -53,7 +62,7 @@ def outcome_card(outcome: Outcome, *, note: str = "") -> Card:
     heading = f"{icon} {outcome.status} · {exercise.title} · {points}"
     lines = [outcome.message]
     if outcome.status != PASS and exercise.hints:
-        lines.append(f'A hint: lesson.hint("{exercise.name}")')
+        lines.append(f'A hint: `lesson.hint("{exercise.name}")`')
     if note:
         lines.append(note)
     return Card(heading, tuple(lines), color)
@@ -68,5 +77,5 @@ def score_card(lesson_id: str, outcomes: list[Outcome]) -> Card:
         f"{outcome.exercise.title} ({outcome.status})"
         for outcome in outcomes
     )
-    closing = "Nothing is hidden: the checks are in nncompress_lab/course/exercises."
+    closing = "Nothing is hidden: the checks are in `nncompress_lab/course/exercises`."
     return Card(f"Lesson {lesson_id}: {earned} of {possible} points", (*lines, closing))

@@ -84,9 +84,9 @@ class Lesson:
                 f"{name!r} has the hints 1 to {len(hints)}. Received: {number}."
             )
         following = (
-            f'The next: lesson.hint("{name}", {number + 1})'
+            f'The next: `lesson.hint("{name}", {number + 1})`'
             if number < len(hints)
-            else f'The answer: lesson.solution("{name}")'
+            else f'The answer: `lesson.solution("{name}")`'
         )
         return Card(f"Hint {number} of {len(hints)}", (hints[number - 1], following))
 
@@ -99,25 +99,34 @@ class Lesson:
         self._exercise(name)
         return Source(_solution_cell(self.id, name))
 
-    def predict(self, question: str, answer: Any) -> Card:
-        """Keep a prediction; it is never marked.
+    def predict(self, guesses: dict[str, Any]) -> Card:
+        """Keep predictions; they are never marked.
 
         Args:
-            question: A short name, used again by `compare_prediction`.
-            answer: Anything; `...` means no prediction.
-        """
-        self._predictions[question] = answer
-        if answer is ...:
-            return Card("No prediction yet", ("Guess before you go on: it helps.",))
-        return Card("Predicted", (f"{question}: {_shown(answer)}",))
+            guesses: By question; `...` is no guess.
 
-    def compare_prediction(self, question: str, measured: Any) -> Card:
-        """Put a prediction beside what came out."""
-        answer = self._predictions.get(question, ...)
-        guess = "none" if answer is ... else _shown(answer)
-        return Card(
-            f"You predicted: {guess}. Measured: {_shown(measured)}.", (question,)
+        Returns:
+            A card that repeats them.
+        """
+        self._predictions.update(guesses)
+        lines = tuple(f"{what}: {_shown(guess)}" for what, guess in guesses.items())
+        open_ones = sum(guess is ... for guess in guesses.values())
+        if open_ones:
+            lines += ("Write your guess in place of each `...`: it helps to remember.",)
+        return Card("You predict", lines)
+
+    def compare_predictions(self, measured: dict[str, Any]) -> Card:
+        """Put predictions beside what came out.
+
+        Args:
+            measured: By the same questions as in `predict`.
+        """
+        lines = tuple(
+            f"{what}: you said {_shown(self._predictions.get(what, ...))}, "
+            f"measured {_shown(value)}"
+            for what, value in measured.items()
         )
+        return Card("Predicted and measured", lines)
 
     def score(self) -> Card:
         """The points of all exercises of this lesson."""
@@ -170,6 +179,8 @@ def _solution_cell(lesson_id: str, name: str) -> str:
 
 
 def _shown(value: Any) -> str:
+    if value is ...:
+        return "nothing yet"
     return value if isinstance(value, str) else repr(value)
 
 

@@ -269,18 +269,15 @@ for weight, pruned in zip(model.weights, pruned_model.weights, strict=True):
 # ## 4. One compression, from end to end
 #
 # Now both at once: half of the weights to zero, then every kernel stored as 8-bit integers. No
-# training. Guess before you run it: how many times smaller will the `.keras` file be, and will
-# the model be `"faster"`, `"same"` or `"slower"`?
+# training. Guess before you run it: replace each `...`. Guesses are kept and never marked.
 
 # %%
-guess_smaller = ...  # for example 2.5
-guess_speed = ...  # "faster", "same" or "slower"
-
-# %%
-lesson.predict("how many times smaller the .keras file is", guess_smaller)
-
-# %%
-lesson.predict("the speed after pruning and quantization", guess_speed)
+lesson.predict(
+    {
+        "how many times smaller the .keras file is": ...,  # for example 2.5
+        "the speed after pruning and quantization": ...,  # "faster", "same" or "slower"
+    }
+)
 
 # %%
 result = ncl.compress(
@@ -338,11 +335,11 @@ lesson.check("first_reading", first_reading)
 # %%
 original, *_, compressed = result.report.stages
 times_smaller = round(original.keras_bytes / compressed.keras_bytes, 1)
-lesson.compare_prediction("how many times smaller the .keras file is", times_smaller)
-
-# %%
-lesson.compare_prediction(
-    "the speed after pruning and quantization", compressed.latency_verdict
+lesson.compare_predictions(
+    {
+        "how many times smaller the .keras file is": times_smaller,
+        "the speed after pruning and quantization": compressed.latency_verdict,
+    }
 )
 
 # %% [markdown]

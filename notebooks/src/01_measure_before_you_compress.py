@@ -63,7 +63,7 @@ for name, each in models.items():
 # %% [markdown]
 # ## Predict
 #
-# Guess first; guesses are kept and never marked.
+# Guess first: replace each `...` in the cell below. Guesses are kept and never marked.
 #
 # 1. Which of the three models above is the slowest?
 # 2. You train LeNet-5 for a moment and save it. How many times larger is the file than the file
@@ -72,18 +72,13 @@ for name, each in models.items():
 #    than the fastest?
 
 # %%
-guess_slowest = ...  # "LeNet-300-100", "LeNet-5" or "ResNet-20"
-guess_larger = ...  # a number, 1 for equally large
-guess_spread = ...  # a number
-
-# %%
-lesson.predict("the slowest model", guess_slowest)
-
-# %%
-lesson.predict("how many times larger the file is after training", guess_larger)
-
-# %%
-lesson.predict("slowest divided by fastest of 200 timings", guess_spread)
+lesson.predict(
+    {
+        "the slowest model": ...,  # "LeNet-300-100", "LeNet-5" or "ResNet-20"
+        "how many times larger the file is after training": ...,  # 1 for equally large
+        "slowest divided by fastest of 200 timings": ...,  # a number
+    }
+)
 
 # %% [markdown]
 # ## 1. Four sizes of one model
@@ -720,16 +715,12 @@ lesson.check("which_number", which_number)
 
 # %%
 slowest = max(report.stages, key=lambda stage: stage.latency_ms).name
-lesson.compare_prediction("the slowest model", slowest)
-
-# %%
-lesson.compare_prediction(
-    "how many times larger the file is after training", round(larger, 1)
-)
-
-# %%
-lesson.compare_prediction(
-    "slowest divided by fastest of 200 timings", round(float(spread), 1)
+lesson.compare_predictions(
+    {
+        "the slowest model": slowest,
+        "how many times larger the file is after training": round(larger, 1),
+        "slowest divided by fastest of 200 timings": round(float(spread), 1),
+    }
 )
 
 # %% [markdown]

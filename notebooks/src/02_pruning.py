@@ -48,23 +48,17 @@ lesson
 # %% [markdown]
 # ## Predict
 #
-# Below, 90 % of LeNet-5's weights will be zero. Guess first; guesses are kept and never marked.
-# Write `"smaller"`, `"same"` or `"larger"` for the file, `"faster"`, `"same"` or `"slower"` for
-# the latency, and a number from 0 to 1 for the accuracy.
+# Below, 90 % of LeNet-5's weights will be zero. Guess first: replace each `...`. Guesses are kept
+# and never marked.
 
 # %%
-guess_file = ...
-guess_latency = ...
-guess_accuracy = ...
-
-# %%
-lesson.predict("the .keras file with 90 % zeros", guess_file)
-
-# %%
-lesson.predict("the latency with 90 % zeros", guess_latency)
-
-# %%
-lesson.predict("the accuracy with 90 % zeros, before any training", guess_accuracy)
+lesson.predict(
+    {
+        "the .keras file with 90 % zeros": ...,  # "smaller", "same" or "larger"
+        "the latency with 90 % zeros": ...,  # "faster", "same" or "slower"
+        "the accuracy with 90 % zeros, before any training": ...,  # 0 to 1
+    }
+)
 
 # %% [markdown]
 # ## 1. A threshold
@@ -567,17 +561,14 @@ lesson.check("why_no_smaller", why_no_smaller)
 # ## What you predicted and what came out
 
 # %%
-file_word = "same" if difference < 100 else "another"
-lesson.compare_prediction("the .keras file with 90 % zeros", file_word)
-
-# %%
-latency_word = table.stages[2].latency_verdict
-lesson.compare_prediction("the latency with 90 % zeros", latency_word)
-
-# %%
-pruned_accuracy = round(measure.accuracy(pruned_90, images), 2)
-lesson.compare_prediction(
-    "the accuracy with 90 % zeros, before any training", pruned_accuracy
+lesson.compare_predictions(
+    {
+        "the .keras file with 90 % zeros": "same" if difference < 100 else "another",
+        "the latency with 90 % zeros": table.stages[2].latency_verdict,
+        "the accuracy with 90 % zeros, before any training": round(
+            measure.accuracy(pruned_90, images), 2
+        ),
+    }
 )
 
 # %% [markdown]

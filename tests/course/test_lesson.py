@@ -67,13 +67,15 @@ def test_a_solution_is_code_that_passes(lesson):
     assert "PASS" in repr(lesson.check("prune_below", namespace["prune_below"]))
 
 
-def test_a_prediction_is_kept_and_never_marked(lesson):
-    assert "No prediction yet" in repr(lesson.predict("bytes", ...))
-    assert "predicted: none" in repr(lesson.compare_prediction("bytes", "same"))
-    lesson.predict("bytes", "smaller")
+def test_predictions_are_kept_and_never_marked(lesson):
+    open_card = repr(lesson.predict({"bytes": ..., "speed": "same"}))
+    assert "bytes: nothing yet" in open_card
+    assert "Write your guess" in open_card
+    lesson.predict({"bytes": "smaller"})
 
-    compared = repr(lesson.compare_prediction("bytes", "same"))
-    assert "You predicted: smaller. Measured: same." in compared
+    compared = repr(lesson.compare_predictions({"bytes": "same", "other": 3}))
+    assert "bytes: you said smaller, measured same" in compared
+    assert "other: you said nothing yet, measured 3" in compared
     assert progress.load() == {}
 
 
@@ -89,6 +91,7 @@ def test_cards_show_what_a_learner_wrote_as_text(lesson):
     html = lesson.check("why_no_smaller", "<b>b</b>")._repr_html_()
 
     assert "<b>b" not in html
+    assert "<code>lesson.hint(" in html
 
 
 class TestProgress:
