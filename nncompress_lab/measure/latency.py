@@ -25,8 +25,8 @@ class Race:
 
     Args:
         milliseconds: The latency of each candidate, in the order of the race.
-        band: Half the width of the noise, as a fraction: 0.03 means that ratios from
-            0.97 to 1.03 are no measurable change.
+        band: The noise, as a fraction: 0.03 means that up to 1.03 times faster or
+            slower is no measurable change.
     """
 
     milliseconds: dict[str, float]
@@ -40,7 +40,7 @@ class Race:
     def verdict(self, name: str) -> str:
         """In words: how much faster or slower, or `"no measurable change"`."""
         ratio = self.speedup(name)
-        if abs(ratio - 1) <= self.band or abs(1 / ratio - 1) <= self.band:
+        if max(ratio, 1 / ratio) - 1 <= self.band:
             return "no measurable change"
         return f"{ratio:.2f}x faster" if ratio > 1 else f"{1 / ratio:.2f}x slower"
 
@@ -82,7 +82,7 @@ def race(candidates: dict[str, Callable[[], Run]], *, rounds: int = ROUNDS) -> R
     best = blocks.min(axis=0)
     halves = blocks[::2].min(axis=0) / blocks[1::2].min(axis=0)
     twin = best[-1] / best[0]
-    band = max(LEAST_BAND, float(np.abs(np.log([*halves, twin])).max()))
+    band = max(LEAST_BAND, float(np.exp(np.abs(np.log([*halves, twin])).max()) - 1))
     milliseconds = {
         name: 1e3 * float(seconds) for name, seconds in zip(names, best, strict=False)
     }

@@ -37,9 +37,9 @@ def test_the_speedup_of_the_first_is_one():
         (5.0, "2.00x faster"),
         (8.0, "1.25x faster"),
         (9.5, "1.05x faster"),
-        (9.7, "no measurable change"),
+        (9.8, "no measurable change"),
         (10.0, "no measurable change"),
-        (10.3, "no measurable change"),
+        (10.2, "no measurable change"),
         (10.6, "1.06x slower"),
         (20.0, "2.00x slower"),
     ],
@@ -48,6 +48,15 @@ def test_a_change_within_the_band_is_none(milliseconds, verdict):
     race = Race({"original": 10.0, "small": milliseconds}, band=BAND)
 
     assert race.verdict("small") == verdict
+
+
+@pytest.mark.parametrize("milliseconds", [5.0, 9.75, 9.72, 9.7, 10.25, 10.29, 10.32])
+def test_what_a_is_to_b_mirrors_what_b_is_to_a(milliseconds):
+    one = Race({"a": 10.0, "b": milliseconds}, band=BAND).verdict("b")
+    other = Race({"b": milliseconds, "a": 10.0}, band=BAND).verdict("a")
+
+    mirrored = {"faster": "slower", "slower": "faster"}
+    assert [mirrored.get(word, word) for word in one.split()] == other.split()
 
 
 def test_without_noise_the_same_time_is_still_no_change():
