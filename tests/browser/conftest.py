@@ -141,6 +141,16 @@ def page(
     assert watch.hosts() <= {"127.0.0.1"}
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run these tests last: Playwright's event loop runs on until the session ends.
+
+    A test after that which starts a loop of its own would fail.
+    """
+    here = Path(__file__).parent
+    items.sort(key=lambda item: here in item.path.parents)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     report: Any = yield

@@ -7,6 +7,7 @@ its own: with `--nbval` it would take over every notebook that pytest meets.
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -18,22 +19,41 @@ NOTEBOOKS = [
     for folder in (catalogue.folder(), catalogue.folder() / "solutions")
 ]
 CELL_SECONDS = 300
+AT_ONCE = 2  # a kernel waits for Python much of the time
 
 
-@pytest.mark.parametrize(
-    "notebook", NOTEBOOKS, ids=lambda path: f"{path.parent.name}-{path.stem}"
-)
-def test_a_notebook_says_again_what_it_said(notebook, tmp_path):
-    copy = shutil.copy(notebook, tmp_path)  # a lesson writes files beside itself
+def run(notebook, folder):
+    copy = shutil.copy(notebook, folder)  # a lesson writes files beside itself
     options = ["--nbval-lax", "--nbval-current-env", "-p", "no:cacheprovider"]
     timeout = f"--nbval-cell-timeout={CELL_SECONDS}"
-    run = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", *options, timeout, copy],
-        cwd=tmp_path,
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,
     )
 
-    assert run.returncode == 0, run.stdout[-5000:]
-    assert " passed" in run.stdout
+
+@pytest.fixture(scope="module")
+def runs(request, tmp_path_factory):
+    chosen = [
+        item.callspec.params["notebook"]
+        for item in request.session.items
+        if getattr(item, "module", None) is request.module
+    ]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        yield {
+            notebook: pool.submit(run, notebook, tmp_path_factory.mktemp("lesson"))
+            for notebook in chosen
+        }
+
+
+@pytest.mark.parametrize(
+    "notebook", NOTEBOOKS, ids=lambda path: f"{path.parent.name}-{path.stem}"
+)
+def test_a_notebook_says_again_what_it_said(notebook, runs):
+    finished = runs[notebook].result()
+
+    assert finished.returncode == 0, finished.stdout[-5000:]
+    assert " passed" in finished.stdout
