@@ -134,6 +134,7 @@ def take_viewer(page: Any, lab: Lab) -> None:
     ready(page)
     open_by_double_click(page, MODEL)
     page.locator("table").wait_for()
+    page.set_viewport_size({"width": 1280, "height": 660})
     run_command(page, "application:toggle-left-area")
     for theme, name in THEMES.items():
         run_command(page, "apputils:change-theme", {"theme": name})
