@@ -18,6 +18,7 @@ from rich.markup import escape
 
 import nncompress_lab as ncl
 from nncompress_lab.errors import CompressionError, MissingContextError
+from nncompress_lab.model_paths import check_source, check_target
 
 if TYPE_CHECKING:
     from nncompress_lab.passes import Context
@@ -94,7 +95,7 @@ def demo(
 ) -> None:
     """Compress a trained LeNet-5 on real images: prune, fine-tune, quantize, measure."""
     if output is not None:
-        _check_target(output)
+        check_target(output)
     _start_keras()
     data = ncl.data.fashion_mnist()
     started = time.perf_counter()
@@ -119,6 +120,7 @@ def inspect(
     as_json: Json = False,
 ) -> None:
     """Show what a model file holds, layer by layer: parameters, zeros, bytes, MACs."""
+    check_source(model)
     _start_keras()
     from nncompress_lab.report import measure_stages
 
@@ -143,8 +145,9 @@ def compress(
     as_json: Json = False,
 ) -> None:
     """Apply the passes of a recipe to a model file and save the result."""
+    check_source(model)
+    check_target(output)
     _start_keras()
-    _check_target(output)
     steps = ncl.load_recipe(recipe)
     context = _context(data)
     from nncompress_lab.passes import check_context
@@ -171,6 +174,8 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Measure two model files side by side."""
+    check_source(before)
+    check_source(after)
     _start_keras()
     context = _context(data)
     first, second = _load(before), _load(after)
@@ -229,12 +234,6 @@ def _load(path: Path) -> Any:
     loaded = ncl.load_model(path)
     check_model(loaded)
     return loaded
-
-
-def _check_target(path: Path) -> None:
-    from nncompress_lab.model_files import check_target
-
-    check_target(path)
 
 
 def _save(model: Any, path: Path) -> None:

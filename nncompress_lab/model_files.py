@@ -1,14 +1,12 @@
-"""Reading and writing `.keras` files, with errors that say what is wrong."""
+"""Loading and saving models, with errors that say what is wrong."""
 
-import zipfile
 from pathlib import Path
 
 import keras
 
 from nncompress_lab.atomic import replace_file
 from nncompress_lab.errors import ModelFileError
-
-SUFFIX = ".keras"
+from nncompress_lab.model_paths import check_source, check_target
 
 
 def load_model(path: str | Path) -> keras.Model:
@@ -26,30 +24,7 @@ def load_model(path: str | Path) -> keras.Model:
         ModelFileError: If the file is missing, is not a Keras model, is damaged, or
             holds a layer that is not known here.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise ModelFileError(
-            f"There is no file {path}. Check the path; a model is saved with "
-            f"model.save('NAME{SUFFIX}')."
-        )
-    if not zipfile.is_zipfile(path):
-        raise ModelFileError(
-            f"{path} is not a {SUFFIX} file (those are zip archives). Save the model "
-            f"with model.save('NAME{SUFFIX}'); older .h5 files must be loaded and saved "
-            "again."
-        )
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except zipfile.BadZipFile as error:
-        raise ModelFileError(
-            f"{path} is a damaged {SUFFIX} file ({error}). Save or copy it again."
-        ) from error
-    if "config.json" not in names:
-        raise ModelFileError(
-            f"{path} is a zip archive but holds no Keras model: config.json is missing. "
-            f"It holds: {', '.join(names[:5]) or 'nothing'}."
-        )
+    check_source(path)
     try:
         return keras.saving.load_model(path)
     except Exception as error:  # Keras raises many kinds for damaged and foreign files
@@ -75,19 +50,3 @@ def save_model(model: keras.Model, path: str | Path) -> None:
     check_target(path)
     with replace_file(path) as temporary:
         model.save(temporary)
-
-
-def check_target(path: str | Path) -> None:
-    """Raise unless a model could be saved at `path`; call it before long work."""
-    path = Path(path)
-    if path.suffix != SUFFIX:
-        raise ValueError(
-            f"A model file's name ends in {SUFFIX}. Received: {str(path)!r}."
-        )
-    if path.is_dir():
-        raise ValueError(f"Cannot write {path}: it is a folder. Choose another name.")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"Cannot write {path}: the folder {path.parent} does not exist. Create it "
-            "first or choose another path."
-        )

@@ -534,3 +534,31 @@ def test_the_demo_makes_the_model_smaller(demo):
 
     # 4 of 5 weights are zero, and the others take a byte instead of four.
     assert last["packed_bytes"] < first["packed_bytes"] / 5
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["inspect", "none.keras"],
+        ["report", "none.keras", "other.keras"],
+        ["compress", "none.keras", "--recipe", "r.json", "-o", "small.keras"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_missing_file_is_reported_before_keras_starts(command):
+    code = (
+        "import sys\n"
+        "from nncompress_lab.cli import app\n"
+        "try:\n    app(sys.argv[1:])\n"
+        "except Exception as error:\n    print(error)\n"
+        "print('keras' in sys.modules)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code, *command],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert "There is no file none.keras" in run.stdout
+    assert run.stdout.splitlines()[-1] == "False"

@@ -17,6 +17,7 @@ STOREYS = {
     "quiet": 1,
     "progress": 1,
     "kernels": 1,
+    "model_paths": 1,
     "data": 1,
     "pruning.masks": 1,
     "quantization.affine": 1,

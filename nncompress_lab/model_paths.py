@@ -1,0 +1,59 @@
+"""Is there a Keras model at this path, and could one be saved there? Without Keras.
+
+Asked before long work begins, and before Keras, which takes seconds, starts.
+"""
+
+import zipfile
+from pathlib import Path
+
+from nncompress_lab.errors import ModelFileError
+
+SUFFIX = ".keras"
+
+
+def check_source(path: str | Path) -> None:
+    """Raise unless there is a model file at `path`.
+
+    Raises:
+        ModelFileError: If the file is missing or damaged, or is not a Keras model.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ModelFileError(
+            f"There is no file {path}. Check the path; a model is saved with "
+            f"model.save('NAME{SUFFIX}')."
+        )
+    if not zipfile.is_zipfile(path):
+        raise ModelFileError(
+            f"{path} is not a {SUFFIX} file (those are zip archives). Save the model "
+            f"with model.save('NAME{SUFFIX}'); older .h5 files must be loaded and saved "
+            "again."
+        )
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except zipfile.BadZipFile as error:
+        raise ModelFileError(
+            f"{path} is a damaged {SUFFIX} file ({error}). Save or copy it again."
+        ) from error
+    if "config.json" not in names:
+        raise ModelFileError(
+            f"{path} is a zip archive but holds no Keras model: config.json is missing. "
+            f"It holds: {', '.join(names[:5]) or 'nothing'}."
+        )
+
+
+def check_target(path: str | Path) -> None:
+    """Raise unless a model could be saved at `path`; call it before long work."""
+    path = Path(path)
+    if path.suffix != SUFFIX:
+        raise ValueError(
+            f"A model file's name ends in {SUFFIX}. Received: {str(path)!r}."
+        )
+    if path.is_dir():
+        raise ValueError(f"Cannot write {path}: it is a folder. Choose another name.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"Cannot write {path}: the folder {path.parent} does not exist. Create it "
+            "first or choose another path."
+        )
