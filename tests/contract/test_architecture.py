@@ -22,6 +22,7 @@ STOREYS = {
     "pruning.masks": 1,
     "quantization.affine": 1,
     "quantization.bitpacking": 1,
+    "quantization.codebook": 1,
     "quantization.kernel_format": 1,
     # 2: model -> model
     "batches": 2,
