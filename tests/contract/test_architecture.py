@@ -17,6 +17,7 @@ STOREYS = {
     "quiet": 1,
     "progress": 1,
     "kernels": 1,
+    "lowrank.svd": 1,
     "model_paths": 1,
     "data": 1,
     "pruning.masks": 1,
@@ -27,6 +28,7 @@ STOREYS = {
     # 2: model -> model
     "batches": 2,
     "fine_tune": 2,
+    "lowrank": 2,
     "passes": 2,
     "pruning.magnitude": 2,
     "quantization.batch_norm_folding": 2,

@@ -1,0 +1,181 @@
+"""Truncated factors against Eckart and Young, with NumPy's full SVD as the oracle."""
+
+import numpy as np
+import pytest
+
+from nncompress_lab.lowrank.svd import (
+    break_even_rank,
+    energy_by_rank,
+    low_rank_factors,
+    rank_for_energy,
+    rank_for_error,
+)
+
+SHAPES = [(30, 20), (20, 30), (25, 25), (40, 1), (1, 40)]
+
+
+def matrix_of(shape, dtype=np.float64, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
+
+
+def best_error(matrix, rank):
+    values = np.linalg.svd(matrix.astype(np.float64), compute_uv=False)
+    return float(np.sqrt((values[rank:] ** 2).sum()))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.9])
+def test_the_error_is_the_tail_of_the_singular_values(shape, share):
+    matrix = matrix_of(shape)
+    rank = max(1, round(share * min(shape)))
+
+    factors = low_rank_factors(matrix, rank=rank)
+
+    assert factors.left.shape == (shape[0], rank)
+    assert factors.right.shape == (rank, shape[1])
+    error = np.linalg.norm(matrix - factors.product())
+    # An eigenvalue of the Gram matrix is exact to 1e-16 of the largest one.
+    assert error == pytest.approx(best_error(matrix, rank), abs=1e-6)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_full_rank_reproduces_the_matrix(shape):
+    matrix = matrix_of(shape)
+
+    product = low_rank_factors(matrix, rank=min(shape)).product()
+
+    np.testing.assert_allclose(product, matrix, atol=1e-10)
+
+
+def test_float32_loses_no_more_than_its_rounding():
+    matrix = matrix_of((200, 100), np.float32)
+
+    factors = low_rank_factors(matrix, rank=12)
+
+    assert factors.left.dtype == factors.right.dtype == np.float32
+    error = np.linalg.norm(matrix - factors.product())
+    assert error == pytest.approx(best_error(matrix, 12), rel=1e-5)
+
+
+def test_both_factors_carry_the_same_share():
+    factors = low_rank_factors(matrix_of((50, 30)), rank=5)
+
+    lengths = (
+        np.linalg.norm(factors.left, axis=0),
+        np.linalg.norm(factors.right, axis=1),
+    )
+    np.testing.assert_allclose(*lengths, rtol=1e-10)
+
+
+def test_a_matrix_of_lower_rank_is_kept_exactly_and_without_nan():
+    matrix = np.outer(np.arange(1.0, 7), np.arange(4.0))
+
+    product = low_rank_factors(matrix, rank=3).product()
+
+    np.testing.assert_allclose(product, matrix, atol=1e-7)
+
+
+def test_zeros_have_factors_of_zeros():
+    factors = low_rank_factors(np.zeros((5, 4)), rank=2)
+
+    assert not factors.product().any()
+    assert np.isfinite(factors.left).all()
+
+
+def test_the_matrix_is_not_changed():
+    matrix = matrix_of((6, 8))
+    before = matrix.copy()
+
+    low_rank_factors(matrix, rank=2)
+    energy_by_rank(matrix)
+
+    assert np.array_equal(matrix, before)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_energy_is_that_of_the_singular_values(shape):
+    matrix = matrix_of(shape)
+    squares = np.linalg.svd(matrix, compute_uv=False) ** 2
+
+    energy = energy_by_rank(matrix)
+
+    np.testing.assert_allclose(energy, np.cumsum(squares) / squares.sum(), atol=1e-12)
+    assert energy[-1] == 1
+
+
+def test_every_rank_keeps_zeros_whole():
+    assert energy_by_rank(np.zeros((3, 5))).tolist() == [1.0, 1.0, 1.0]
+    assert rank_for_energy(np.zeros((3, 5)), energy=1.0) == 1
+
+
+@pytest.mark.parametrize("energy", [1e-6, 0.3, 0.9, 0.999, 1.0])
+def test_the_rank_for_an_energy_is_enough_and_one_less_is_not(energy):
+    matrix = matrix_of((20, 30))
+    kept = energy_by_rank(matrix)
+
+    rank = rank_for_energy(matrix, energy=energy)
+
+    assert kept[rank - 1] >= energy - 1e-9
+    assert rank == 1 or kept[rank - 2] < energy
+
+
+@pytest.mark.parametrize("error", [0.9, 0.5, 0.1])
+def test_the_rank_for_an_error_is_enough_and_one_less_is_not(error):
+    matrix = matrix_of((20, 30))
+    norm = np.linalg.norm(matrix)
+
+    rank = rank_for_error(matrix, error=error)
+
+    assert best_error(matrix, rank) <= error * norm * (1 + 1e-9)
+    assert rank == 1 or best_error(matrix, rank - 1) > error * norm
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "rank"),
+    [(800, 500, 307), (2, 2, 0), (4, 4, 1), (6, 3, 1), (1, 100, 0), (100, 100, 49)],
+)
+def test_below_break_even_the_factors_are_smaller(rows, columns, rank):
+    assert break_even_rank(rows, columns) == rank
+    assert rank * (rows + columns) < rows * columns
+    assert (rank + 1) * (rows + columns) >= rows * columns
+
+
+@pytest.mark.parametrize("rank", [0, 4, -1])
+def test_a_rank_out_of_range_is_refused(rank):
+    with pytest.raises(ValueError, match="1 to 3"):
+        low_rank_factors(np.ones((3, 5)), rank=rank)
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        np.ones(3),
+        np.ones((3, 3, 1, 2)),
+        np.ones((2, 2), dtype=np.int64),
+        np.array([[np.nan, 1.0]]),
+        np.ones((0, 3)),
+    ],
+    ids=["bias", "convolution", "integers", "nan", "empty"],
+)
+def test_what_is_no_matrix_of_floats_is_refused(matrix):
+    with pytest.raises(ValueError, match="matrix"):
+        low_rank_factors(matrix, rank=1)
+
+
+@pytest.mark.parametrize(
+    ("function", "option"),
+    [
+        (rank_for_energy, {"energy": 0.0}),
+        (rank_for_energy, {"energy": 1.1}),
+        (rank_for_error, {"error": 1.0}),
+        (rank_for_error, {"error": -0.1}),
+    ],
+)
+def test_a_goal_out_of_range_is_refused(function, option):
+    with pytest.raises(ValueError, match=f"`{next(iter(option))}`"):
+        function(np.ones((2, 2)), **option)
+
+
+def test_no_row_and_no_column_is_refused():
+    with pytest.raises(ValueError, match="at least one row"):
+        break_even_rank(0, 3)
