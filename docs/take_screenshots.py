@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "browser"))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import nbformat
 from lab_pages import (
     evaluate,
     kernel_ready,
@@ -71,7 +72,7 @@ def write_files(lab: Lab) -> None:
             name = tag.removeprefix("exercise:")
             if name in SOLVED:
                 cell.source = answers[name]
-    build.nbformat.write(notebook, copy)
+    nbformat.write(notebook, copy)
 
 
 def take_lesson(page: Any, lab: Lab) -> None:

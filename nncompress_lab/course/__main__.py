@@ -27,7 +27,7 @@ def build(
         if lessons and source.name[:2] not in lessons:
             continue
         for kind, run in building.build(source).items():
-            passed = sum(record.status == "PASS" for record in run.records.values())
+            passed = sum(record.passed for record in run.records.values())
             typer.echo(
                 f"{source.stem} {kind}: {run.seconds:.0f} s, "
                 f"{run.peak_bytes / 1e9:.2f} GB, "

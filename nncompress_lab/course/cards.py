@@ -8,17 +8,16 @@ import re
 from dataclasses import dataclass
 from html import escape
 
-from nncompress_lab.course.grade import ERROR, FAIL, PASS, UNATTEMPTED, Outcome
+from nncompress_lab.course.grade import Outcome
+from nncompress_lab.course.progress import ERROR, FAIL, PASS, UNATTEMPTED
 
+_CODE = re.compile("`([^`]+)`")
 _LOOKS = {
     PASS: ("✓", "--jp-success-color1, #388e3c"),
     FAIL: ("✗", "--jp-error-color1, #d32f2f"),
     ERROR: ("!", "--jp-error-color1, #d32f2f"),
     UNATTEMPTED: ("○", "--jp-ui-font-color2, #757575"),
 }
-
-
-_CODE = re.compile("`([^`]+)`")
 
 
 @dataclass(frozen=True)

@@ -103,13 +103,14 @@ def copy_lesson(lesson_id: str, target: Path) -> Path:
     source = folder() / find(lesson_id).file
     copy = target / source.name
     target.mkdir(parents=True, exist_ok=True)
-    shipped = _read_record(target)
-    if copy.exists() and shipped.get(copy.name) != _digest(copy):
+    shipped, latest = _read_record(target), _digest(source)
+    present = _digest(copy) if copy.exists() else None
+    if present is not None and present != shipped.get(copy.name):
         return copy
-    if not copy.exists() or _digest(copy) != _digest(source):
+    if present != latest:
         with replace_file(copy) as temporary:
             shutil.copyfile(source, temporary)
-    _write_record(target, {**shipped, copy.name: _digest(source)})
+    _write_record(target, {**shipped, copy.name: latest})
     return copy
 
 

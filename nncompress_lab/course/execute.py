@@ -4,11 +4,8 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from unittest.mock import patch
 
 import nbformat
 from nbclient import NotebookClient
@@ -64,7 +61,8 @@ def execute(notebook: NotebookNode, *, keep_going: bool = False) -> Execution:
     Raises:
         NotebookRunError: If a cell raises and `keep_going` is False.
     """
-    with tempfile.TemporaryDirectory() as folder, _own_progress(Path(folder)):
+    with tempfile.TemporaryDirectory() as folder:
+        outcomes = Path(folder) / ".progress.json"
         client = NotebookClient(
             notebook,
             timeout=CELL_TIMEOUT,
@@ -74,14 +72,16 @@ def execute(notebook: NotebookNode, *, keep_going: bool = False) -> Execution:
         started = time.perf_counter()
         try:
             # What a kernel says before its first cell is for its developers.
-            with client.setup_kernel(stderr=subprocess.DEVNULL):
+            with client.setup_kernel(
+                stderr=subprocess.DEVNULL, env=_environment(outcomes)
+            ):
                 for index, cell in enumerate(notebook.cells):
                     client.execute_cell(cell, index)
                 seconds = time.perf_counter() - started
                 peak = _peak_bytes(client, len(notebook.cells))
         except CellExecutionError as error:
             raise NotebookRunError(f"A cell raised {error}") from error
-        return Execution(seconds, peak, progress.load(), _errors(notebook))
+        return Execution(seconds, peak, progress.load(outcomes), _errors(notebook))
 
 
 def read_notebook(path: Path) -> NotebookNode:
@@ -104,17 +104,14 @@ def read_notebook(path: Path) -> NotebookNode:
         ) from error
 
 
-@contextmanager
-def _own_progress(folder: Path) -> Iterator[None]:
-    """The kernel inherits the environment, and writes its outcomes where we read them."""
-    hidden = folder / ".progress.json"
-    settings = {
-        progress.ENVIRONMENT_VARIABLE: str(hidden),
+def _environment(outcomes: Path) -> dict[str, str]:
+    """Of the kernel, which writes its outcomes where we read them."""
+    return {
+        **os.environ,
+        progress.ENVIRONMENT_VARIABLE: str(outcomes),
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     }
-    with patch.dict(os.environ, settings):
-        yield
 
 
 def _peak_bytes(client: NotebookClient, index: int) -> int:

@@ -9,11 +9,8 @@ from types import TracebackType
 from typing import Any
 
 from nncompress_lab.course.exercise import Exercise, Mistake
+from nncompress_lab.course.progress import ERROR, FAIL, PASS, UNATTEMPTED
 
-PASS = "PASS"
-FAIL = "FAIL"
-UNATTEMPTED = "UNATTEMPTED"
-ERROR = "ERROR"
 _NOT_THE_LEARNERS = (
     str(Path(__file__).parents[1]),
     *{sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")},

@@ -11,9 +11,9 @@ from rich.text import Text
 
 from nncompress_lab.course import catalogue
 from nncompress_lab.course.execute import NotebookRunError, execute, read_notebook
-from nncompress_lab.course.progress import Record
+from nncompress_lab.course.progress import ERROR, FAIL, PASS, UNATTEMPTED, Record
 
-_STYLES = {"PASS": "green", "FAIL": "red", "ERROR": "red", "UNATTEMPTED": "dim"}
+_STYLES = {PASS: "green", FAIL: "red", ERROR: "red", UNATTEMPTED: "dim"}
 
 
 @dataclass(frozen=True)
@@ -131,12 +131,12 @@ def _lesson_of(notebook: Any, path: Path) -> catalogue.LessonEntry:
 
 
 def _mark(exercise: catalogue.ExerciseEntry, record: Record | None) -> Mark:
-    record = record or Record("UNATTEMPTED", "The notebook did not run this check.")
+    record = record or Record(UNATTEMPTED, "The notebook did not run this check.")
     return Mark(
         name=exercise.name,
         title=exercise.title,
         points=exercise.points,
-        earned=exercise.points if record.status == "PASS" else 0,
+        earned=exercise.points if record.passed else 0,
         status=record.status,
         message=record.message,
         mistake=record.mistake,

@@ -7,7 +7,8 @@ from typing import Any
 from nncompress_lab.course import catalogue, progress
 from nncompress_lab.course.cards import Card, outcome_card, score_card
 from nncompress_lab.course.exercise import Exercise
-from nncompress_lab.course.grade import PASS, UNATTEMPTED, Outcome, grade
+from nncompress_lab.course.grade import Outcome, grade
+from nncompress_lab.course.progress import PASS, UNATTEMPTED
 from nncompress_lab.quiet import quiet_stderr
 
 REFERENCE_NOTE = "The lesson goes on with the reference answer."

@@ -15,13 +15,18 @@ from nncompress_lab.atomic import replace_file
 ENVIRONMENT_VARIABLE = "NNCOMPRESS_PROGRESS"
 VERSION = 1
 
+PASS = "PASS"
+FAIL = "FAIL"
+UNATTEMPTED = "UNATTEMPTED"
+ERROR = "ERROR"
+
 
 @dataclass(frozen=True)
 class Record:
     """The latest outcome of one check.
 
     Args:
-        status: `"PASS"`, `"FAIL"`, `"UNATTEMPTED"` or `"ERROR"`.
+        status: `PASS`, `FAIL`, `UNATTEMPTED` or `ERROR`.
         message: What the learner was told.
         mistake: The name of the mistake that was found, or empty.
     """
@@ -29,6 +34,11 @@ class Record:
     status: str
     message: str = ""
     mistake: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the points are earned; there is no half of them."""
+        return self.status == PASS
 
 
 def path() -> Path:
@@ -41,14 +51,17 @@ def path() -> Path:
     return Path(jupyter_data_dir()) / "nncompress_lab" / "progress.json"
 
 
-def load() -> dict[str, Record]:
+def load(file: Path | None = None) -> dict[str, Record]:
     """All outcomes, by `"lesson/exercise"`; none if the file is missing or damaged.
 
     A damaged file is not an error: it costs a learner some ticks, and running the
     checks again brings them back.
+
+    Args:
+        file: Another file than that of `path()`.
     """
     try:
-        content = json.loads(path().read_text(encoding="utf-8"))
+        content = json.loads((file or path()).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     checks = content.get("checks") if isinstance(content, dict) else None

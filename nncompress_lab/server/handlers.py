@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from nncompress_lab.course.progress import Record
 
 NAMESPACE = "nncompress-lab"
-UNATTEMPTED = "UNATTEMPTED"
-PASSED = "PASS"
 
 
 def routes(base_url: str) -> list[tuple[str, type[APIHandler]]]:
@@ -116,16 +114,20 @@ def _lessons() -> list[dict[str, Any]]:
 
 
 def _lesson(lesson: "LessonEntry", records: dict[str, "Record"]) -> dict[str, Any]:
-    checks = []
+    from nncompress_lab.course import progress
+
+    untried = progress.Record(progress.UNATTEMPTED)
+    checks, earned = [], 0
     for exercise in lesson.exercises:
-        record = records.get(f"{lesson.id}/{exercise.name}")
+        record = records.get(f"{lesson.id}/{exercise.name}", untried)
+        earned += exercise.points if record.passed else 0
         checks.append(
             {
                 "name": exercise.name,
                 "title": exercise.title,
                 "points": exercise.points,
-                "status": record.status if record else UNATTEMPTED,
-                "message": record.message if record else "",
+                "status": record.status,
+                "message": record.message,
             }
         )
     return {
@@ -133,7 +135,7 @@ def _lesson(lesson: "LessonEntry", records: dict[str, "Record"]) -> dict[str, An
         "title": lesson.title,
         "minutes": lesson.minutes,
         "difficulty": lesson.difficulty,
-        "points": sum(check["points"] for check in checks),
-        "earned": sum(c["points"] for c in checks if c["status"] == PASSED),
+        "points": lesson.points,
+        "earned": earned,
         "checks": checks,
     }

@@ -29,7 +29,7 @@ VARIABLES = "vars"
 
 @dataclass(frozen=True)
 class StoredWeight:
-    """One array in the file; made by `layers_of`.
+    """One array in the file; made by `contents_of`.
 
     Args:
         key: Its name in the file, usually its position.

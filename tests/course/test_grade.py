@@ -13,7 +13,8 @@ from nncompress_lab.course.exercise import (
     require_number,
 )
 from nncompress_lab.course.exercises import pruning
-from nncompress_lab.course.grade import ERROR, FAIL, PASS, UNATTEMPTED, grade
+from nncompress_lab.course.grade import grade
+from nncompress_lab.course.progress import ERROR, FAIL, PASS, UNATTEMPTED
 
 WEIGHTS = np.array([1.0, -2.0, 3.0])
 

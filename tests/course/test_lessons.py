@@ -11,7 +11,8 @@ import pytest
 import nncompress_lab as ncl
 from nncompress_lab.course import build, catalogue
 from nncompress_lab.course.exercises import exercises_of
-from nncompress_lab.course.grade import FAIL, PASS, UNATTEMPTED, grade
+from nncompress_lab.course.grade import grade
+from nncompress_lab.course.progress import FAIL, PASS, UNATTEMPTED
 
 SOURCES = build.sources()
 WRONG = [
@@ -35,7 +36,7 @@ def lesson_of(source):
 
 
 @cache
-def graded_run(path):
+def notebook_at(path):
     return nbformat.read(path, as_version=4)
 
 
@@ -89,7 +90,7 @@ def test_the_reference_of_every_exercise_passes_twice(source):
 def test_a_notebook_is_what_a_fresh_build_makes(path, kind):
     source = catalogue.folder() / "src" / f"{path.stem}.py"
     fresh = getattr(build, kind)(source)
-    built = graded_run(path)
+    built = notebook_at(path)
 
     assert built.metadata == fresh.metadata
     kept = ("cell_type", "id", "metadata", "source")
@@ -99,7 +100,7 @@ def test_a_notebook_is_what_a_fresh_build_makes(path, kind):
 
 @pytest.mark.parametrize(("path", "kind"), BUILT)
 def test_a_notebook_was_executed_and_checks_something(path, kind):
-    cells = [cell for cell in graded_run(path).cells if cell.cell_type == "code"]
+    cells = [cell for cell in notebook_at(path).cells if cell.cell_type == "code"]
     compared = [
         cell
         for cell in cells
@@ -118,7 +119,7 @@ def test_a_notebook_was_executed_and_checks_something(path, kind):
 
 @pytest.mark.parametrize(("path", "kind"), BUILT)
 def test_the_last_cell_shows_full_marks_or_none(path, kind):
-    score = graded_run(path).cells[-1].outputs[0].data["text/plain"]
+    score = notebook_at(path).cells[-1].outputs[0].data["text/plain"]
     lesson = catalogue.find(path.name[:2])
     earned = lesson.points if kind == "solution" else 0
 
@@ -133,4 +134,4 @@ def test_a_notebook_holds_nothing_of_the_machine_it_was_built_on(path, kind):
 
     assert "/root" not in text
     assert "/tmp" not in text
-    assert "widget-state" not in json.dumps(graded_run(path).metadata)
+    assert "widget-state" not in json.dumps(notebook_at(path).metadata)
