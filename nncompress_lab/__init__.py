@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from nncompress_lab.errors import RecipeError as RecipeError
     from nncompress_lab.errors import UnsupportedModelError as UnsupportedModelError
     from nncompress_lab.fine_tune import FineTune as FineTune
-    from nncompress_lab.fine_tune import keeping_zeros as keeping_zeros
     from nncompress_lab.kernels import Skip as Skip
     from nncompress_lab.model_files import load_model as load_model
     from nncompress_lab.model_files import save_model as save_model
@@ -69,6 +68,7 @@ if TYPE_CHECKING:
     from nncompress_lab.runtimes.litert import export as export
     from nncompress_lab.selection import Selection as Selection
     from nncompress_lab.selection import select as select
+    from nncompress_lab.training import keeping_zeros as keeping_zeros
 
 __version__ = version("nncompress-lab")
 
@@ -85,7 +85,7 @@ _HOMES = {
         "RecipeError",
         "UnsupportedModelError",
     ),
-    "fine_tune": ("FineTune", "keeping_zeros"),
+    "fine_tune": ("FineTune",),
     "kernels": ("Skip",),
     "passes": ("Context", "Pass", "pipeline"),
     "pruning.magnitude": ("MagnitudePruning",),
@@ -98,6 +98,7 @@ _HOMES = {
     "rewrite": ("copy_model", "copy_weights", "rewrite_layers"),
     "runtimes.litert": ("export",),
     "selection": ("Selection", "select"),
+    "training": ("keeping_zeros",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

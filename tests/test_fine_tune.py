@@ -9,7 +9,7 @@ import tiny_models
 
 import nncompress_lab as ncl
 from nncompress_lab.batches import Batches
-from nncompress_lab.fine_tune import ends_in_softmax, keeping_zeros
+from nncompress_lab.training import ends_in_softmax, keeping_zeros
 
 
 def separable_data(count: int, seed: int = 0) -> ncl.Data:

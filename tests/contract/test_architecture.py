@@ -26,6 +26,7 @@ STOREYS = {
     "quantization.codebook": 1,
     "quantization.kernel_format": 1,
     # 2: model -> model
+    "attention": 2,
     "batches": 2,
     "fine_tune": 2,
     "lowrank": 2,
@@ -34,9 +35,11 @@ STOREYS = {
     "quantization.batch_norm_folding": 2,
     "quantization.layers": 2,
     "quantization.post_training": 2,
+    "quantization.storing": 2,
     "recipe": 2,
     "rewrite": 2,
     "selection": 2,
+    "training": 2,
     "zoo.architectures": 2,
     "zoo.trained": 2,
     # 3: models -> facts

@@ -1,0 +1,259 @@
+"""The one training loop: every pass that trains a model trains it like this."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from keras import ops
+
+from nncompress_lab import progress
+from nncompress_lab.batches import Batches
+from nncompress_lab.data.datasets import Data
+from nncompress_lab.kernels import kernel_layers
+from nncompress_lab.passes import Context, Pass
+
+
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """What training makes small, and what chooses the epoch.
+
+    Args:
+        loss: As `compile` takes it: a name, a Keras loss, a function of labels and
+            outputs, or one for each output.
+        metrics: As `compile` takes them.
+        judged_by: Name of the figure on the validation data that chooses the epoch:
+            `"loss"`, where less is better, or an accuracy, where more is.
+    """
+
+    loss: Any
+    metrics: Any = None
+    judged_by: str = "loss"
+
+    @classmethod
+    def classification(cls, model: keras.Model) -> "Objective":
+        """The cross-entropy of class indices, from logits or probabilities."""
+        loss = keras.losses.SparseCategoricalCrossentropy(
+            from_logits=not ends_in_softmax(model)
+        )
+        return cls(loss, metrics=["accuracy"], judged_by="accuracy")
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a model is trained, without what it is trained on and for.
+
+    A pass that trains has fields of the same names; `Training.of` takes them over.
+
+    Args:
+        epochs: Passes over the training data at most, at least 1.
+        batch_size: Examples a step, at least 1.
+        learning_rate: Peak of the learning rate, above 0; it falls to zero along half a
+            cosine over `epochs`.
+        optimizer: Name of a Keras optimizer.
+        patience: Epochs without improvement after which training stops, at least 1.
+
+    Raises:
+        ValueError: If a number is out of range or the optimizer is unknown.
+
+    Example:
+        >>> Training(epochs=5).learning_rate
+        0.001
+    """
+
+    epochs: int = 3
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    optimizer: str = "adam"
+    patience: int = 3
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "patience"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(
+                    f"`{name}` must be a whole number, at least 1. Received: "
+                    f"{name}={value!r}."
+                )
+        if not 0 < self.learning_rate < np.inf:
+            raise ValueError(
+                "`learning_rate` must be above 0. Received: "
+                f"learning_rate={self.learning_rate!r}."
+            )
+        if not _is_optimizer(self.optimizer):
+            raise ValueError(
+                '`optimizer` must be the name of a Keras optimizer, such as "adam" or '
+                f'"sgd". Received: optimizer={self.optimizer!r}.'
+            )
+
+    @classmethod
+    def of(cls, step: Pass) -> "Training":
+        """The settings of a pass: its fields that have the names of these here."""
+        return cls(
+            **{
+                field.name: getattr(step, field.name)
+                for field in fields(cls)
+                if hasattr(step, field.name)
+            }
+        )
+
+    def batches(self, data: Data, context: Context) -> Batches:
+        """Batches of `data` in the order that the context's seed fixes."""
+        return Batches(data, batch_size=self.batch_size, seed=context.seed)
+
+    def fit(
+        self,
+        model: keras.Model,
+        batches: Batches,
+        *,
+        validation: Data,
+        objective: Objective,
+        context: Context,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+    ) -> None:
+        """Train a model in place and leave it with the weights of its best epoch.
+
+        Kernel weights that are zero stay zero. The model is judged on the validation data
+        after each epoch, and training stops when that gets no better. The model is
+        compiled afterwards; a pass returns `copy_model` of it.
+
+        Args:
+            model: What is trained: the pass's own copy, never the user's model.
+            batches: What `fit` draws from, as `batches` or a subclass of `Batches` makes
+                them.
+            validation: Chooses the epoch. Its labels are what the loss takes.
+            objective: The loss, the metrics and which of them decides.
+            context: Says whether to draw a progress bar.
+            callbacks: Called after those of this loop, for example to change masks.
+        """
+        optimizer = keras.optimizers.get(self.optimizer)
+        optimizer.learning_rate = keras.optimizers.schedules.CosineDecay(
+            self.learning_rate, decay_steps=self.epochs * len(batches)
+        )
+        model.compile(
+            optimizer,
+            objective.loss,
+            metrics=objective.metrics,
+            jit_compile=jit_compile(),
+        )
+        steps = self.epochs * len(batches)
+        title = f"train {model.name}"
+        with (
+            keeping_zeros(model),
+            progress.bar(title, steps, show=context.progress) as bar,
+        ):
+            model.fit(
+                batches,
+                epochs=self.epochs,
+                validation_data=(validation.x, validation.y),
+                callbacks=[
+                    batches.callback(),
+                    _Progress(bar),
+                    self._best_epoch(objective),
+                    *callbacks,
+                ],
+                verbose=0,
+            )
+
+    def _best_epoch(self, objective: Objective) -> keras.callbacks.Callback:
+        return keras.callbacks.EarlyStopping(
+            monitor=f"val_{objective.judged_by}",
+            mode="max" if objective.judged_by.endswith("accuracy") else "min",
+            patience=self.patience,
+            restore_best_weights=True,
+        )
+
+
+@contextmanager
+def keeping_zeros(model: keras.Model) -> Iterator[None]:
+    """While the block runs, kernel weights that are zero stay zero in training.
+
+    The mask is a constraint on the kernel variable, which every Keras optimizer applies
+    after each update and which no file stores. It is gone after the block.
+
+    Args:
+        model: The model whose kernels are to keep their zeros.
+    """
+    constrained = []
+    for layer in kernel_layers(model):
+        for kernel, array in zip(layer.kernels(), layer.arrays(), strict=True):
+            if layer.is_float and np.count_nonzero(array) < array.size:
+                constrained.append((kernel, kernel.constraint))
+                kernel.constraint = _KeepZeros(array, then=kernel.constraint)
+    try:
+        yield
+    finally:
+        for kernel, constraint in constrained:
+            kernel.constraint = constraint
+
+
+class _KeepZeros(keras.constraints.Constraint):
+    def __init__(self, array: npt.NDArray[Any], *, then: Any) -> None:
+        self.mask = array != 0
+        self.then = then
+
+    def __call__(self, value: Any) -> Any:
+        value = ops.convert_to_tensor(value if self.then is None else self.then(value))
+        # Not a product: it would leave -0.0, whose sign bit no coder gets rid of.
+        return ops.where(self.mask, value, ops.zeros_like(value))
+
+
+class _Progress(keras.callbacks.Callback):
+    def __init__(self, bar: progress.Bar) -> None:
+        super().__init__()
+        self.bar = bar
+
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, float] | None = None
+    ) -> None:
+        self.bar.advance()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        figures = {key: value for key, value in (logs or {}).items() if "val_" in key}
+        self.bar.say("  ".join(f"{key} {value:.4f}" for key, value in figures.items()))
+
+
+def ends_in_softmax(model: keras.Model) -> bool:
+    """Whether the model's output are probabilities rather than logits."""
+    last = model.layers[-1]
+    if isinstance(last, keras.Model):
+        return ends_in_softmax(last)
+    if isinstance(last, keras.layers.Softmax):
+        return True
+    return getattr(last, "activation", None) is keras.activations.softmax
+
+
+def check_labels(model: keras.Model, data: Data) -> None:
+    """Raise a `ValueError` unless the labels are class indices that `model` can return."""
+    classes = model.output_shape[-1]
+    whole = data.y.ndim == 1 and np.issubdtype(data.y.dtype, np.integer)
+    if not whole or data.y.min() < 0 or data.y.max() >= classes:
+        received = f"from {data.y.min()} to {data.y.max()}" if data.y.ndim == 1 else ""
+        raise ValueError(
+            f"loss='auto' needs class indices in 0..{classes - 1}, of shape (n,), because "
+            f"{model.name!r} has {classes} outputs. Received in {data.name}: labels of "
+            f"type {data.y.dtype} and shape {data.y.shape} {received}. Number the classes "
+            "from 0, or name the loss, for example loss='mse'."
+        )
+
+
+def jit_compile() -> str | bool:
+    """What to pass to `compile`: XLA halves TensorFlow's training speed on a CPU."""
+    return False if keras.backend.backend() == "tensorflow" else "auto"
+
+
+def given(data: Data | None) -> Data:
+    """The data of a field that the pass names in `needs`, which was checked."""
+    if data is None:  # this tells the type checker
+        raise TypeError("A pass was called without the data that it needs.")
+    return data
+
+
+def _is_optimizer(name: Any) -> bool:
+    try:
+        return isinstance(keras.optimizers.get(name), keras.optimizers.Optimizer)
+    except (TypeError, ValueError):
+        return False
