@@ -1,0 +1,142 @@
+"""What a layer's kernel is multiplied with, as rows of a matrix. NumPy only.
+
+A kernel of shape `(rows, channels)`, the axes that are summed over first, turns each row
+of these matrices into one output. Where groups of channels see different inputs, as in a
+grouped or depthwise convolution, there is one matrix for each group.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+def image_patches(
+    images: Array,
+    *,
+    kernel_size: Sequence[int],
+    strides: Sequence[int],
+    padding: str = "valid",
+    dilation: Sequence[int],
+) -> Array:
+    """The inputs that a convolution multiplies with its kernel at each position.
+
+    Args:
+        images: Shape `(n, *spatial, channels)` with any number of spatial axes.
+        kernel_size: One number for each spatial axis, as all sizes here.
+        strides: Steps between positions.
+        padding: `"valid"`, `"same"` or `"causal"`, with Keras's meaning: `"same"` puts
+            the odd zero at the end, `"causal"` all zeros at the beginning.
+        dilation: Steps between the taps of the kernel.
+
+    Returns:
+        Shape `(positions, taps, channels)`: positions count examples and output pixels
+        in C order, taps the kernel's spatial axes in C order.
+
+    Example:
+        >>> row = np.arange(4.0).reshape(1, 4, 1)
+        >>> image_patches(row, kernel_size=(2,), strides=(1,), dilation=(1,))[..., 0]
+        array([[0., 1.],
+               [1., 2.],
+               [2., 3.]])
+
+    References:
+        Chellapilla, Puri, Simard, "High Performance Convolutional Neural Networks for
+        Document Processing", 2006, section 2. https://inria.hal.science/inria-00112631
+    """
+    rank = images.ndim - 2
+    spans = [(k - 1) * d + 1 for k, d in zip(kernel_size, dilation, strict=True)]
+    margins = [
+        _margin(size, span, stride, padding)
+        for size, span, stride in zip(images.shape[1:-1], spans, strides, strict=True)
+    ]
+    padded = np.pad(images, [(0, 0), *margins, (0, 0)])
+    windows = np.lib.stride_tricks.sliding_window_view(
+        padded, spans, axis=tuple(range(1, rank + 1))
+    )
+    every = slice(None)
+    windows = windows[
+        (every, *(every_nth(s) for s in strides), every, *map(every_nth, dilation))
+    ]
+    taps = tuple(range(rank + 2, 2 * rank + 2))
+    ordered = windows.transpose(*range(rank + 1), *taps, rank + 1)
+    return ordered.reshape(-1, int(np.prod(kernel_size)), images.shape[-1])
+
+
+def every_nth(step: int) -> slice:
+    """The slice that takes each `step`-th entry."""
+    return slice(None, None, step)
+
+
+def _margin(size: int, span: int, stride: int, padding: str) -> tuple[int, int]:
+    """Zeros before and after one axis."""
+    if padding == "valid":
+        return 0, 0
+    if padding == "causal":
+        return span - 1, 0
+    total = max((-(-size // stride) - 1) * stride + span - size, 0)
+    return total // 2, total - total // 2
+
+
+def einsum_rows(inputs: Array, equation: str) -> Array:
+    """The inputs of an `EinsumDense` as rows.
+
+    Args:
+        inputs: What the layer was called with.
+        equation: Of the layer, for example `"abc,cde->abde"`; `...` is allowed.
+
+    Returns:
+        Shape `(groups, n, rows)`. Letters that inputs, kernel and output share make the
+        groups; the other letters of the input that the output has make `n`.
+
+    Raises:
+        ValueError: If `has_einsum_rows` is False for the equation.
+
+    Example:
+        >>> einsum_rows(np.ones((2, 3, 4)), "abc,cd->abd").shape
+        (1, 6, 4)
+    """
+    if not has_einsum_rows(equation):
+        raise ValueError(
+            "The kernel must be summed over letters of the input, and letters that both "
+            f"share with the output must come first in it. Received: {equation!r}."
+        )
+    term, kernel, output = _terms(equation)
+    labels = _labels(term, inputs.ndim)
+    grouped = [one for one in kernel if one in output and one in term]
+    summed = [one for one in kernel if one not in output]
+    free = [one for one in labels if str(one) not in kernel]
+    ordered = inputs.transpose([labels.index(one) for one in grouped + free + summed])
+    sizes = dict(zip(labels, inputs.shape, strict=True))
+    return ordered.reshape(
+        int(np.prod([sizes[one] for one in grouped], dtype=int)),
+        -1,
+        int(np.prod([sizes[one] for one in summed], dtype=int)),
+    )
+
+
+def has_einsum_rows(equation: str) -> bool:
+    """Whether `einsum_rows` can lay out the inputs of this equation."""
+    term, kernel, output = _terms(equation)
+    summed = {one for one in kernel if one not in output}
+    channels = [one for one in kernel if one in output]
+    grouped = [one for one in channels if one in term]
+    alone = {one for one in term if one not in output and one not in kernel} - {"."}
+    return summed <= set(term) and channels[: len(grouped)] == grouped and not alone
+
+
+def _terms(equation: str) -> tuple[str, str, str]:
+    inputs, output = equation.replace(" ", "").split("->")
+    term, kernel = inputs.split(",")
+    return term, kernel, output
+
+
+def _labels(term: str, ndim: int) -> list[Any]:
+    """One label an axis; the axes that `...` stands for have numbers."""
+    if "..." not in term:
+        return list(term)
+    head, tail = term.split("...")
+    return [*head, *range(ndim - len(head) - len(tail)), *tail]
