@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from nncompress_lab.quantization.post_training import (
         UniformQuantization as UniformQuantization,
     )
-    from nncompress_lab.quantization.post_training import dequantized as dequantized
+    from nncompress_lab.quantization.storing import dequantized as dequantized
     from nncompress_lab.recipe import from_recipe as from_recipe
     from nncompress_lab.recipe import load_recipe as load_recipe
     from nncompress_lab.recipe import save_recipe as save_recipe
@@ -90,7 +90,8 @@ _HOMES = {
     "passes": ("Context", "Pass", "pipeline"),
     "pruning.magnitude": ("MagnitudePruning",),
     "quantization.batch_norm_folding": ("FoldBatchNorm",),
-    "quantization.post_training": ("UniformQuantization", "dequantized"),
+    "quantization.post_training": ("UniformQuantization",),
+    "quantization.storing": ("dequantized",),
     "model_files": ("load_model", "save_model"),
     "recipe": ("from_recipe", "load_recipe", "save_recipe", "to_recipe"),
     "report.measuring": ("compare",),
@@ -132,7 +133,8 @@ def _imported(module: str) -> ModuleType:
 
 
 def _register_layers(_keras: ModuleType) -> None:
-    importlib.import_module(f"{__name__}.quantization.layers")
+    for module in ("attention", "quantization.layers"):
+        importlib.import_module(f"{__name__}.{module}")
 
 
 wrapt.register_post_import_hook(_register_layers, "keras")

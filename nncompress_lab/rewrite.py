@@ -1,11 +1,18 @@
 """New models from old ones: the only code that clones a model or copies weights."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any, Final
 
 import keras
 from keras.src.models.functional import Functional
 
+from nncompress_lab.attention import (
+    ATTENTION,
+    ComposedMultiHeadAttention,
+    install_projection,
+    projections_of,
+)
 from nncompress_lab.errors import UnsupportedModelError
 from nncompress_lab.kernels import to_numpy, walk
 
@@ -18,7 +25,7 @@ class _Remove:
 REMOVE: Final = _Remove()
 """What a rewrite returns for a layer that is to pass its input on unchanged."""
 
-Rewrite = Callable[[keras.Layer], keras.Layer | _Remove | None]
+Rewrite = Callable[[keras.Layer], keras.Layer | Sequence[keras.Layer] | _Remove | None]
 
 
 def copy_model(model: keras.Model) -> keras.Model:
@@ -29,14 +36,18 @@ def copy_model(model: keras.Model) -> keras.Model:
 def rewrite_layers(model: keras.Model, rewrite: Rewrite) -> keras.Model:
     """A copy of a model in which some layers are replaced.
 
-    Nested models are entered; a layer that is used several times is rewritten once and
-    stays shared. What is kept is copied with its weights, its seeds and whether it is
-    trainable. The result is not compiled, and `model` is not changed.
+    Nested models and the projections of MultiHeadAttention are entered; a layer that is
+    used several times is rewritten once and stays shared. What is kept is copied with its
+    weights, its seeds and whether it is trainable. The result is not compiled, and `model`
+    is not changed.
 
     Args:
         model: A built functional or sequential model.
         rewrite: Called with each layer, from the inputs to the outputs. It returns None
-            to keep the layer, a built layer to use instead, or `REMOVE`.
+            to keep the layer, a built layer to use instead, several built layers that
+            are to follow each other in its place, or `REMOVE`. An attention layer is
+            offered before its projections; these are offered only if it is kept. For an
+            InputLayer, the first of each model, only another InputLayer counts.
 
     Returns:
         The new model.
@@ -54,7 +65,7 @@ class _Rewriting:
 
     def __init__(self, rewrite: Rewrite) -> None:
         self.rewrite = rewrite
-        self.results: dict[int, keras.Layer | _Remove] = {}
+        self.results: dict[int, list[keras.Layer]] = {}
         self.kept: list[tuple[keras.Layer, keras.Layer]] = []
 
     def model(self, model: keras.Model) -> keras.Model:
@@ -73,61 +84,159 @@ class _Rewriting:
         return clone
 
     def _clone_sequential(self, model: keras.Sequential) -> keras.Sequential:
-        entry = _new_input(model.inputs[0])
-        layers = [self._layer(layer) for layer in model.layers]
-        kept = [layer for layer in layers if not isinstance(layer, _Remove)]
-        return keras.Sequential([entry, *kept], name=model.name)
+        entry = self._input(model.inputs[0])
+        chains = [self._chain(layer) for layer in model.layers]
+        return keras.Sequential([entry, *chain.from_iterable(chains)], name=model.name)
 
     def _clone_functional(self, model: keras.Model) -> keras.Model:
         # A compiled model's clone is compiled; this view of the same graph is not.
         view = keras.Model(model.input, model.output, name=model.name)
-        removed: set[int] = set()
+        chains: dict[int, list[keras.Layer]] = {}
 
         def clone(layer: keras.Layer) -> keras.Layer:
-            result = self._layer(layer)
-            if isinstance(result, _Remove):
-                result = keras.layers.Identity(name=layer.name)
-                removed.add(id(result))
-            return result
+            result = self._chain(layer)
+            if len(result) == 1:
+                return result[0]
+            # clone_model wants one layer for one; `call` calls the others instead.
+            placeholder = keras.layers.Identity(name=layer.name)
+            chains[id(placeholder)] = result
+            return placeholder
 
         def call(layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
-            return args[0] if id(layer) in removed else layer(*args, **kwargs)
+            if id(layer) not in chains:
+                return layer(*args, **kwargs)
+            return _call_in_turn(chains[id(layer)], *args, **kwargs)
 
         return keras.models.clone_model(
             view,
-            input_tensors=keras.tree.map_structure(_new_input, model.input),
+            input_tensors=keras.tree.map_structure(self._input, model.input),
             clone_function=clone,
             call_function=call,
         )
 
-    def _layer(self, layer: keras.Layer) -> keras.Layer | _Remove:
+    def _input(self, tensor: Any) -> Any:
+        """An input like the one that `tensor` comes from, with the same name."""
+        entry = tensor._keras_history.operation
+        replacement = self.rewrite(entry)
+        if isinstance(replacement, keras.layers.InputLayer):
+            return replacement.output
+        return keras.Input(
+            batch_shape=tensor.shape, dtype=tensor.dtype, name=entry.name
+        )
+
+    def _chain(self, layer: keras.Layer) -> list[keras.Layer]:
+        """The layers that stand for a layer: one, several, or none if it is removed."""
         if id(layer) not in self.results:
             self.results[id(layer)] = self._rewritten(layer)
         return self.results[id(layer)]
 
-    def _rewritten(self, layer: keras.Layer) -> keras.Layer | _Remove:
+    def _rewritten(self, layer: keras.Layer) -> list[keras.Layer]:
         if isinstance(layer, keras.Model):
-            return self._clone(layer)
+            return [self._clone(layer)]
         if not isinstance(layer, keras.Layer):  # a plain operation such as `x + y`
-            return type(layer).from_config(layer.get_config())
+            return [type(layer).from_config(layer.get_config())]
+        replacement = self._replaced(layer)
+        if replacement is not None:
+            return replacement
+        if type(layer) in ATTENTION:
+            return [self._attention(layer)]
+        clone = type(layer).from_config(layer.get_config())
+        self.kept.append((layer, clone))
+        return [clone]
+
+    def _replaced(self, layer: keras.Layer) -> list[keras.Layer] | None:
+        """What the rewrite puts in place of a layer; None if it keeps it."""
         replacement = self.rewrite(layer)
         if replacement is None:
-            clone = type(layer).from_config(layer.get_config())
-            self.kept.append((layer, clone))
-            return clone
-        if isinstance(replacement, keras.Layer) and not replacement.built:
+            return None
+        if isinstance(replacement, _Remove):
+            return []
+        chained = isinstance(replacement, Sequence)
+        return _all_built(list(replacement) if chained else [replacement], layer)
+
+    def _attention(self, layer: Any) -> keras.Layer:
+        """An attention layer like `layer` with its projections rewritten."""
+        before = projections_of(layer)
+        after = {name: self._projection(one) for name, one in before.items()}
+        attention = _with_projections(
+            layer, {name: one for name, one in after.items() if one is not None}
+        )
+        now = projections_of(attention)
+        self.kept += [(before[name], now[name]) for name in after if not after[name]]
+        self.kept += zip(
+            _not_projections(layer), _not_projections(attention), strict=True
+        )
+        return attention
+
+    def _projection(self, layer: keras.Layer) -> keras.Layer | None:
+        """What to use instead of a projection; None for an equal one."""
+        if isinstance(layer, keras.Model):
+            return self._clone(layer)
+        replacement = self._replaced(layer)
+        if replacement is None:
+            return None if type(layer) is keras.layers.EinsumDense else _rebuilt(layer)
+        if len(replacement) == 1:
+            return replacement[0]
+        shape = layer.get_build_config()["input_shape"]
+        entry = keras.Input(batch_shape=shape)
+        return keras.Sequential([entry, *replacement], name=layer.name)
+
+
+def _rebuilt(layer: keras.Layer) -> keras.Layer:
+    clone = type(layer).from_config(layer.get_config())
+    clone.build_from_config(layer.get_build_config())
+    copy_weights(layer, clone)
+    return clone
+
+
+def _with_projections(layer: Any, projections: dict[str, keras.Layer]) -> keras.Layer:
+    """An attention layer like `layer` that uses the given projections and own ones.
+
+    It is an ordinary MultiHeadAttention if Keras could have made the projections itself.
+    """
+    config = layer.get_config()
+    config.pop("projections", None)
+    foreign = {
+        name: keras.saving.serialize_keras_object(one)
+        for name, one in projections.items()
+        if type(one) is not keras.layers.EinsumDense
+    }
+    kind = ComposedMultiHeadAttention if foreign else keras.layers.MultiHeadAttention
+    if foreign:
+        config["projections"] = foreign
+    attention = kind.from_config(config)
+    attention.build_from_config(layer.get_build_config())
+    for name, one in projections.items():
+        install_projection(attention, name, one)
+    return attention
+
+
+def _not_projections(attention: Any) -> list[keras.Layer]:
+    """Softmax and dropout, whose names are counted and whose order is fixed."""
+    projections = {id(one) for one in projections_of(attention).values()}
+    inner = attention._flatten_layers(include_self=False, recursive=False)
+    return [one for one in inner if id(one) not in projections]
+
+
+def _call_in_turn(layers: list[keras.Layer], *args: Any, **kwargs: Any) -> Any:
+    if not layers:
+        return args[0]
+    first, *others = layers
+    result = first(*args, **kwargs)
+    for layer in others:
+        result = layer(result)
+    return result
+
+
+def _all_built(layers: list[keras.Layer], source: keras.Layer) -> list[keras.Layer]:
+    for layer in layers:
+        if not layer.built:
             raise ValueError(
                 f"A replacement layer must be built and carry its weights. Received: an "
-                f"unbuilt {type(replacement).__name__} for layer {layer.name!r}. Call "
-                "its build() and assign its weights first."
+                f"unbuilt {type(layer).__name__} for layer {source.name!r}. Call its "
+                "build() and assign its weights first."
             )
-        return replacement
-
-
-def _new_input(tensor: Any) -> Any:
-    """An input like the one that `tensor` comes from, with the same name."""
-    name = tensor._keras_history.operation.name
-    return keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=name)
+    return layers
 
 
 def copy_weights(source: keras.Layer, target: keras.Layer) -> None:

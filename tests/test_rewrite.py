@@ -122,6 +122,76 @@ def test_a_removed_layer_passes_its_input_on():
     )
 
 
+def dense_in_two(layer):
+    """A Dense or EinsumDense as two layers with the same product and twice the output."""
+    first = type(layer).from_config({**layer.get_config(), "name": f"{layer.name}_a"})
+    first.build_from_config(layer.get_build_config())
+    ncl.copy_weights(layer, first)
+    scale = keras.layers.Rescaling(2.0, name=f"{layer.name}_b")
+    scale.build(first.compute_output_shape(layer.get_build_config()["input_shape"]))
+    return [first, scale]
+
+
+@pytest.mark.parametrize("build", [tiny_models.sequential, tiny_models.residual])
+def test_a_layer_is_replaced_by_several_that_follow_each_other(build):
+    model = build()
+    images = tiny_models.images()
+
+    result = ncl.rewrite_layers(
+        model, lambda layer: dense_in_two(layer) if layer.name == "logits" else None
+    )
+
+    assert [layer.name for layer in result.layers[-2:]] == ["logits_a", "logits_b"]
+    np.testing.assert_array_equal(result(images), 2 * np.array(model(images)))
+
+
+def test_a_shared_layer_is_replaced_by_the_same_several_layers_in_all_its_places():
+    def doubled(layer):
+        if layer.name != "twice":
+            return None
+        first = keras.layers.Rescaling(1.0, name="first")
+        second = keras.layers.Rescaling(2.0, name="second")
+        for one in (first, second):
+            one.build((None, *tiny_models.IMAGE))
+        return [first, second]
+
+    result = ncl.rewrite_layers(tiny_models.shared(), doubled)
+
+    assert len(result.get_layer("first")._inbound_nodes) == 2
+    assert len(result.get_layer("second")._inbound_nodes) == 2
+
+
+def test_a_projection_of_attention_is_replaced_and_the_file_holds_what_replaced_it(
+    tmp_path,
+):
+    model = tiny_models.transformer()
+    names = {"query", "attention_output"}
+
+    result = ncl.rewrite_layers(
+        model, lambda layer: dense_in_two(layer) if layer.name in names else None
+    )
+    result.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    again = ncl.copy_model(loaded)
+
+    paths = [path for path, _ in walk(result)]
+    assert "attention/query/query_a" in paths
+    assert "attention/attention_output/attention_output_b" in paths
+    images = tiny_models.images()
+    assert not np.allclose(result(images), model(images))
+    for one in (loaded, again):
+        np.testing.assert_array_equal(one(images), result(images))
+
+
+def test_an_attention_layer_keeps_the_order_of_its_weights():
+    model = tiny_models.transformer()
+
+    copy = ncl.copy_model(model)
+
+    assert [one.path for one in copy.weights] == [one.path for one in model.weights]
+    assert type(copy.get_layer("attention")) is keras.layers.MultiHeadAttention
+
+
 def test_a_replacement_must_be_built():
     with pytest.raises(ValueError, match="unbuilt Dense for layer 'logits'"):
         ncl.rewrite_layers(

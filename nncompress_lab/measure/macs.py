@@ -13,6 +13,7 @@ from typing import Any
 
 import keras
 
+from nncompress_lab.attention import projections_of
 from nncompress_lab.errors import UnsupportedModelError
 from nncompress_lab.kernels import (
     Skip,
@@ -149,14 +150,20 @@ def _einsum(layer: Any, shape: Shape) -> int:
     return free * math.prod(sizes.values())
 
 
+def _inside(projection: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """The layers of a projection that is several layers, with their paths."""
+    return ((f"{name}/{path}", layer) for path, layer in walk(projection))
+
+
 def _attention(layer: Any, path: str, inputs: list[Shape]) -> dict[str, int]:
     query, value, key = inputs
     seen = {"key": key, "value": value}
     counts = {
-        f"{path}/{inner.name}": math.prod(seen.get(inner.name, query)[:-1])
-        * math.prod(kernel_shape(inner, "kernel"))
-        for _, inner in walk(layer)
-        if kernel_names(inner)
+        f"{path}/{inner}": math.prod(seen.get(name, query)[:-1])
+        * math.prod(kernel_shape(part, "kernel"))
+        for name, projection in projections_of(layer).items()
+        for inner, part in [(name, projection), *_inside(projection, name)]
+        if kernel_names(part)
     }
     rank = len(query) + 1  # with the batch axis, which the shapes here lack
     axes = layer._attention_axes or range(1, rank - 1)

@@ -19,14 +19,6 @@ from keras import layers, ops
 from nncompress_lab.kernels import channel_axes
 from nncompress_lab.quantization.kernel_format import KernelFormat, KernelView
 
-# Where MultiHeadAttention keeps its projections, by the names of their layers.
-PROJECTIONS = {
-    "query": "_query_dense",
-    "key": "_key_dense",
-    "value": "_value_dense",
-    "gate": "_gate_dense",
-    "attention_output": "_output_dense",
-}
 UNUSED = ("initializer", "regularizer", "constraint")
 
 
@@ -213,38 +205,6 @@ class QuantizedEmbedding(QuantizedKernels, layers.Embedding):
 
     kernel_names = ("embeddings",)
     embeddings = _decoded("embeddings")
-
-
-@register
-class QuantizedMultiHeadAttention(layers.MultiHeadAttention):
-    """MultiHeadAttention in which some projections have integer weights.
-
-    Args:
-        *args: Of MultiHeadAttention.
-        quantization: The fields of a `KernelFormat` for each projection to quantize, by
-            the name of its layer: query, key, value, attention_output or gate.
-        **kwargs: Of MultiHeadAttention.
-    """
-
-    def __init__(
-        self, *args: Any, quantization: dict[str, dict[str, Any]], **kwargs: Any
-    ) -> None:
-        super().__init__(*args, **kwargs)
-        self.quantization = quantization
-
-    # Keras reads the names of these arguments, so they are written out.
-    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
-        """Build the projections, then put integer ones in place of the float ones."""
-        super().build(query_shape, value_shape, key_shape)
-        for name, fields in self.quantization.items():
-            attribute = PROJECTIONS[name]
-            layer = getattr(self, attribute)
-            self._tracker.untrack(layer)
-            setattr(self, attribute, quantized_shell(layer, KernelFormat(**fields)))
-
-    def get_config(self) -> dict[str, Any]:
-        """The configuration of MultiHeadAttention and the formats of the projections."""
-        return {**super().get_config(), "quantization": dict(self.quantization)}
 
 
 QUANTIZED: dict[type, Any] = {

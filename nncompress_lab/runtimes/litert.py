@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from nncompress_lab.atomic import replace_file
 from nncompress_lab.errors import CompressionError
-from nncompress_lab.quantization.post_training import dequantized
+from nncompress_lab.quantization.storing import dequantized
 from nncompress_lab.quiet import quiet_logger, quiet_stderr
 
 

@@ -88,14 +88,9 @@ class ConfigNode:
         return groups
 
     def _projection(self, name: str) -> "ConfigNode":
-        """A projection of attention, which the configuration does not list."""
-        formats = self.config.get("quantization")
-        format_ = formats.get(name) if isinstance(formats, dict) else None
-        quantized = isinstance(format_, dict)
+        """A projection of attention: one of its own, or what stands in for it."""
         config = {"name": name, "bias_axes": self.config.get("use_bias", True)}
-        if quantized:
-            config["quantization"] = format_
-        return ConfigNode(_QUANTIZED * quantized + "EinsumDense", config, {})
+        return self._by_name.get(name, ConfigNode("EinsumDense", config, {}))
 
     @property
     def quantization(self) -> dict[str, Any] | None:

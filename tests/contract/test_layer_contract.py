@@ -8,11 +8,11 @@ import pytest
 import tiny_models
 
 import nncompress_lab as ncl
+from nncompress_lab.attention import ComposedMultiHeadAttention
 from nncompress_lab.kernels import kernel_layers, kernel_shape
 from nncompress_lab.quantization.layers import (
     QUANTIZED,
     QuantizedKernels,
-    QuantizedMultiHeadAttention,
 )
 
 pytestmark = pytest.mark.contract
@@ -40,7 +40,7 @@ def test_the_tiny_models_hold_every_layer_that_can_be_quantized(quantized_models
 
     assert set(QUANTIZED.values()) - found == set()
     assert any(
-        isinstance(layer, QuantizedMultiHeadAttention)
+        isinstance(layer, ComposedMultiHeadAttention)
         for model in quantized_models
         for layer in model.layers
     )

@@ -1,0 +1,173 @@
+"""Models whose kernels are stored in fewer bits, whatever chose the integers.
+
+Every quantization of weights ends here: rounding to the nearest, learned codebooks,
+error-compensated rounding and quantization-aware training differ in the arrays they store,
+not in how a model comes to hold them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from nncompress_lab.attention import ATTENTION
+from nncompress_lab.kernels import (
+    KernelLayer,
+    Skip,
+    channel_axes,
+    kernel_layers,
+    kernel_names,
+    kernel_shape,
+    other_variables,
+    to_numpy,
+    walk,
+)
+from nncompress_lab.quantization.kernel_format import KernelFormat, KernelView
+from nncompress_lab.quantization.layers import QUANTIZED, quantized_shell
+from nncompress_lab.rewrite import rewrite_layers
+from nncompress_lab.selection import Selection
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class StoredKernels:
+    """What a layer is to store instead of its float kernels.
+
+    Args:
+        format: How the kernels are stored.
+        arrays: For each kernel, by its name, the arrays that `format` asks for.
+    """
+
+    format: KernelFormat
+    arrays: dict[str, Arrays]
+
+
+def store_kernels(
+    model: keras.Model, store: Callable[[KernelLayer], StoredKernels | None]
+) -> keras.Model:
+    """A copy of a model in which some kernels are stored in fewer bits.
+
+    Args:
+        model: A built functional or sequential model.
+        store: Called with each kernel layer that can be replaced, in the order of the
+            model; None keeps the layer.
+
+    Returns:
+        The new model.
+    """
+    known = {id(one.layer): one for one in kernel_layers(model)}
+
+    def rewrite(layer: keras.Layer) -> keras.Layer | None:
+        if type(layer) not in QUANTIZED or id(layer) not in known:
+            return None
+        stored = store(known[id(layer)])
+        return None if stored is None else _stored(layer, stored)
+
+    return rewrite_layers(model, rewrite)
+
+
+def explain_storing(
+    model: keras.Model, select: Selection, format_: KernelFormat
+) -> dict[str, Skip | None]:
+    """For each layer with weights: None if its kernels can be stored, else why not.
+
+    Args:
+        model: A built functional or sequential model.
+        select: Which layers are wanted.
+        format_: How their kernels are to be stored.
+
+    Returns:
+        Reasons by path, in the order of the model.
+    """
+    reasons = select.explain(model)
+    replaceable = replaceable_layers(model)
+    for one in kernel_layers(model):
+        if reasons[one.path] is None:
+            reasons[one.path] = _obstacle(one, format_, replaceable)
+    return reasons
+
+
+def kernel_view(format_: KernelFormat, layer: Any, name: str) -> KernelView:
+    """How a kernel of a layer is cut up in a format."""
+    shape = kernel_shape(layer, name)
+    return format_.view(shape, channel_axes(layer, name, len(shape)))
+
+
+def dequantized(model: keras.Model) -> keras.Model:
+    """A copy of a model with ordinary float layers in place of quantized ones.
+
+    It predicts the same; runtimes that know no integer layers can take it.
+
+    Args:
+        model: Any model that can be rewritten.
+
+    Returns:
+        A model of ordinary Keras layers.
+    """
+    plain = {quantized: kind for kind, quantized in QUANTIZED.items()}
+
+    def rewrite(layer: keras.Layer) -> keras.Layer | None:
+        return _floats(layer, plain[type(layer)]) if type(layer) in plain else None
+
+    return rewrite_layers(model, rewrite)
+
+
+def replaceable_layers(model: Any) -> set[int]:
+    """The ids of layers that `rewrite_layers` offers: nodes of the graph, projections."""
+    found: set[int] = set()
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            found |= replaceable_layers(layer)
+        elif type(layer) in ATTENTION:
+            found |= {id(inner) for _, inner in walk(layer)}
+        else:
+            found.add(id(layer))
+    return found
+
+
+def _obstacle(
+    one: KernelLayer, format_: KernelFormat, replaceable: set[int]
+) -> Skip | None:
+    if type(one.layer) not in QUANTIZED:
+        return Skip.NOT_SUPPORTED
+    if id(one.layer) not in replaceable:
+        return Skip.NOT_REPLACEABLE
+    views = [kernel_view(format_, one.layer, name) for name in one.kernel_names]
+    floats = sum(
+        int(np.prod(view.shape)) * np.dtype(str(kernel.dtype)).itemsize
+        for view, kernel in zip(views, one.kernels(), strict=True)
+    )
+    stored = sum(view.stored_bytes for view in views)
+    return Skip.WOULD_GROW if stored >= floats else None
+
+
+def _stored(layer: keras.Layer, stored: StoredKernels) -> keras.Layer:
+    quantized = quantized_shell(layer, stored.format)
+    for name, arrays in stored.arrays.items():
+        for part, variable in quantized.stored_kernel(name).items():
+            variable.assign(arrays[part])
+    _copy_others(layer, quantized)
+    return quantized
+
+
+def _floats(layer: Any, kind: Any) -> keras.Layer:
+    config = layer.get_config()
+    config.pop("quantization")
+    ordinary = kind.from_config(config)
+    ordinary.build_from_config(layer.get_build_config())
+    for name in kernel_names(ordinary):
+        getattr(ordinary, name).assign(to_numpy(getattr(layer, name)))
+    _copy_others(layer, ordinary)
+    return ordinary
+
+
+def _copy_others(source: Any, target: Any) -> None:
+    """Copy what is no kernel: the bias."""
+    for giver, taker in zip(
+        other_variables(source), other_variables(target), strict=True
+    ):
+        taker.assign(to_numpy(giver))
