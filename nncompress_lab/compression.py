@@ -1,5 +1,6 @@
 """`compress`: apply passes, keep every stage, and report on all of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -103,14 +104,14 @@ def compress(
 
 
 def _collect(
-    notes: dict[str, list[str]], reasons: dict[str, Skip | None], step: Pass
+    notes: dict[str, list[str]], reasons: Mapping[str, str | None], step: Pass
 ) -> None:
     for path, reason in reasons.items():
         if reason is None:
             continue
         said = notes.setdefault(path, [])
         general = reason in {Skip.NO_KERNEL, Skip.NOT_SUPPORTED}
-        note = reason.value if general else f"{type(step).__name__}: {reason.value}"
+        note = str(reason) if general else f"{type(step).__name__}: {reason}"
         if note not in said:
             said.append(note)
 

@@ -1,7 +1,7 @@
 """What a compression pass is, what it may use, and how passes are put together."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
@@ -9,7 +9,6 @@ import keras
 
 from nncompress_lab.data.datasets import Data, Dataset
 from nncompress_lab.errors import MissingContextError
-from nncompress_lab.kernels import Skip
 from nncompress_lab.rewrite import check_model, copy_model
 
 CALIBRATION_EXAMPLES = 512
@@ -125,10 +124,11 @@ class Pass(ABC):
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Do the work of `__call__`; model and context have been checked."""
 
-    def explain(self, model: keras.Model) -> dict[str, Skip | None]:
+    def explain(self, model: keras.Model) -> Mapping[str, str | None]:
         """For each layer with weights: None if it is treated, else why it is not.
 
-        A pass that does not go layer by layer, such as `FineTune`, explains nothing.
+        A reason is a `Skip` or a sentence. A pass that does not go layer by layer, such
+        as `FineTune`, explains nothing.
         """
         return {}
 
