@@ -1,0 +1,176 @@
+"""A smaller model of the same design: narrower layers, fewer residual blocks."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import keras
+
+from nncompress_lab.distillation.blocks import shallower
+from nncompress_lab.distillation.graph import Config
+from nncompress_lab.distillation.widths import narrower
+from nncompress_lab.errors import UnsupportedModelError
+from nncompress_lab.kernels import kernel_layers, walk
+from nncompress_lab.rewrite import check_model, copy_weights
+
+Initialise = Literal["random", "copy"]
+
+
+@dataclass(frozen=True)
+class Student:
+    """How a student is made from its teacher: the same design, smaller.
+
+    Args:
+        width: Fraction of the units, filters, embedding sizes and attention key sizes
+            that stay, in (0, 1]; at least one of each stays. Inputs and outputs of the
+            model keep theirs, and so does what is added to them.
+        depth: Fraction of the repeated residual blocks that stay, in (0, 1]; at least
+            one of each repetition stays, evenly spaced.
+        initialise: `"random"` draws new weights. `"copy"` takes those of the teacher's
+            layers, which needs `width=1`. What a teacher's layer holds and does not
+            train, such as the statistics of a Normalization layer, is always taken over.
+
+    Raises:
+        ValueError: If a number is out of range, or `"copy"` is asked for at another width.
+
+    Example:
+        >>> from nncompress_lab import zoo
+        >>> Student(width=0.5)(zoo.lenet5(pretrained=False)).count_params()
+        109295
+
+    References:
+        The width multiplier: Howard et al., "MobileNets", 2017, section 3.3.
+        https://arxiv.org/abs/1704.04861
+        A student that is a thinned and copied teacher: Sanh, Debut, Chaumond, Wolf,
+        "DistilBERT", 2019, section 3. https://arxiv.org/abs/1910.01108
+    """
+
+    width: float = 0.5
+    depth: float = 1.0
+    initialise: Initialise = "random"
+
+    def __post_init__(self) -> None:
+        for name in ("width", "depth"):
+            if not 0 < getattr(self, name) <= 1:
+                raise ValueError(
+                    f"`{name}` is the fraction of the teacher that stays and must be in "
+                    f"(0, 1]. Received: {name}={getattr(self, name)!r}."
+                )
+        if self.initialise not in get_args(Initialise):
+            raise ValueError(
+                f"`initialise` must be one of {get_args(Initialise)}. Received: "
+                f"initialise={self.initialise!r}."
+            )
+        if self.initialise == "copy" and self.width != 1:
+            raise ValueError(
+                "Only a student as wide as its teacher can take over its weights. "
+                f"Received: width={self.width!r} with initialise='copy'. Set width=1, or "
+                "initialise='random'."
+            )
+
+    def __call__(self, teacher: keras.Model, *, seed: int = 0) -> keras.Model:
+        """Make the student, untrained.
+
+        Args:
+            teacher: A built functional or sequential model of float kernels. It is not
+                changed.
+            seed: Of the new weights.
+
+        Returns:
+            A new model of the same name, inputs and outputs that shares nothing with
+            `teacher` and is not compiled.
+
+        Raises:
+            UnsupportedModelError: If the teacher is quantized, has no repeated residual
+                blocks to leave out, or has layers that this cannot make narrower.
+        """
+        check_model(teacher)
+        _check_floats(teacher)
+        with seeded(seed):
+            student = self._build(teacher)
+        layers = dict(walk(teacher))
+        for path, layer in walk(student):
+            source = layers.get(path)
+            if source is not None and (
+                self.initialise == "copy" or _is_constant(source)
+            ):
+                _copy_own(source, layer)
+        return student
+
+    def _build(self, teacher: keras.Model) -> keras.Model:
+        config = teacher.get_config()
+        kind = (
+            keras.Sequential if isinstance(teacher, keras.Sequential) else keras.Model
+        )
+        if self.depth < 1:
+            dropped = kind is keras.Model and shallower(config, self.depth)
+            if not dropped:
+                raise UnsupportedModelError(
+                    f"{teacher.name!r} has no residual blocks of equal shape that follow "
+                    f"one another, so depth={self.depth} leaves none of its layers out. "
+                    "Set depth=1 and a smaller width, or pass a model of your own."
+                )
+        _edit(config, narrower(teacher, self.width) if self.width < 1 else {})
+        own = {
+            type(layer).__name__: type(layer)
+            for _, layer in walk(teacher)
+            if type(layer).__module__.partition(".")[0] != "keras"
+        }
+        try:
+            return kind.from_config(config, custom_objects=own)
+        except (TypeError, ValueError) as error:
+            raise UnsupportedModelError(
+                f"No student of width {self.width} can be made from {teacher.name!r}: "
+                f"{error} Pass a model of your own as student=."
+            ) from error
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """While the block runs, what Keras draws depends on `seed` alone.
+
+    Keras's initializers and dropouts take their seeds from Python's generator when they
+    are made; it is afterwards as it was.
+    """
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(state)
+
+
+def _edit(config: Config, changes: dict[str, Config], *, prefix: str = "") -> None:
+    """Change the settings of the layers in place, and forget for which shapes they are."""
+    config.pop("build_input_shape", None)
+    for entry in config["layers"]:
+        entry.pop("build_config", None)
+        inner: Any = entry["config"]
+        path = prefix + inner["name"]
+        inner.update(changes.get(path, {}))
+        if "layers" in inner:
+            _edit(inner, changes, prefix=f"{path}/")
+
+
+def _check_floats(teacher: keras.Model) -> None:
+    integers = [layer.path for layer in kernel_layers(teacher) if not layer.is_float]
+    if integers:
+        raise UnsupportedModelError(
+            "A student is made from a model of floats, and is quantized afterwards. "
+            f"{teacher.name!r} stores {', '.join(integers)} as integers. Put Distillation "
+            "before the quantization."
+        )
+
+
+def _is_constant(layer: keras.Layer) -> bool:
+    return bool(layer.variables) and not layer.trainable_variables
+
+
+def _copy_own(source: keras.Layer, target: keras.Layer) -> None:
+    shapes = [
+        [tuple(one.shape) for one in layer.variables] for layer in (source, target)
+    ]
+    if shapes[0] == shapes[1]:
+        copy_weights(source, target)
