@@ -1,10 +1,12 @@
-"""Which weights to keep: boolean masks from magnitudes. NumPy only."""
+"""Which weights to keep: boolean masks from magnitudes or scores. NumPy only."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from nncompress_lab.pruning.cut import Ranking
 
 Weights = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
@@ -68,15 +70,35 @@ def global_magnitude_masks(arrays: Sequence[Weights], *, sparsity: float) -> lis
         https://arxiv.org/abs/2003.03033
     """
     check_sparsity(sparsity)
-    if not arrays:
-        return []
-    magnitudes = np.concatenate([_magnitudes(array) for array in arrays])
-    kept = _keep_largest(magnitudes, drop=round(sparsity * magnitudes.size))
-    ends = np.cumsum([array.size for array in arrays])
-    parts = np.split(kept, ends[:-1])
-    return [
-        part.reshape(array.shape) for part, array in zip(parts, arrays, strict=True)
-    ]
+    ranking = Ranking(arrays, by_magnitude=True, what="Weights")
+    return ranking.masks(drop=round(sparsity * ranking.size))
+
+
+def masks_by_score(scores: Sequence[Weights], *, sparsity: float) -> list[Mask]:
+    """Mark the weights with the largest scores to be kept, whatever the scores are.
+
+    All scores compete in one ranking; give one array to rank a layer by itself. Exactly
+    `round(sparsity * total size)` entries are dropped; of equal scores the earlier
+    array's go first, in C order.
+
+    Args:
+        scores: How much each weight matters, arrays of any shapes; they may be negative.
+            They are not changed.
+        sparsity: Fraction of all weights to drop, in `[0, 1)`.
+
+    Returns:
+        One boolean array for each of `scores`, of its shape: True where kept.
+
+    Raises:
+        ValueError: If `sparsity` is outside `[0, 1)` or a score is not finite.
+
+    Example:
+        >>> masks_by_score([np.array([-3.0, 0.5]), np.array([2.0, 0.1])], sparsity=0.5)
+        [array([False,  True]), array([ True, False])]
+    """
+    check_sparsity(sparsity)
+    ranking = Ranking(scores)
+    return ranking.masks(drop=round(sparsity * ranking.size))
 
 
 def threshold_mask(weights: Weights, *, threshold: float) -> Mask:
@@ -101,8 +123,7 @@ def threshold_mask(weights: Weights, *, threshold: float) -> Mask:
         Han et al. 2015, as in `magnitude_mask`.
     """
     check_threshold(threshold)
-    mask: Mask = (_magnitudes(weights) >= np.float64(threshold)).reshape(weights.shape)
-    return mask
+    return Ranking([weights], by_magnitude=True, what="Weights").reaching(threshold)[0]
 
 
 def sparsity_of(weights: Weights) -> float:
@@ -135,28 +156,3 @@ def check_threshold(threshold: float) -> None:
             f"Received: threshold={threshold!r}. Weights of trained models are mostly "
             "below 0.1; a percentage is set with sparsity=."
         )
-
-
-def _magnitudes(weights: Weights) -> npt.NDArray[np.float32] | npt.NDArray[np.float64]:
-    dtype = np.float64 if weights.dtype == np.float64 else np.float32
-    magnitudes = np.abs(weights, dtype=dtype, casting="unsafe").reshape(-1)
-    if not np.isfinite(magnitudes).all():
-        bad = magnitudes.size - np.count_nonzero(np.isfinite(magnitudes))
-        raise ValueError(
-            f"Weights must be finite to be ranked. Received: {bad} of {weights.size} "
-            f"entries of an array of shape {weights.shape} are NaN or infinite. Train "
-            "the model again, or find the layer that diverged."
-        )
-    return magnitudes
-
-
-def _keep_largest(magnitudes: npt.NDArray[Any], *, drop: int) -> Mask:
-    if drop == 0:
-        return np.ones(magnitudes.shape, dtype=np.bool_)
-    # A partition finds the threshold in linear time; only the ties need an order.
-    threshold = np.partition(magnitudes, drop - 1)[drop - 1]
-    kept: Mask = magnitudes > threshold
-    surplus = magnitudes.size - np.count_nonzero(kept) - drop
-    ties = np.flatnonzero(magnitudes == threshold)
-    kept[ties[ties.size - surplus :]] = True
-    return kept

@@ -2,13 +2,15 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from nncompress_lab.pruning import cut
 from nncompress_lab.pruning.masks import (
     global_magnitude_masks,
     magnitude_mask,
+    masks_by_score,
     sparsity_of,
     threshold_mask,
 )
@@ -291,3 +293,97 @@ def test_the_smallest_subnormal_does_not_count_as_zero():
 
 def test_an_array_without_entries_has_sparsity_zero():
     assert sparsity_of(np.zeros((0, 4))) == 0.0
+
+
+@pytest.fixture
+def sampled(monkeypatch):
+    """The way of large arrays, for small ones: pieces of 16, a sample of 32."""
+    monkeypatch.setattr(cut, "CHUNK", 16)
+    monkeypatch.setattr(cut, "SAMPLE", 32)
+    monkeypatch.setattr(cut, "SMALL", 32)
+
+
+long_shapes = hnp.array_shapes(min_dims=1, max_dims=2, min_side=10, max_side=40)
+long_arrays = st.one_of(
+    hnp.arrays(np.float32, long_shapes, elements=st.floats(-4, 4, width=16)),
+    hnp.arrays(
+        np.float32, long_shapes, elements=st.sampled_from([0.0, -0.0, 1.0, -2.0])
+    ),
+)
+keep_fixture = settings(
+    max_examples=100, deadline=None, suppress_health_check=list(HealthCheck)
+)
+
+
+@keep_fixture
+@given(st.lists(long_arrays, min_size=1, max_size=4), sparsities)
+def test_masks_of_long_arrays_equal_a_stable_sort(sampled, arrays, sparsity):
+    masks = global_magnitude_masks(arrays, sparsity=sparsity)
+
+    for mask, expected in zip(masks, reference_masks(arrays, sparsity), strict=True):
+        np.testing.assert_array_equal(mask, expected)
+
+
+@keep_fixture
+@given(
+    st.lists(long_arrays, min_size=1, max_size=4),
+    sparsities,
+    st.sampled_from([0.0, 0.25, 0.5, 2.0, 100.0]),
+)
+def test_a_misleading_sample_costs_time_and_no_exactness(
+    sampled, arrays, sparsity, factor
+):
+    honest = cut.Ranking._sample
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cut.Ranking, "_sample", lambda self: honest(self) * factor)
+        masks = global_magnitude_masks(arrays, sparsity=sparsity)
+
+    for mask, expected in zip(masks, reference_masks(arrays, sparsity), strict=True):
+        np.testing.assert_array_equal(mask, expected)
+
+
+@pytest.mark.parametrize("place", [0, 17, 99])
+@pytest.mark.parametrize("sparsity", [0.0, 0.5])
+def test_bad_weights_of_a_long_array_are_found_wherever_they_are(
+    sampled, place, sparsity
+):
+    weights = np.ones(100, np.float32)
+    weights[place] = np.nan
+
+    with pytest.raises(ValueError, match="1 of 100 entries"):
+        magnitude_mask(weights, sparsity=sparsity)
+
+
+def test_a_million_weights_of_real_size_are_counted_exactly():
+    arrays = [
+        np.random.default_rng(seed).normal(size=(3, 3, 256, 512)).astype(np.float32)
+        for seed in range(3)
+    ]
+
+    masks = global_magnitude_masks(arrays, sparsity=0.9)
+
+    total = sum(array.size for array in arrays)
+    assert total > cut.SMALL
+    assert total - sum(int(mask.sum()) for mask in masks) == round(0.9 * total)
+    kept = min(np.abs(a[m]).min() for a, m in zip(arrays, masks, strict=True))
+    dropped = max(np.abs(a[~m]).max() for a, m in zip(arrays, masks, strict=True))
+    assert kept >= dropped
+
+
+@small_profile
+@given(st.lists(finite_arrays, min_size=1, max_size=4), sparsities)
+def test_scores_are_ranked_with_their_signs(arrays, sparsity):
+    masks = masks_by_score(arrays, sparsity=sparsity)
+
+    everything = np.concatenate([array.ravel() for array in arrays])
+    dropped = np.argsort(everything, kind="stable")[: round(sparsity * everything.size)]
+    expected = np.ones(everything.size, bool)
+    expected[dropped] = False
+    np.testing.assert_array_equal(np.concatenate([m.ravel() for m in masks]), expected)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_scores_that_are_not_finite_are_counted(bad):
+    with pytest.raises(ValueError, match=r"Scores must be finite.*1 of 3 entries"):
+        masks_by_score([np.array([1.0, bad, 2.0])], sparsity=0.5)
