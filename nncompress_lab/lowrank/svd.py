@@ -1,4 +1,4 @@
-"""The best approximation of a matrix by one of lower rank, and which rank to take.
+"""The best approximation of a matrix by one of lower rank.
 
 NumPy only. The factors come from the eigenvectors of the smaller Gram matrix, which takes
 a fraction of the time of a full singular value decomposition and, at the ranks that save
@@ -115,85 +115,6 @@ def energy_by_rank(matrix: Matrix) -> Floats:
     kept: Floats = np.minimum(np.cumsum(squares) / total, 1.0)
     kept[-1] = 1.0
     return kept
-
-
-def rank_for_energy(matrix: Matrix, *, energy: float) -> int:
-    """The smallest rank that keeps a fraction of the energy.
-
-    High energy is not high accuracy: a layer may lose half of its energy and the model
-    no accuracy at all, or the other way round.
-
-    Args:
-        matrix: Finite floats, shape `(m, n)`.
-        energy: The fraction of the squared singular values to keep, in `(0, 1]`.
-
-    Returns:
-        A rank from 1 to `min(m, n)`.
-
-    Raises:
-        ValueError: If `matrix` is no finite matrix or `energy` is out of range.
-
-    Example:
-        >>> rank_for_energy(np.diag([3.0, 4.0, 0.0]), energy=0.6)
-        1
-    """
-    if not 0 < energy <= 1:
-        raise ValueError(
-            "`energy` is the fraction of the squared singular values to keep and must "
-            f"be in (0, 1]. Received: energy={energy!r}."
-        )
-    enough = energy_by_rank(matrix) >= energy - 1e-12  # what rounding takes away
-    return int(np.argmax(enough)) + 1
-
-
-def rank_for_error(matrix: Matrix, *, error: float) -> int:
-    """The smallest rank whose relative error is at most `error`.
-
-    Args:
-        matrix: Finite floats, shape `(m, n)`.
-        error: The Frobenius norm of the difference over that of the matrix, in `[0, 1)`.
-
-    Returns:
-        A rank from 1 to `min(m, n)`.
-
-    Raises:
-        ValueError: If `matrix` is no finite matrix or `error` is out of range.
-
-    Example:
-        >>> rank_for_error(np.diag([3.0, 4.0, 0.0]), error=0.6)
-        1
-    """
-    if not 0 <= error < 1:
-        raise ValueError(
-            "`error` is relative to the matrix and must be in [0, 1). Received: "
-            f"error={error!r}."
-        )
-    return rank_for_energy(matrix, energy=1 - error**2)
-
-
-def break_even_rank(rows: int, columns: int) -> int:
-    """The largest rank at which two factors hold fewer numbers than the matrix.
-
-    Args:
-        rows: Of the matrix, at least 1.
-        columns: Of the matrix, at least 1.
-
-    Returns:
-        The largest `r` with `r * (rows + columns) < rows * columns`; 0 if there is none,
-        so that factoring can only enlarge the matrix.
-
-    Raises:
-        ValueError: If a number is below 1.
-
-    Example:
-        >>> break_even_rank(800, 500)
-        307
-    """
-    if min(rows, columns) < 1:
-        raise ValueError(
-            f"A matrix has at least one row and column. Received: {rows} x {columns}."
-        )
-    return (rows * columns - 1) // (rows + columns)
 
 
 def _check_matrix(matrix: Matrix) -> None:

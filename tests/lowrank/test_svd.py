@@ -4,11 +4,8 @@ import numpy as np
 import pytest
 
 from nncompress_lab.lowrank.svd import (
-    break_even_rank,
     energy_by_rank,
     low_rank_factors,
-    rank_for_energy,
-    rank_for_error,
 )
 
 SHAPES = [(30, 20), (20, 30), (25, 25), (40, 1), (1, 40)]
@@ -105,39 +102,6 @@ def test_the_energy_is_that_of_the_singular_values(shape):
 
 def test_every_rank_keeps_zeros_whole():
     assert energy_by_rank(np.zeros((3, 5))).tolist() == [1.0, 1.0, 1.0]
-    assert rank_for_energy(np.zeros((3, 5)), energy=1.0) == 1
-
-
-@pytest.mark.parametrize("energy", [1e-6, 0.3, 0.9, 0.999, 1.0])
-def test_the_rank_for_an_energy_is_enough_and_one_less_is_not(energy):
-    matrix = matrix_of((20, 30))
-    kept = energy_by_rank(matrix)
-
-    rank = rank_for_energy(matrix, energy=energy)
-
-    assert kept[rank - 1] >= energy - 1e-9
-    assert rank == 1 or kept[rank - 2] < energy
-
-
-@pytest.mark.parametrize("error", [0.9, 0.5, 0.1])
-def test_the_rank_for_an_error_is_enough_and_one_less_is_not(error):
-    matrix = matrix_of((20, 30))
-    norm = np.linalg.norm(matrix)
-
-    rank = rank_for_error(matrix, error=error)
-
-    assert best_error(matrix, rank) <= error * norm * (1 + 1e-9)
-    assert rank == 1 or best_error(matrix, rank - 1) > error * norm
-
-
-@pytest.mark.parametrize(
-    ("rows", "columns", "rank"),
-    [(800, 500, 307), (2, 2, 0), (4, 4, 1), (6, 3, 1), (1, 100, 0), (100, 100, 49)],
-)
-def test_below_break_even_the_factors_are_smaller(rows, columns, rank):
-    assert break_even_rank(rows, columns) == rank
-    assert rank * (rows + columns) < rows * columns
-    assert (rank + 1) * (rows + columns) >= rows * columns
 
 
 @pytest.mark.parametrize("rank", [0, 4, -1])
@@ -160,22 +124,3 @@ def test_a_rank_out_of_range_is_refused(rank):
 def test_what_is_no_matrix_of_floats_is_refused(matrix):
     with pytest.raises(ValueError, match="matrix"):
         low_rank_factors(matrix, rank=1)
-
-
-@pytest.mark.parametrize(
-    ("function", "option"),
-    [
-        (rank_for_energy, {"energy": 0.0}),
-        (rank_for_energy, {"energy": 1.1}),
-        (rank_for_error, {"error": 1.0}),
-        (rank_for_error, {"error": -0.1}),
-    ],
-)
-def test_a_goal_out_of_range_is_refused(function, option):
-    with pytest.raises(ValueError, match=f"`{next(iter(option))}`"):
-        function(np.ones((2, 2)), **option)
-
-
-def test_no_row_and_no_column_is_refused():
-    with pytest.raises(ValueError, match="at least one row"):
-        break_even_rank(0, 3)
