@@ -24,6 +24,7 @@ class Context:
         calibration: Sample inputs for passes that look at activations.
         test: For the final figures of the report. No pass may use it.
         original: The model as it was before the first pass; `pipeline` fills it in.
+        teacher: A model that passes may learn from, for `FineTune(teacher="context")`.
         seed: Of everything random in a pass.
         progress: Whether passes that take long draw a progress bar.
     """
@@ -33,6 +34,7 @@ class Context:
     calibration: Data | None = None
     test: Data | None = None
     original: keras.Model | None = None
+    teacher: keras.Model | None = None
     seed: int = 0
     progress: bool = True
 
@@ -145,8 +147,9 @@ class Pipeline(Pass):
 
     @property
     def needs(self) -> frozenset[str]:
-        """What any of its passes needs."""
-        return frozenset[str]().union(*(step.needs for step in self.passes))
+        """What any of its passes needs, but for what the pipeline fills in itself."""
+        needs = frozenset[str]().union(*(step.needs for step in self.passes))
+        return needs - {"original"}
 
     @property
     def label(self) -> str:

@@ -8,15 +8,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
 from nncompress_lab.atomic import replace_file
+from nncompress_lab.distillation.student import Student
 from nncompress_lab.errors import RecipeError
 from nncompress_lab.passes import Pass, Pipeline, pipeline
 from nncompress_lab.selection import Selection
 
 FORMAT = 1
 BUILT_IN = (
+    "nncompress_lab.distillation.distill",
     "nncompress_lab.fine_tune",
     "nncompress_lab.pruning.magnitude",
     "nncompress_lab.quantization.batch_norm_folding",
@@ -110,7 +113,7 @@ def _changed_fields(step: Pass) -> dict[str, Any]:
         value = getattr(step, field.name)
         if value == field.default:
             continue
-        if isinstance(value, Selection):
+        if isinstance(value, Selection | Student):
             value = {
                 one.name: getattr(value, one.name)
                 for one in dataclasses.fields(value)
@@ -126,6 +129,12 @@ def _plain_number(value: Any) -> Any:
     """A NumPy number as a Python one; what else JSON does not know stays an error."""
     if isinstance(value, np.generic):
         return value.item()
+    if isinstance(value, keras.Model):
+        raise RecipeError(
+            f"A recipe holds numbers and strings, and not the model {value.name!r}. "
+            "Describe the model, for example with student=Student(width=0.5), or keep "
+            "the pass in Python."
+        )
     raise TypeError(f"A recipe holds numbers and strings only. Received: {value!r}.")
 
 
@@ -146,6 +155,8 @@ def _make_pass(entry: Any) -> Pass:
     try:
         if "select" in settings:
             settings["select"] = _make_selection(settings["select"])
+        if isinstance(settings.get("student"), dict):
+            settings["student"] = Student(**settings["student"])
         return kind(**settings)
     except (TypeError, ValueError) as error:
         raise RecipeError(f"{name} does not accept its settings: {error}") from error

@@ -216,28 +216,51 @@ class _Progress(keras.callbacks.Callback):
         self.bar.say("  ".join(f"{key} {value:.4f}" for key, value in figures.items()))
 
 
+def output_layer(model: keras.Model) -> Any:
+    """The layer or operation that computes a model's first output."""
+    last = model.outputs[0]._keras_history.operation
+    return output_layer(last) if isinstance(last, keras.Model) else last
+
+
 def ends_in_softmax(model: keras.Model) -> bool:
     """Whether the model's output are probabilities rather than logits."""
-    last = model.layers[-1]
-    if isinstance(last, keras.Model):
-        return ends_in_softmax(last)
+    last = output_layer(model)
     if isinstance(last, keras.layers.Softmax):
         return True
-    return getattr(last, "activation", None) is keras.activations.softmax
+    activation = getattr(last, "activation", None)
+    is_layer = isinstance(activation, keras.layers.Softmax)
+    return is_layer or activation is keras.activations.softmax
 
 
-def check_labels(model: keras.Model, data: Data) -> None:
-    """Raise a `ValueError` unless the labels are class indices that `model` can return."""
-    classes = model.output_shape[-1]
-    whole = data.y.ndim == 1 and np.issubdtype(data.y.dtype, np.integer)
-    if not whole or data.y.min() < 0 or data.y.max() >= classes:
-        received = f"from {data.y.min()} to {data.y.max()}" if data.y.ndim == 1 else ""
+def with_class_indices(model: keras.Model, data: Data) -> Data:
+    """The data with its labels as class indices, of shape `(n,)`.
+
+    Args:
+        model: A classifier; its outputs are counted.
+        data: Labels are class indices or one-hot rows.
+
+    Returns:
+        `data` itself if its labels are indices already.
+
+    Raises:
+        ValueError: If the labels are neither.
+    """
+    classes, labels = model.output_shape[-1], data.y
+    if labels.shape[1:] == (classes,) and classes > 1:
+        ones = (labels == 1).sum(axis=1) == 1
+        if ones.all() and np.count_nonzero(labels) == len(labels):
+            return Data(data.x, labels.argmax(axis=1), data.name)
+    whole = labels.ndim == 1 and np.issubdtype(labels.dtype, np.integer)
+    if not whole or labels.min() < 0 or labels.max() >= classes:
+        received = f" from {labels.min()} to {labels.max()}" if labels.ndim == 1 else ""
         raise ValueError(
-            f"loss='auto' needs class indices in 0..{classes - 1}, of shape (n,), because "
-            f"{model.name!r} has {classes} outputs. Received in {data.name}: labels of "
-            f"type {data.y.dtype} and shape {data.y.shape} {received}. Number the classes "
-            "from 0, or name the loss, for example loss='mse'."
+            f"Labels must be class indices in 0..{classes - 1}, of shape (n,), or one-hot "
+            f"rows, because {model.name!r} has {classes} outputs. Received in "
+            f"{data.name}: labels of type {labels.dtype} and shape {labels.shape}"
+            f"{received}. Number the classes from 0; for other targets name a loss, as in "
+            "FineTune(loss='mse')."
         )
+    return data
 
 
 def jit_compile() -> str | bool:

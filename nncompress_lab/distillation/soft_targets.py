@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+OTHERS_WEIGHT = 8.0  # beta of most experiments in the paper on decoupled distillation
+
 Logits = npt.NDArray[Any]
 Floats = npt.NDArray[Any]
 
@@ -120,7 +122,7 @@ def decoupled_loss(
     *,
     temperature: float,
     target_weight: float = 1.0,
-    others_weight: float = 8.0,
+    others_weight: float = OTHERS_WEIGHT,
 ) -> Floats:
     """`soft_target_loss` taken apart: how sure the teacher is, and of what else.
 

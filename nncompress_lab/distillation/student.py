@@ -70,6 +70,14 @@ class Student:
                 "initialise='random'."
             )
 
+    def __repr__(self) -> str:
+        changed = [f"width={self.width!r}"]
+        if self.depth != 1:
+            changed.append(f"depth={self.depth!r}")
+        if self.initialise != "random":
+            changed.append(f"initialise={self.initialise!r}")
+        return f"Student({', '.join(changed)})"
+
     def __call__(self, teacher: keras.Model, *, seed: int = 0) -> keras.Model:
         """Make the student, untrained.
 
