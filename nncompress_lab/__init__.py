@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from nncompress_lab.compression import compress as compress
     from nncompress_lab.data.datasets import Data as Data
     from nncompress_lab.data.datasets import Dataset as Dataset
+    from nncompress_lab.distillation.distill import Distillation as Distillation
+    from nncompress_lab.distillation.student import Student as Student
+    from nncompress_lab.distillation.teaching import teacher_logits as teacher_logits
     from nncompress_lab.errors import CompressionError as CompressionError
     from nncompress_lab.errors import DataNotFoundError as DataNotFoundError
     from nncompress_lab.errors import MissingContextError as MissingContextError
@@ -77,6 +80,9 @@ _MODULES = ("data", "measure", "zoo")
 _HOMES = {
     "compression": ("Compression", "compress"),
     "data.datasets": ("Data", "Dataset"),
+    "distillation.distill": ("Distillation",),
+    "distillation.student": ("Student",),
+    "distillation.teaching": ("teacher_logits",),
     "errors": (
         "CompressionError",
         "DataNotFoundError",
