@@ -87,10 +87,38 @@ def affine_params(
         Integer-Arithmetic-Only Inference", CVPR 2018, section 2.1.
         https://arxiv.org/abs/1712.05877
     """
+    weights = finite_weights(weights)
+    lowest = weights.min(axis=axis, keepdims=True)
+    highest = weights.max(axis=axis, keepdims=True)
+    return params_of_range(lowest, highest, bits=bits, symmetric=symmetric)
+
+
+def params_of_range(
+    lowest: Floats, highest: Floats, *, bits: int, symmetric: bool = True
+) -> AffineParams:
+    """Scale and zero point with which a range just fits into `bits`-bit integers.
+
+    Args:
+        lowest: The lower end of each range; above 0 it counts as 0.
+        highest: The upper end, of the same shape; below 0 it counts as 0.
+        bits: Width of the integers, 2 to 8.
+        symmetric: Whether the zero point is fixed at 0; the larger end then decides.
+
+    Returns:
+        Scale and zero point of the shape of the ends. Where both are 0 the scale is 1.
+
+    Raises:
+        ValueError: If `bits` is not 2 to 8.
+
+    Example:
+        >>> scale, zero_point = params_of_range(
+        ...     np.array([-1.0]), np.array([2.0]), bits=2, symmetric=False
+        ... )
+        >>> scale, zero_point
+        (array([1.], dtype=float32), array([1], dtype=uint8))
+    """
     _, qmax = integer_range(bits=bits, symmetric=symmetric)
-    weights = _finite(weights)
-    lowest = np.minimum(weights.min(axis=axis, keepdims=True), 0)
-    highest = np.maximum(weights.max(axis=axis, keepdims=True), 0)
+    lowest, highest = np.minimum(lowest, 0), np.maximum(highest, 0)
     if symmetric:
         scale = _positive(np.maximum(-lowest, highest) / np.float32(qmax))
         return AffineParams(scale, np.zeros(scale.shape, np.uint8))
@@ -126,7 +154,7 @@ def quantize(
         array([-127,   64], dtype=int8)
     """
     qmin, qmax = integer_range(bits=bits, symmetric=symmetric)
-    steps = np.rint(_finite(weights) / params.scale) + params.zero_point
+    steps = np.rint(finite_weights(weights) / params.scale) + params.zero_point
     codes: Codes = np.clip(steps, qmin, qmax).astype(np.int8 if symmetric else np.uint8)
     return codes
 
@@ -199,7 +227,12 @@ def check_group_size(group_size: object) -> None:
         )
 
 
-def _finite(weights: Floats) -> npt.NDArray[np.float32]:
+def finite_weights(weights: Floats) -> npt.NDArray[np.float32]:
+    """Weights as float32.
+
+    Raises:
+        ValueError: If one is not finite or beyond half of the largest float32.
+    """
     with np.errstate(over="ignore"):  # what float32 cannot hold is reported below
         weights = np.asarray(weights, np.float32)
     usable = np.abs(weights) <= LARGEST  # False for NaN

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nncompress_lab.quantization.affine import (
-    affine_params,
+    AffineParams,
+    Codes,
     check_bits,
     check_group_size,
     integer_range,
@@ -27,6 +28,7 @@ from nncompress_lab.quantization.bitpacking import (
     packed_size,
     unpack_bits,
 )
+from nncompress_lab.quantization.clipping import ABSMAX, Clipping, clipped_params
 
 Granularity = Literal["per_tensor", "per_channel", "per_group"]
 
@@ -149,11 +151,14 @@ class KernelView:
     def _integer(self) -> str:
         return "int8" if self.format.symmetric else "uint8"
 
-    def encode(self, kernel: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
-        """The arrays to store for a kernel.
+    def encode(
+        self, kernel: npt.NDArray[Any], clipping: Clipping = ABSMAX
+    ) -> dict[str, npt.NDArray[Any]]:
+        """The arrays to store for a kernel, each weight rounded to the nearest.
 
         Args:
             kernel: Array of the view's shape. It is not changed.
+            clipping: Which range of weights the integers are to cover.
 
         Returns:
             Arrays as `stored` describes them.
@@ -161,19 +166,51 @@ class KernelView:
         Raises:
             ValueError: If a weight is not finite.
         """
-        matrix = kernel.transpose(self.order).reshape(self.rows, self.channels)
-        grouped = split_groups(matrix, group_size=self.group_size)
-        bits, symmetric = self.format.bits, self.format.symmetric
-        per_tensor = self.format.granularity == "per_tensor"
-        axis = (0, 1, 2) if per_tensor else 1
-        params = affine_params(grouped, bits=bits, symmetric=symmetric, axis=axis)
-        codes = quantize(grouped, params, bits=bits, symmetric=symmetric)
+        params = self.params(kernel, clipping)
+        codes = quantize(
+            self.grouped(self.matrix(kernel)),
+            params,
+            bits=self.format.bits,
+            symmetric=self.format.symmetric,
+        )
+        return self.pack(codes, params)
+
+    def matrix(self, kernel: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The kernel as a matrix of shape `(rows, channels)`."""
+        return kernel.transpose(self.order).reshape(self.rows, self.channels)
+
+    def grouped(self, matrix: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """A matrix cut into `(groups, group_size, channels)`."""
+        return split_groups(matrix, group_size=self.group_size)
+
+    def params(
+        self, kernel: npt.NDArray[Any], clipping: Clipping = ABSMAX
+    ) -> AffineParams:
+        """Scales and zero points of a kernel; they broadcast against `grouped`."""
+        return clipped_params(
+            self.grouped(self.matrix(kernel)),
+            clipping,
+            bits=self.format.bits,
+            symmetric=self.format.symmetric,
+            axis=(0, 1, 2) if self.format.granularity == "per_tensor" else 1,
+        )
+
+    def pack(self, codes: Codes, params: AffineParams) -> dict[str, npt.NDArray[Any]]:
+        """The arrays to store for integers that something else has chosen.
+
+        Args:
+            codes: Integers of the format, shape `(groups, group_size, channels)`.
+            params: What they were chosen for, as `params` returns them.
+
+        Returns:
+            Arrays as `stored` describes them.
+        """
+        bits = self.format.bits
+        q: npt.NDArray[Any] = codes
         if bits < 8:
-            qmin, _ = integer_range(bits=bits, symmetric=symmetric)
-            codes = pack_bits(
-                (codes.astype(np.int16) - qmin).astype(np.uint8), bits=bits
-            )
-        arrays = {"q": codes, "scale": params.scale, "zero_point": params.zero_point}
+            qmin, _ = integer_range(bits=bits, symmetric=self.format.symmetric)
+            q = pack_bits((codes.astype(np.int16) - qmin).astype(np.uint8), bits=bits)
+        arrays = {"q": q, "scale": params.scale, "zero_point": params.zero_point}
         return {
             name: arrays[name].reshape(shape)
             for name, (shape, _) in self.stored.items()

@@ -6,6 +6,7 @@ import keras
 
 from nncompress_lab.kernels import KernelLayer, Skip, to_numpy
 from nncompress_lab.passes import Context, Pass
+from nncompress_lab.quantization.clipping import Clipping, ClippingMethod
 from nncompress_lab.quantization.kernel_format import Granularity, KernelFormat
 from nncompress_lab.quantization.storing import (
     StoredKernels,
@@ -32,6 +33,10 @@ class UniformQuantization(Pass):
         group_size: Only with `"per_group"`: 32, 64 and 128 are usual.
         symmetric: Whether the integers mirror around 0. False stores a zero point with
             each scale and suits kernels whose weights lean to one side.
+        clipping: Which range the integers cover: `"absmax"`, every weight;
+            `"percentile"`; or `"mse"`, the range with the least squared error.
+        percentile: Only with `"percentile"`: the part of the weights in the range, above
+            0 and at most 100.
         select: Which layers to quantize; all kernel layers by default.
 
     Raises:
@@ -44,16 +49,21 @@ class UniformQuantization(Pass):
     References:
         Krishnamoorthi, "Quantizing deep convolutional networks for efficient inference:
         A whitepaper", 2018, sections 2 and 3.1. https://arxiv.org/abs/1806.08342
+        Banner, Nahshan, Soudry, "Post training 4-bit quantization of convolutional
+        networks for rapid-deployment", NeurIPS 2019, section 3 (clipping).
+        https://arxiv.org/abs/1810.05723
     """
 
     bits: int = 8
     granularity: Granularity = "per_channel"
     group_size: int | None = None
     symmetric: bool = True
+    clipping: ClippingMethod = "absmax"
+    percentile: float | None = None
     select: Selection = EVERY_LAYER
 
     def __post_init__(self) -> None:
-        _ = self.format  # checks the four numbers
+        _ = self.format, self._clipping  # check their numbers
 
     @property
     def format(self) -> KernelFormat:
@@ -61,6 +71,10 @@ class UniformQuantization(Pass):
         return KernelFormat(
             self.bits, self.granularity, self.group_size, self.symmetric
         )
+
+    @property
+    def _clipping(self) -> Clipping:
+        return Clipping(self.clipping, self.percentile)
 
     def explain(self, model: keras.Model) -> dict[str, Skip | None]:
         """Which layers are quantized, and why the others are not."""
@@ -79,8 +93,9 @@ class UniformQuantization(Pass):
         arrays = {}
         for name in one.kernel_names:
             view = kernel_view(self.format, one.layer, name)
+            kernel = to_numpy(getattr(one.layer, name))
             try:
-                arrays[name] = view.encode(to_numpy(getattr(one.layer, name)))
+                arrays[name] = view.encode(kernel, self._clipping)
             except ValueError as error:
                 raise ValueError(f"Cannot quantize {one.path}: {error}") from error
         return StoredKernels(self.format, arrays)
