@@ -137,10 +137,10 @@ def test_a_growing_histogram_ends_as_if_it_had_seen_all_at_once():
     values = np.clip(heavy_tailed(10_000), -8, 8)  # 2**5 times what comes first
     gradually, at_once = Histogram(), Histogram()
     gradually.add(np.zeros(7))
-    gradually.add(np.array([0.25, -0.125]))
+    gradually.add(np.array([-0.25, 0.125]))
     gradually.add(values)
     at_once.add(values)
-    at_once.add(np.array([0.0] * 7 + [0.25, -0.125]))
+    at_once.add(np.array([0.0] * 7 + [-0.25, 0.125]))
 
     np.testing.assert_array_equal(gradually.counts, at_once.counts)
     assert gradually.limit == at_once.limit == 8
