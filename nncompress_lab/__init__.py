@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from nncompress_lab.errors import UnsupportedModelError as UnsupportedModelError
     from nncompress_lab.fine_tune import FineTune as FineTune
     from nncompress_lab.kernels import Skip as Skip
+    from nncompress_lab.lowrank.low_rank import LowRank as LowRank
     from nncompress_lab.model_files import load_model as load_model
     from nncompress_lab.model_files import save_model as save_model
     from nncompress_lab.passes import Context as Context
@@ -93,6 +94,7 @@ _HOMES = {
     ),
     "fine_tune": ("FineTune",),
     "kernels": ("Skip",),
+    "lowrank.low_rank": ("LowRank",),
     "passes": ("Context", "Pass", "pipeline"),
     "pruning.magnitude": ("MagnitudePruning",),
     "quantization.batch_norm_folding": ("FoldBatchNorm",),

@@ -53,6 +53,9 @@ class Skip(StrEnum):
     NOT_FLOAT = "its kernel is not a plain float variable (quantized, or with LoRA)"
     NOT_REPLACEABLE = "it is inside a layer whose parts cannot be replaced"
     WOULD_GROW = "its integers and scales would take more bytes than its floats"
+    GROUPED = "its kernel is no single matrix: groups of outputs see different inputs"
+    NOT_SMALLER = "two factors of that rank would hold no fewer weights than its kernel"
+    WITHIN_BUDGET = "the budget has room for it as it is"
 
 
 @dataclass(frozen=True, eq=False)

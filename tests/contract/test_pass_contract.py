@@ -23,6 +23,9 @@ PASSES: tuple[Pass, ...] = (
     ncl.FoldBatchNorm(),
     ncl.FineTune(epochs=1, batch_size=16),
     ncl.Distillation(loss="decoupled", features="hint", epochs=1, batch_size=16),
+    ncl.LowRank(rank=2),
+    ncl.LowRank(macs=0.5),
+    ncl.LowRank(energy=0.6, data_aware=True),
     ncl.pipeline(ncl.MagnitudePruning(sparsity=0.5), ncl.UniformQuantization(bits=4)),
     ncl.pipeline(),
 )

@@ -1,0 +1,241 @@
+"""Two thin Keras layers that stand for one layer whose kernel has been factored.
+
+The kernel is seen as a matrix: its rows are what is summed over to compute one output, its
+columns are the outputs. The left factor is a layer of the same type with `rank` outputs,
+the right one multiplies these and has the bias and the activation:
+
+    Dense       Dense(rank), Dense
+    EinsumDense the summed letters to one of `rank`, that one to the letters of the output
+    Conv        the same convolution to `rank` filters, then one of 1 x 1
+    Embedding   Embedding of `rank` numbers, then Dense without bias
+
+Convolutions have better factorizations, which keep more at equal cost, see
+`nncompress_lab.factorization`; here they are what the matrix view makes of them.
+"""
+
+import math
+import string
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from keras import layers
+
+from nncompress_lab.kernels import KernelLayer, Skip, channel_axes, to_numpy
+from nncompress_lab.lowrank.svd import Factors
+
+Matrix = npt.NDArray[Any]
+Pair = tuple[keras.Layer, keras.Layer]
+
+# What the left layer does without, and what the right layer takes over.
+WITHOUT = {
+    "use_bias": False,
+    "activation": "linear",
+    "bias_regularizer": None,
+    "bias_constraint": None,
+    "activity_regularizer": None,
+    "kernel_constraint": None,
+}
+TAKEN_OVER = (
+    "data_format",
+    "activation",
+    "use_bias",
+    "kernel_initializer",
+    "kernel_regularizer",
+    "bias_initializer",
+    "bias_regularizer",
+    "bias_constraint",
+    "activity_regularizer",
+    "trainable",
+    "dtype",
+)
+POINTWISE = {1: layers.Conv1D, 2: layers.Conv2D, 3: layers.Conv3D}
+TRANSPOSED = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
+
+
+@dataclass(frozen=True, eq=False)
+class MatrixLayer:
+    """A layer whose kernel is one matrix.
+
+    Args:
+        path: Of the layer in the model.
+        layer: A Keras layer with one kernel for which `obstacle` is None.
+        kernel_name: The attribute that holds its kernel.
+    """
+
+    path: str
+    layer: Any
+    kernel_name: str
+
+    @classmethod
+    def of(cls, one: KernelLayer) -> "MatrixLayer":
+        """A kernel layer that has no `obstacle`."""
+        return cls(one.path, one.layer, one.kernel_names[0])
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the kernel."""
+        return tuple(getattr(self.layer, self.kernel_name).shape)
+
+    @property
+    def summed(self) -> tuple[int, ...]:
+        """The axes of the kernel that make the rows of the matrix."""
+        channels = self._channels
+        return tuple(axis for axis in range(len(self.shape)) if axis not in channels)
+
+    @property
+    def rows(self) -> int:
+        """Of the matrix."""
+        return math.prod(self.shape[axis] for axis in self.summed)
+
+    @property
+    def columns(self) -> int:
+        """Of the matrix."""
+        return math.prod(self.shape) // self.rows
+
+    @property
+    def full_rank(self) -> int:
+        """The rank at which two factors hold any such matrix."""
+        return min(self.rows, self.columns)
+
+    def matrix(self) -> Matrix:
+        """The kernel as float32, shape `(rows, columns)`."""
+        kernel = to_numpy(getattr(self.layer, self.kernel_name)).astype(np.float32)
+        return kernel.transpose(self._order).reshape(self.rows, self.columns)
+
+    def kernel(self, matrix: Matrix) -> Matrix:
+        """A matrix of that shape as a kernel."""
+        ordered = matrix.reshape([self.shape[axis] for axis in self._order])
+        return ordered.transpose(np.argsort(self._order))
+
+    @property
+    def _channels(self) -> tuple[int, ...]:
+        if isinstance(self.layer, layers.Embedding):
+            return (1,)
+        return channel_axes(self.layer, self.kernel_name, len(self.shape))
+
+    @property
+    def _order(self) -> tuple[int, ...]:
+        return self.summed + self._channels
+
+
+def obstacle(layer: Any) -> Skip | None:
+    """Why a kernel layer cannot be two layers; None if it can."""
+    if type(layer) not in PAIRS:
+        return Skip.NOT_SUPPORTED
+    if isinstance(layer, layers.EinsumDense):
+        term, kernel, output = _terms(layer.equation)
+        shared = set(term) & set(kernel) & set(output) - set(".")
+        return Skip.GROUPED if shared else None
+    return Skip.GROUPED if getattr(layer, "groups", 1) > 1 else None
+
+
+def two_layers(one: MatrixLayer, factors: Factors) -> Pair:
+    """The layers that compute with two factors what a layer computes with their product.
+
+    Args:
+        one: A layer; it is not changed.
+        factors: Of its matrix, of any rank.
+
+    Returns:
+        Two built Keras layers, to be called one after the other. They are named like
+        the layer with `_left` and `_right` at the end.
+    """
+    left, right = _built_pair(one.layer, factors.rank)
+    first = factors.left.reshape(*(one.shape[axis] for axis in one.summed), -1)
+    if isinstance(left, TRANSPOSED):  # Keras has their outputs before their inputs
+        first = first.swapaxes(-1, -2)
+    getattr(left, one.kernel_name).assign(first)
+    right.kernel.assign(factors.right.reshape(right.kernel.shape))
+    if getattr(one.layer, "bias", None) is not None:
+        right.bias.assign(to_numpy(one.layer.bias))
+    return left, right
+
+
+def _built_pair(layer: Any, rank: int) -> tuple[Any, Any]:
+    left, right = PAIRS[type(layer)](layer, rank)
+    shape = layer.get_build_config()["input_shape"]
+    left.build(shape)
+    right.build(left.compute_output_shape(shape))
+    return left, right
+
+
+def _left(layer: Any, **changes: Any) -> keras.Layer:
+    """A layer of the same type, without what comes after the product."""
+    config = layer.get_config()
+    without = {name: value for name, value in WITHOUT.items() if name in config}
+    name = f"{layer.name}_left"
+    return type(layer).from_config({**config, **without, "name": name, **changes})
+
+
+def _right(layer: Any) -> dict[str, Any]:
+    """What the second layer has of the layer: its bias, its activation, its name."""
+    config = layer.get_config()
+    taken = {name: config[name] for name in TAKEN_OVER if name in config}
+    return {**taken, "name": f"{layer.name}_right"}
+
+
+def _dense(layer: Any, rank: int) -> Pair:
+    right = layers.Dense.from_config({**_right(layer), "units": layer.units})
+    return _left(layer, units=rank), right
+
+
+def _convolution(layer: Any, rank: int) -> Pair:
+    config = {**_right(layer), "filters": layer.filters, "kernel_size": 1}
+    return _left(layer, filters=rank), POINTWISE[layer.rank].from_config(config)
+
+
+def _embedding(layer: Any, rank: int) -> Pair:
+    left = _left(layer, output_dim=rank, embeddings_constraint=None)
+    config = {**_right(layer), "units": layer.output_dim, "use_bias": False}
+    return left, layers.Dense.from_config(config)
+
+
+def _einsum(layer: Any, rank: int) -> Pair:
+    term, kernel, output = _terms(layer.equation)
+    new = next(one for one in string.ascii_letters if one not in layer.equation)
+    summed = "".join(one for one in kernel if one not in output)
+    channels = "".join(one for one in kernel if one in output)
+    free = "".join(one for one in term if one not in summed)
+    between = f"{free[:-3]}{new}..." if free.endswith("...") else f"{free}{new}"
+    sizes = [*_sizes(layer, term, free), rank]
+    left = _left(
+        layer,
+        equation=f"{term},{summed}{new}->{between}",
+        # Without the batch, which is the first letter or among those of "...".
+        output_shape=sizes if term.startswith("...") else sizes[1:],
+        bias_axes=None,
+    )
+    config = {
+        **_right(layer),
+        "equation": f"{between},{new}{channels}->{output}",
+        "output_shape": layer.get_config()["output_shape"],
+        "bias_axes": layer.bias_axes,
+    }
+    return left, layers.EinsumDense.from_config(config)
+
+
+def _sizes(layer: Any, term: str, wanted: str) -> list[int | None]:
+    """The sizes of letters of an EinsumDense's input; None where it is not known."""
+    shape = layer.get_build_config()["input_shape"]
+    letters = term.replace("...", "")
+    shape = shape[-len(letters) :] if term.startswith("...") else shape
+    sizes = dict(zip(letters, shape, strict=False))  # "..." at the end is left over
+    return [sizes[one] for one in wanted.replace("...", "")]
+
+
+def _terms(equation: str) -> tuple[str, str, str]:
+    inputs, output = equation.replace(" ", "").split("->")
+    term, kernel = inputs.split(",")
+    return term, kernel, output
+
+
+PAIRS: dict[type, Callable[[Any, int], Pair]] = {
+    layers.Dense: _dense,
+    layers.EinsumDense: _einsum,
+    layers.Embedding: _embedding,
+    **dict.fromkeys((*POINTWISE.values(), *TRANSPOSED), _convolution),
+}
