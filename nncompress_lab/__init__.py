@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from nncompress_lab.errors import ModelFileError as ModelFileError
     from nncompress_lab.errors import RecipeError as RecipeError
     from nncompress_lab.errors import UnsupportedModelError as UnsupportedModelError
+    from nncompress_lab.factorization.factorize import Factorization as Factorization
     from nncompress_lab.fine_tune import FineTune as FineTune
     from nncompress_lab.kernels import Skip as Skip
     from nncompress_lab.lowrank.low_rank import LowRank as LowRank
@@ -53,6 +54,9 @@ if TYPE_CHECKING:
     from nncompress_lab.passes import Pass as Pass
     from nncompress_lab.passes import pipeline as pipeline
     from nncompress_lab.pruning.magnitude import MagnitudePruning as MagnitudePruning
+    from nncompress_lab.quantization.activation_quantization import (
+        ActivationQuantization as ActivationQuantization,
+    )
     from nncompress_lab.quantization.batch_norm_folding import (
         FoldBatchNorm as FoldBatchNorm,
     )
@@ -92,11 +96,13 @@ _HOMES = {
         "RecipeError",
         "UnsupportedModelError",
     ),
+    "factorization.factorize": ("Factorization",),
     "fine_tune": ("FineTune",),
     "kernels": ("Skip",),
     "lowrank.low_rank": ("LowRank",),
     "passes": ("Context", "Pass", "pipeline"),
     "pruning.magnitude": ("MagnitudePruning",),
+    "quantization.activation_quantization": ("ActivationQuantization",),
     "quantization.batch_norm_folding": ("FoldBatchNorm",),
     "quantization.post_training": ("UniformQuantization",),
     "quantization.storing": ("dequantized",),
@@ -141,7 +147,7 @@ def _imported(module: str) -> ModuleType:
 
 
 def _register_layers(_keras: ModuleType) -> None:
-    for module in ("attention", "quantization.layers"):
+    for module in ("attention", "quantization.fake_quantize", "quantization.layers"):
         importlib.import_module(f"{__name__}.{module}")
 
 

@@ -75,8 +75,34 @@ def layer_inputs(
                     f"The inputs of {layer.path} ({layer.type_name}) cannot be written "
                     "as rows of a matrix. Leave the layer out of the selection."
                 )
+    for layer, inputs in layer_calls(model, layers, x, batch_size=batch_size):
+        for name in layer.kernel_names:
+            yield LayerInput(layer.path, name, _rows(layer.layer, name, inputs))
+
+
+def layer_calls(
+    model: keras.Model,
+    layers: Sequence[KernelLayer],
+    x: npt.NDArray[Any],
+    *,
+    batch_size: int = BATCH_SIZE,
+) -> Iterator[tuple[KernelLayer, Array]]:
+    """What some layers are called with, as it is, batch by batch.
+
+    Args:
+        model: A built model. It is not changed.
+        layers: Layers of that model.
+        x: Inputs of the model.
+        batch_size: Examples whose activations are held at once.
+
+    Yields:
+        A layer and its input as float32, by batch, in the order in which the layers run.
+    """
     for start in range(0, len(x), batch_size):
-        yield from _batch_inputs(model, layers, x[start : start + batch_size])
+        with _recording(layers) as calls:
+            model(x[start : start + batch_size], training=False)
+        while calls:
+            yield calls.pop(0)
 
 
 def input_second_moments(
@@ -162,17 +188,6 @@ def _summed(
         kernels = sums.setdefault(one.path, {})
         kernels[one.kernel_name] = kernels.get(one.kernel_name, 0.0) + value
     return sums
-
-
-def _batch_inputs(
-    model: keras.Model, layers: Sequence[KernelLayer], x: Array
-) -> Iterator[LayerInput]:
-    with _recording(layers) as calls:
-        model(x, training=False)
-    while calls:
-        layer, inputs = calls.pop(0)
-        for name in layer.kernel_names:
-            yield LayerInput(layer.path, name, _rows(layer.layer, name, inputs))
 
 
 @contextmanager

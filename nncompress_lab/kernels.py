@@ -40,13 +40,14 @@ WITHOUT_KERNEL = (
     "UnitNormalization",
     "Normalization",
     "PReLU",
+    "FakeQuantize",
 )
 
 
 class Skip(StrEnum):
     """Why a pass left a layer as it was."""
 
-    NO_KERNEL = "no kernel: normalization weights are never touched"
+    NO_KERNEL = "no kernel: normalization and the like is never touched"
     NOT_SUPPORTED = "this layer type is not supported"
     NOT_SELECTED = "left out by the selection"
     TOO_SMALL = "smaller than the selection's min_size"
@@ -228,5 +229,6 @@ def kernel_layers(model: Any) -> list[KernelLayer]:
 
 def reason_without_kernel(layer: Any) -> Skip:
     """Why a layer that owns weights is not a kernel layer."""
-    known = any(name in WITHOUT_KERNEL for name in keras_classes(layer))
+    names = [*keras_classes(layer), type(layer).__name__]
+    known = any(name in WITHOUT_KERNEL for name in names)
     return Skip.NO_KERNEL if known else Skip.NOT_SUPPORTED

@@ -20,9 +20,11 @@ from nncompress_lab.selection import Selection
 FORMAT = 1
 BUILT_IN = (
     "nncompress_lab.distillation.distill",
+    "nncompress_lab.factorization.factorize",
     "nncompress_lab.fine_tune",
     "nncompress_lab.lowrank.low_rank",
     "nncompress_lab.pruning.magnitude",
+    "nncompress_lab.quantization.activation_quantization",
     "nncompress_lab.quantization.batch_norm_folding",
     "nncompress_lab.quantization.post_training",
 )

@@ -174,7 +174,7 @@ class _Rewriting:
             return self._clone(layer)
         replacement = self._replaced(layer)
         if replacement is None:
-            return None if type(layer) is keras.layers.EinsumDense else _rebuilt(layer)
+            return None if type(layer) is keras.layers.EinsumDense else rebuilt(layer)
         if len(replacement) == 1:
             return replacement[0]
         shape = layer.get_build_config()["input_shape"]
@@ -182,7 +182,8 @@ class _Rewriting:
         return keras.Sequential([entry, *replacement], name=layer.name)
 
 
-def _rebuilt(layer: keras.Layer) -> keras.Layer:
+def rebuilt(layer: keras.Layer) -> keras.Layer:
+    """An equal, built layer that shares nothing with `layer`."""
     clone = type(layer).from_config(layer.get_config())
     clone.build_from_config(layer.get_build_config())
     copy_weights(layer, clone)

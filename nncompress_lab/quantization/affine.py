@@ -227,6 +227,14 @@ def check_group_size(group_size: object) -> None:
         )
 
 
+def check_symmetric(symmetric: object) -> None:
+    """Raise a `TypeError` unless `symmetric` is a bool."""
+    if not isinstance(symmetric, bool):
+        raise TypeError(
+            f"`symmetric` must be True or False. Received: symmetric={symmetric!r}."
+        )
+
+
 def finite_weights(weights: Floats) -> npt.NDArray[np.float32]:
     """Weights as float32.
 

@@ -18,6 +18,7 @@ from nncompress_lab.quantization.affine import (
     Codes,
     check_bits,
     check_group_size,
+    check_symmetric,
     integer_range,
     quantize,
     split_groups,
@@ -57,11 +58,7 @@ class KernelFormat:
 
     def __post_init__(self) -> None:
         check_bits(self.bits)
-        if not isinstance(self.symmetric, bool):
-            raise TypeError(
-                "`symmetric` must be True or False. Received: "
-                f"symmetric={self.symmetric!r}."
-            )
+        check_symmetric(self.symmetric)
         if self.granularity not in get_args(Granularity):
             raise ValueError(
                 f"`granularity` must be one of {get_args(Granularity)}. Received: "

@@ -100,13 +100,14 @@ def kernel_view(format_: KernelFormat, layer: Any, name: str) -> KernelView:
 def dequantized(model: keras.Model) -> keras.Model:
     """A copy of a model with ordinary float layers in place of quantized ones.
 
-    It predicts the same; runtimes that know no integer layers can take it.
+    It predicts the same; runtimes that know no integer layers can take it. Layers that
+    round activations stay, because they are part of what it predicts.
 
     Args:
         model: Any model that can be rewritten.
 
     Returns:
-        A model of ordinary Keras layers.
+        A model of ordinary Keras layers, and `FakeQuantize` where it had been.
     """
     plain = {quantized: kind for kind, quantized in QUANTIZED.items()}
 

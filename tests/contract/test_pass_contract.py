@@ -20,12 +20,19 @@ PASSES: tuple[Pass, ...] = (
     ncl.UniformQuantization(bits=8),
     ncl.UniformQuantization(bits=4, granularity="per_group", group_size=8),
     ncl.UniformQuantization(bits=3, granularity="per_tensor", symmetric=False),
+    ncl.UniformQuantization(bits=4, clipping="mse"),
+    ncl.pipeline(
+        ncl.UniformQuantization(bits=8), ncl.ActivationQuantization(calibration="mse")
+    ),
     ncl.FoldBatchNorm(),
     ncl.FineTune(epochs=1, batch_size=16),
     ncl.Distillation(loss="decoupled", features="hint", epochs=1, batch_size=16),
     ncl.LowRank(rank=2),
     ncl.LowRank(macs=0.5),
     ncl.LowRank(energy=0.6, data_aware=True),
+    ncl.Factorization("tucker2", rank=2),
+    ncl.Factorization("spatial", parameters=0.6, data_aware=True),
+    ncl.Factorization("cp", energy=0.5),
     ncl.pipeline(ncl.MagnitudePruning(sparsity=0.5), ncl.UniformQuantization(bits=4)),
     ncl.pipeline(),
 )

@@ -1,0 +1,164 @@
+"""Quantization of what goes into the kernel layers of a model, as a pass."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from nncompress_lab.activations import layer_calls
+from nncompress_lab.data.datasets import Data
+from nncompress_lab.kernels import KernelLayer, Skip, keras_classes, kernel_layers, walk
+from nncompress_lab.passes import Context, Pass
+from nncompress_lab.quantization.activation_ranges import (
+    Calibration,
+    Observer,
+    RangeChoice,
+)
+from nncompress_lab.quantization.affine import (
+    AffineParams,
+    check_bits,
+    check_symmetric,
+    params_of_range,
+)
+from nncompress_lab.quantization.fake_quantize import FakeQuantize
+from nncompress_lab.quantization.storing import dequantized, replaceable_layers
+from nncompress_lab.rewrite import rebuilt, rewrite_layers
+from nncompress_lab.selection import EVERY_LAYER, Selection
+
+LOOKED_UP = "it looks its input up and multiplies nothing by it"
+ALREADY = "its input is quantized already"
+
+
+@dataclass(frozen=True)
+class ActivationQuantization(Pass):
+    """Round what goes into kernel layers to integers of 2 to 8 bits.
+
+    A `FakeQuantize` layer is put before each of them; it rounds and passes floats on. So
+    the result predicts as an integer runtime would, up to the order of sums, and holds
+    the ranges that such a runtime needs. By itself it makes nothing smaller, and a float
+    runtime slower. With `UniformQuantization` before or after it, weights and
+    activations are integers: W8A8.
+
+    Args:
+        bits: Width of the integers, 2 to 8.
+        calibration: How the range of each layer's inputs is chosen, from calibration
+            data: `"min_max"` covers all, `"moving_average"` the average range of a
+            batch, `"percentile"` a part of the values, `"mse"` has the least squared
+            error. `"dynamic"` needs no data: each example gets the range of its own
+            activations when the model runs.
+        percentile: For `"percentile"`: the part of the values, above 0, at most 100.
+        momentum: For `"moving_average"`: weight of the past beside a new batch of 32
+            examples, in [0, 1).
+        symmetric: Whether the integers mirror around 0. After a ReLU this wastes half of
+            them.
+        select: Before which layers; before all kernel layers by default, whether their
+            kernels are floats or integers.
+
+    Raises:
+        ValueError: If a value is out of range.
+
+    Example:
+        >>> ActivationQuantization(calibration="mse").needs == {"calibration"}
+        True
+
+    References:
+        Jacob et al., "Quantization and Training of Neural Networks for Efficient
+        Integer-Arithmetic-Only Inference", CVPR 2018, sections 2 and 3.
+        https://arxiv.org/abs/1712.05877
+        Wu et al., "Integer Quantization for Deep Learning Inference: Principles and
+        Empirical Evaluation", 2020, section 3.3 (calibration).
+        https://arxiv.org/abs/2004.09602
+    """
+
+    bits: int = 8
+    calibration: Calibration = "min_max"
+    percentile: float = 99.99
+    momentum: float = 0.99
+    symmetric: bool = False
+    select: Selection = EVERY_LAYER
+
+    def __post_init__(self) -> None:
+        check_bits(self.bits)
+        check_symmetric(self.symmetric)
+        _ = self._choice  # checks the others
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Calibration data, unless the range is dynamic."""
+        static = self.calibration != "dynamic"
+        return frozenset({"calibration"} if static else ())
+
+    @property
+    def _choice(self) -> RangeChoice:
+        return RangeChoice(self.calibration, self.percentile, self.momentum)
+
+    def explain(self, model: keras.Model) -> dict[str, str | None]:
+        """Whose inputs are rounded, and why those of the others are not."""
+        # Paths are the same, and integers there count as the floats they stand for.
+        reasons: dict[str, str | None] = dict(self.select.explain(dequantized(model)))
+        paths = {path for path, _ in walk(model)}
+        replaceable = replaceable_layers(model)
+        for one in kernel_layers(model):
+            if reasons[one.path] is None:
+                reasons[one.path] = _obstacle(one, replaceable, paths)
+        return reasons
+
+    def transform(self, model: keras.Model, context: Context) -> keras.Model:
+        """Copy the model with a rounding layer before each selected layer."""
+        reasons = self.explain(model)
+        chosen = [one for one in kernel_layers(model) if reasons[one.path] is None]
+        params = self._observed(model, chosen, context.calibration)
+        paths = {id(one.layer): one.path for one in chosen}
+
+        def rewrite(layer: Any) -> list[keras.Layer] | None:
+            path = paths.get(id(layer))
+            if path is None:
+                return None
+            return [self._rounding(layer, params.get(path)), rebuilt(layer)]
+
+        return rewrite_layers(model, rewrite)
+
+    def _observed(
+        self, model: keras.Model, chosen: list[KernelLayer], data: Data | None
+    ) -> dict[str, AffineParams]:
+        if data is None or self.calibration == "dynamic":
+            return {}
+        observers = {
+            one.path: self._choice.observer(bits=self.bits, symmetric=self.symmetric)
+            for one in chosen
+        }
+        for layer, inputs in layer_calls(model, chosen, data.x):
+            if not np.isfinite(inputs).all():
+                raise ValueError(
+                    f"The inputs of {layer.path} are not all finite on the calibration "
+                    "data, so they have no range. Check the data and the model."
+                )
+            observers[layer.path].add(inputs)
+        return {path: self._params(one) for path, one in observers.items()}
+
+    def _params(self, observer: Observer) -> AffineParams:
+        low, high = np.array(observer.range(), np.float32)
+        return params_of_range(low, high, bits=self.bits, symmetric=self.symmetric)
+
+    def _rounding(self, layer: Any, params: AffineParams | None) -> FakeQuantize:
+        rounding = FakeQuantize(
+            self.bits,
+            symmetric=self.symmetric,
+            dynamic=self.calibration == "dynamic",
+            name=f"{layer.name}_fake_quantize",
+            dtype=layer.dtype_policy,
+        )
+        rounding.build(layer.get_build_config()["input_shape"])
+        if params is not None:
+            rounding.scale.assign(params.scale)
+            rounding.zero_point.assign(params.zero_point)
+        return rounding
+
+
+def _obstacle(one: KernelLayer, replaceable: set[int], paths: set[str]) -> str | None:
+    if "Embedding" in keras_classes(one.layer):
+        return LOOKED_UP
+    if f"{one.path}_fake_quantize" in paths:
+        return ALREADY
+    return None if id(one.layer) in replaceable else Skip.NOT_REPLACEABLE
