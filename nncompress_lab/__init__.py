@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from nncompress_lab.quantization.batch_norm_folding import (
         FoldBatchNorm as FoldBatchNorm,
     )
+    from nncompress_lab.quantization.error_compensated import GPTQ as GPTQ
     from nncompress_lab.quantization.post_training import (
         UniformQuantization as UniformQuantization,
     )
@@ -104,6 +105,7 @@ _HOMES = {
     "pruning.magnitude": ("MagnitudePruning",),
     "quantization.activation_quantization": ("ActivationQuantization",),
     "quantization.batch_norm_folding": ("FoldBatchNorm",),
+    "quantization.error_compensated": ("GPTQ",),
     "quantization.post_training": ("UniformQuantization",),
     "quantization.storing": ("dequantized",),
     "model_files": ("load_model", "save_model"),

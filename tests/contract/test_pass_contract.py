@@ -24,6 +24,7 @@ PASSES: tuple[Pass, ...] = (
     ncl.pipeline(
         ncl.UniformQuantization(bits=8), ncl.ActivationQuantization(calibration="mse")
     ),
+    ncl.GPTQ(bits=4),
     ncl.FoldBatchNorm(),
     ncl.FineTune(epochs=1, batch_size=16),
     ncl.Distillation(loss="decoupled", features="hint", epochs=1, batch_size=16),
