@@ -13,7 +13,7 @@ Singles = npt.NDArray[np.float32]
 SMALLEST = 1024  # below, computing all eigenvectors takes no longer
 FEW = 6  # how many times smaller than the matrix the wanted part must be
 SPACE = 3  # dimensions of the Krylov space for each wanted vector
-BLOCKS = 8  # blocks of the Krylov space in as many dimensions as vectors are wanted
+BLOCKS = 12  # blocks of the Krylov space in as many dimensions as vectors are wanted
 EXCESS = 1e-3  # what is left out may be this much larger than the smallest possible
 LEAST_LEFT = 1e-4  # of the trace: below, float32 cannot tell what is left out
 
@@ -93,8 +93,9 @@ def _certified(
 
     Without its part that couples the vectors to the rest, `gram` falls into two: one with
     these eigenvalues, and one on the rest. If no eigenvalue of the rest exceeds a bound,
-    which is so if a Cholesky factor exists, the largest sum of `count` eigenvalues is
-    known; and the coupling adds at most the sum of its singular values (Ky Fan).
+    which is so if a Cholesky factor exists, the largest sum of `count` eigenvalues is at
+    most that of these, none below the bound; and the coupling adds at most the sum of its
+    singular values (Ky Fan).
     """
     left = float(np.trace(gram, dtype=np.float64) - values.sum())
     if left < LEAST_LEFT * len(gram):
@@ -104,7 +105,9 @@ def _certified(
     coupling = float(np.sqrt(np.maximum(lengths, 0)).sum())
     if coupling > allowed / 2:
         return False
-    bound = values[-1] + allowed / 2 / values.size
+    # Up to where the smallest of the values can rise together for the other half.
+    levels = (allowed / 2 + np.cumsum(values[::-1])) / np.arange(1, values.size + 1)
+    bound = levels.min()
     half = (vectors * (values / 2).astype(np.float32) + residual) @ vectors.T
     rest = half + half.T - gram
     rest[np.diag_indices_from(rest)] += np.float32(bound)

@@ -200,7 +200,7 @@ def _einsum(layer: Any, rank: int) -> Pair:
     summed = "".join(one for one in kernel if one not in output)
     channels = "".join(one for one in kernel if one in output)
     free = "".join(one for one in term if one not in summed)
-    between = f"{free[:-3]}{new}..." if free.endswith("...") else f"{free}{new}"
+    between = f"{free[:-3]}{new}..." if term.endswith("...") else f"{free}{new}"
     sizes = [*_sizes(layer, term, free), rank]
     left = _left(
         layer,
