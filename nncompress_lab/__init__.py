@@ -60,6 +60,10 @@ if TYPE_CHECKING:
     from nncompress_lab.quantization.batch_norm_folding import (
         FoldBatchNorm as FoldBatchNorm,
     )
+    from nncompress_lab.quantization.bias_correction import CorrectBias as CorrectBias
+    from nncompress_lab.quantization.equalization import (
+        EqualizeRanges as EqualizeRanges,
+    )
     from nncompress_lab.quantization.error_compensated import GPTQ as GPTQ
     from nncompress_lab.quantization.post_training import (
         UniformQuantization as UniformQuantization,
@@ -105,6 +109,8 @@ _HOMES = {
     "pruning.magnitude": ("MagnitudePruning",),
     "quantization.activation_quantization": ("ActivationQuantization",),
     "quantization.batch_norm_folding": ("FoldBatchNorm",),
+    "quantization.bias_correction": ("CorrectBias",),
+    "quantization.equalization": ("EqualizeRanges",),
     "quantization.error_compensated": ("GPTQ",),
     "quantization.post_training": ("UniformQuantization",),
     "quantization.storing": ("dequantized",),

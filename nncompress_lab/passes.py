@@ -9,6 +9,7 @@ import keras
 
 from nncompress_lab.data.datasets import Data, Dataset
 from nncompress_lab.errors import MissingContextError
+from nncompress_lab.kernels import kernel_layers
 from nncompress_lab.rewrite import check_model, copy_model
 
 CALIBRATION_EXAMPLES = 512
@@ -24,6 +25,8 @@ class Context:
         calibration: Sample inputs for passes that look at activations.
         test: For the final figures of the report. No pass may use it.
         original: The model as it was before the first pass; `pipeline` fills it in.
+        unquantized: The last model of the pipeline whose kernels are all floats, which
+            passes that repair quantization compare with; `pipeline` fills it in.
         teacher: A model that passes may learn from, for `FineTune(teacher="context")`.
         seed: Of everything random in a pass.
         progress: Whether passes that take long draw a progress bar.
@@ -34,6 +37,7 @@ class Context:
     calibration: Data | None = None
     test: Data | None = None
     original: keras.Model | None = None
+    unquantized: keras.Model | None = None
     teacher: keras.Model | None = None
     seed: int = 0
     progress: bool = True
@@ -149,7 +153,7 @@ class Pipeline(Pass):
     def needs(self) -> frozenset[str]:
         """What any of its passes needs, but for what the pipeline fills in itself."""
         needs = frozenset[str]().union(*(step.needs for step in self.passes))
-        return needs - {"original"}
+        return needs - {"original", "unquantized"}
 
     @property
     def label(self) -> str:
@@ -208,6 +212,8 @@ def stages(
     """
     context = replace(context, original=context.original or model)
     for step in steps.passes:
+        if all(layer.is_float for layer in kernel_layers(model)):
+            context = replace(context, unquantized=model)
         model = step(model, context)
         yield step, model
 

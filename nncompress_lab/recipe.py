@@ -26,6 +26,8 @@ BUILT_IN = (
     "nncompress_lab.pruning.magnitude",
     "nncompress_lab.quantization.activation_quantization",
     "nncompress_lab.quantization.batch_norm_folding",
+    "nncompress_lab.quantization.bias_correction",
+    "nncompress_lab.quantization.equalization",
     "nncompress_lab.quantization.error_compensated",
     "nncompress_lab.quantization.post_training",
 )

@@ -104,8 +104,7 @@ def gptq_round(
             weights[later] -= np.outer(spread[row, later], errors[row - start])
         weights[end:] -= spread[start:end, end:].T @ errors
     in_place = codes[np.argsort(sequence)]
-    result: Codes = in_place.astype(np.int8 if symmetric else np.uint8)
-    return result
+    return in_place.astype(np.int8) if symmetric else in_place.astype(np.uint8)
 
 
 def check_damping(damping: float) -> None:

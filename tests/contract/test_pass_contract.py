@@ -25,6 +25,12 @@ PASSES: tuple[Pass, ...] = (
         ncl.UniformQuantization(bits=8), ncl.ActivationQuantization(calibration="mse")
     ),
     ncl.GPTQ(bits=4),
+    ncl.pipeline(
+        ncl.FoldBatchNorm(),
+        ncl.EqualizeRanges(),
+        ncl.UniformQuantization(bits=4, granularity="per_tensor"),
+        ncl.CorrectBias(),
+    ),
     ncl.FoldBatchNorm(),
     ncl.FineTune(epochs=1, batch_size=16),
     ncl.Distillation(loss="decoupled", features="hint", epochs=1, batch_size=16),
