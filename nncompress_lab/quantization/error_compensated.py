@@ -20,10 +20,10 @@ from nncompress_lab.quantization.gptq import (
     gptq_round,
 )
 from nncompress_lab.quantization.kernel_format import (
-    Granularity,
     KernelFormat,
     KernelView,
 )
+from nncompress_lab.quantization.matrix_view import Granularity
 from nncompress_lab.quantization.storing import (
     Arrays,
     StoredKernels,

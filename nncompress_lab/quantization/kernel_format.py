@@ -1,14 +1,13 @@
 """How a kernel is stored as integers: its bits, what shares a scale, and the bytes.
 
-A kernel is looked at as a matrix of shape `(rows, channels)`: the channels are the
-layer's outputs, the rows everything that is summed over. All three granularities are
-then one scheme, `(groups, group_size, channels)` with one scale for each group and
-channel. Storey 1: it decodes with NumPy or, inside a layer, with `keras.ops`.
+A kernel is looked at as a matrix that is cut into groups (see `matrix_view`), with one
+scale for each group and channel. Storey 1: it decodes with NumPy or, inside a layer, with
+`keras.ops`.
 """
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +16,9 @@ from nncompress_lab.quantization.affine import (
     AffineParams,
     Codes,
     check_bits,
-    check_group_size,
     check_symmetric,
     integer_range,
     quantize,
-    split_groups,
 )
 from nncompress_lab.quantization.bitpacking import (
     cast,
@@ -30,8 +27,11 @@ from nncompress_lab.quantization.bitpacking import (
     unpack_bits,
 )
 from nncompress_lab.quantization.clipping import ABSMAX, Clipping, clipped_params
-
-Granularity = Literal["per_tensor", "per_channel", "per_group"]
+from nncompress_lab.quantization.matrix_view import (
+    Granularity,
+    MatrixView,
+    check_granularity,
+)
 
 
 @dataclass(frozen=True)
@@ -59,19 +59,7 @@ class KernelFormat:
     def __post_init__(self) -> None:
         check_bits(self.bits)
         check_symmetric(self.symmetric)
-        if self.granularity not in get_args(Granularity):
-            raise ValueError(
-                f"`granularity` must be one of {get_args(Granularity)}. Received: "
-                f"granularity={self.granularity!r}."
-            )
-        if (self.granularity == "per_group") != (self.group_size is not None):
-            raise ValueError(
-                "`group_size` belongs to granularity='per_group', which needs it. "
-                f"Received: granularity={self.granularity!r}, "
-                f"group_size={self.group_size!r}."
-            )
-        if self.group_size is not None:
-            check_group_size(self.group_size)
+        check_granularity(self.granularity, self.group_size)
 
     def view(
         self, shape: tuple[int, ...], channel_axes: tuple[int, ...]
@@ -82,58 +70,30 @@ class KernelFormat:
             shape: Of the kernel.
             channel_axes: Which of its axes count outputs.
         """
-        return KernelView(self, tuple(shape), tuple(channel_axes))
+        return KernelView(
+            tuple(shape), tuple(channel_axes), self.granularity, self.group_size, self
+        )
 
 
 @dataclass(frozen=True)
-class KernelView:
+class KernelView(MatrixView):
     """A kernel of one shape in one format; made by `KernelFormat.view`."""
 
-    format: KernelFormat
-    shape: tuple[int, ...]
-    channel_axes: tuple[int, ...]
-
-    @property
-    def order(self) -> tuple[int, ...]:
-        """The axes of the kernel with those that are summed over first."""
-        summed = tuple(i for i in range(len(self.shape)) if i not in self.channel_axes)
-        return summed + self.channel_axes
-
-    @property
-    def channels(self) -> int:
-        """Columns of the matrix view."""
-        return math.prod(self.shape[axis] for axis in self.channel_axes)
-
-    @property
-    def rows(self) -> int:
-        """Rows of the matrix view: weights of one output channel."""
-        return math.prod(self.shape) // self.channels
-
-    @property
-    def group_size(self) -> int:
-        """Rows that share a scale."""
-        return min(self.format.group_size or self.rows, self.rows)
-
-    @property
-    def groups(self) -> int:
-        """How often the rows are cut; the last group is filled up with zeros."""
-        return -(-self.rows // self.group_size)
+    format: KernelFormat = KernelFormat()
 
     @property
     def stored(self) -> dict[str, tuple[tuple[int, ...], str]]:
         """Shape and dtype of each stored array, by name: q, scale, maybe zero_point."""
         count = self.groups * self.group_size * self.channels
-        per_tensor = self.format.granularity == "per_tensor"
-        params = (1, 1) if per_tensor else (self.groups, self.channels)
         arrays: dict[str, tuple[tuple[int, ...], str]] = {}
         if self.format.bits == 8:
             rows = self.groups * self.group_size
             arrays["q"] = ((rows, self.channels), self._integer)
         else:
             arrays["q"] = ((packed_size(count, bits=self.format.bits),), "uint8")
-        arrays["scale"] = (params, "float32")
+        arrays["scale"] = (self.parts, "float32")
         if not self.format.symmetric:
-            arrays["zero_point"] = (params, "uint8")
+            arrays["zero_point"] = (self.parts, "uint8")
         return arrays
 
     @property
@@ -172,14 +132,6 @@ class KernelView:
         )
         return self.pack(codes, params)
 
-    def matrix(self, kernel: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """The kernel as a matrix of shape `(rows, channels)`."""
-        return kernel.transpose(self.order).reshape(self.rows, self.channels)
-
-    def grouped(self, matrix: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """A matrix cut into `(groups, group_size, channels)`."""
-        return split_groups(matrix, group_size=self.group_size)
-
     def params(
         self, kernel: npt.NDArray[Any], clipping: Clipping = ABSMAX
     ) -> AffineParams:
@@ -189,7 +141,7 @@ class KernelView:
             clipping,
             bits=self.format.bits,
             symmetric=self.format.symmetric,
-            axis=(0, 1, 2) if self.format.granularity == "per_tensor" else 1,
+            axis=(0, 1, 2) if self.granularity == "per_tensor" else 1,
         )
 
     def pack(self, codes: Codes, params: AffineParams) -> dict[str, npt.NDArray[Any]]:
@@ -224,27 +176,21 @@ class KernelView:
             float32 array of the view's shape, of the kind that `xp` makes.
         """
         scale = xp.reshape(stored["scale"], self._params_shape)
-        steps = xp.reshape(self._integers(stored["q"], xp), self._grouped_shape)
+        steps = xp.reshape(self._integers(stored["q"], xp), self.grouped_shape)
         if "zero_point" in stored:
             zero_point = xp.reshape(stored["zero_point"], self._params_shape)
             steps = steps - cast(zero_point, "int32", xp=xp)
         real = scale * cast(steps, "float32", xp=xp)
-        matrix = xp.reshape(real, (-1, self.channels))[: self.rows]
-        in_order = xp.reshape(matrix, [self.shape[axis] for axis in self.order])
-        return xp.transpose(in_order, [int(i) for i in np.argsort(self.order)])
-
-    @property
-    def _grouped_shape(self) -> tuple[int, int, int]:
-        return self.groups, self.group_size, self.channels
+        return self.kernel(real, xp=xp)
 
     @property
     def _params_shape(self) -> tuple[int, int, int]:
-        (rows, columns), _ = self.stored["scale"]
-        return rows, 1, columns
+        groups, channels = self.parts
+        return groups, 1, channels
 
     def _integers(self, q: Any, xp: Any) -> Any:
         if self.format.bits == 8:
             return cast(q, "int32", xp=xp)
-        count = math.prod(self._grouped_shape)
+        count = math.prod(self.grouped_shape)
         qmin, _ = integer_range(bits=self.format.bits, symmetric=self.format.symmetric)
         return unpack_bits(q, bits=self.format.bits, count=count, xp=xp) + qmin

@@ -1,9 +1,9 @@
 """Keras layers whose kernels are stored as integers and decoded when they are used.
 
 Every class is the Keras layer of the same name with one change: instead of the float
-kernel it has the integers (`kernel_q`), their scales and, if affine, zero points. The
-layer computes with the decoded floats, so it runs on every backend and is as fast as
-before; what shrinks is the memory and the file.
+kernel it has integers (`kernel_q`) with their scales and, if affine, zero points, or codes
+with the tables that they point into. The layer computes with the decoded floats, so it runs
+on every backend and is as fast as before; what shrinks is the memory and the file.
 
 The classes are registered with Keras when `nncompress_lab` is imported. This module
 imports no other module of the library that needs Keras, because it is loaded the moment
@@ -17,7 +17,7 @@ import keras
 from keras import layers, ops
 
 from nncompress_lab.kernels import channel_axes
-from nncompress_lab.quantization.kernel_format import KernelFormat, KernelView
+from nncompress_lab.quantization.formats import Format, View, format_of
 
 UNUSED = ("initializer", "regularizer", "constraint")
 
@@ -39,7 +39,7 @@ class QuantizedKernels(layers.Layer):
 
     Args:
         *args: Of the Keras layer.
-        quantization: Fields of a `KernelFormat`.
+        quantization: Fields of a `KernelFormat` or a `CodebookFormat`.
         **kwargs: Of the Keras layer.
     """
 
@@ -47,8 +47,8 @@ class QuantizedKernels(layers.Layer):
 
     def __init__(self, *args: Any, quantization: dict[str, Any], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.quantization = KernelFormat(**quantization)
-        self.views: dict[str, KernelView] = {}
+        self.quantization = format_of(quantization)
+        self.views: dict[str, View] = {}
 
     def add_weight(self, *args: Any, **kwargs: Any) -> Any:
         """As in Keras; for a kernel it creates the integer variables instead."""
@@ -71,7 +71,7 @@ class QuantizedKernels(layers.Layer):
         return None
 
     def stored_kernel(self, name: str) -> dict[str, Any]:
-        """The variables that hold a kernel, by part: q, scale, maybe zero_point."""
+        """The variables that hold a kernel, by part: q and scale, or q and table."""
         return {
             part: getattr(self, f"{name}_{part}") for part in self.views[name].stored
         }
@@ -224,7 +224,7 @@ QUANTIZED: dict[type, Any] = {
 }
 
 
-def quantized_shell(layer: Any, format_: KernelFormat) -> Any:
+def quantized_shell(layer: Any, format_: Format) -> Any:
     """The quantized counterpart of a built layer, built but with zeros as weights."""
     config = {**layer.get_config(), "quantization": dataclasses.asdict(format_)}
     shell = QUANTIZED[type(layer)].from_config(config)

@@ -7,7 +7,8 @@ import keras
 from nncompress_lab.kernels import KernelLayer, Skip, to_numpy
 from nncompress_lab.passes import Context, Pass
 from nncompress_lab.quantization.clipping import Clipping, ClippingMethod
-from nncompress_lab.quantization.kernel_format import Granularity, KernelFormat
+from nncompress_lab.quantization.kernel_format import KernelFormat
+from nncompress_lab.quantization.matrix_view import Granularity
 from nncompress_lab.quantization.storing import (
     StoredKernels,
     explain_storing,

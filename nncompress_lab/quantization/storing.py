@@ -7,7 +7,7 @@ not in how a model comes to hold them.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import keras
 import numpy as np
@@ -25,6 +25,8 @@ from nncompress_lab.kernels import (
     to_numpy,
     walk,
 )
+from nncompress_lab.quantization.codebook_format import CodebookFormat, CodebookView
+from nncompress_lab.quantization.formats import Format, View
 from nncompress_lab.quantization.kernel_format import KernelFormat, KernelView
 from nncompress_lab.quantization.layers import QUANTIZED, quantized_shell
 from nncompress_lab.rewrite import rewrite_layers
@@ -42,7 +44,7 @@ class StoredKernels:
         arrays: For each kernel, by its name, the arrays that `format` asks for.
     """
 
-    format: KernelFormat
+    format: Format
     arrays: dict[str, Arrays]
 
 
@@ -71,7 +73,7 @@ def store_kernels(
 
 
 def explain_storing(
-    model: keras.Model, select: Selection, format_: KernelFormat
+    model: keras.Model, select: Selection, format_: Format
 ) -> dict[str, Skip | None]:
     """For each layer with weights: None if its kernels can be stored, else why not.
 
@@ -91,7 +93,13 @@ def explain_storing(
     return reasons
 
 
-def kernel_view(format_: KernelFormat, layer: Any, name: str) -> KernelView:
+@overload
+def kernel_view(format_: KernelFormat, layer: Any, name: str) -> KernelView: ...
+@overload
+def kernel_view(format_: CodebookFormat, layer: Any, name: str) -> CodebookView: ...
+@overload
+def kernel_view(format_: Format, layer: Any, name: str) -> View: ...
+def kernel_view(format_: Format, layer: Any, name: str) -> View:
     """How a kernel of a layer is cut up in a format."""
     shape = kernel_shape(layer, name)
     return format_.view(shape, channel_axes(layer, name, len(shape)))
@@ -130,9 +138,7 @@ def replaceable_layers(model: Any) -> set[int]:
     return found
 
 
-def _obstacle(
-    one: KernelLayer, format_: KernelFormat, replaceable: set[int]
-) -> Skip | None:
+def _obstacle(one: KernelLayer, format_: Format, replaceable: set[int]) -> Skip | None:
     if type(one.layer) not in QUANTIZED:
         return Skip.NOT_SUPPORTED
     if id(one.layer) not in replaceable:
