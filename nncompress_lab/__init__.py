@@ -53,6 +53,11 @@ if TYPE_CHECKING:
     from nncompress_lab.passes import Context as Context
     from nncompress_lab.passes import Pass as Pass
     from nncompress_lab.passes import pipeline as pipeline
+    from nncompress_lab.pruning.channels.channel_pruning import (
+        ChannelPruning as ChannelPruning,
+    )
+    from nncompress_lab.pruning.channels.groups import ChannelGroup as ChannelGroup
+    from nncompress_lab.pruning.channels.groups import channel_groups as channel_groups
     from nncompress_lab.pruning.magnitude import MagnitudePruning as MagnitudePruning
     from nncompress_lab.quantization.activation_quantization import (
         ActivationQuantization as ActivationQuantization,
@@ -61,12 +66,21 @@ if TYPE_CHECKING:
         FoldBatchNorm as FoldBatchNorm,
     )
     from nncompress_lab.quantization.bias_correction import CorrectBias as CorrectBias
+    from nncompress_lab.quantization.codebook_quantization import (
+        CodebookQuantization as CodebookQuantization,
+    )
+    from nncompress_lab.quantization.codebook_quantization import (
+        FineTuneCodebook as FineTuneCodebook,
+    )
     from nncompress_lab.quantization.equalization import (
         EqualizeRanges as EqualizeRanges,
     )
     from nncompress_lab.quantization.error_compensated import GPTQ as GPTQ
     from nncompress_lab.quantization.post_training import (
         UniformQuantization as UniformQuantization,
+    )
+    from nncompress_lab.quantization.quantization_aware import (
+        QuantizationAwareTraining as QuantizationAwareTraining,
     )
     from nncompress_lab.quantization.storing import dequantized as dequantized
     from nncompress_lab.recipe import from_recipe as from_recipe
@@ -106,12 +120,19 @@ _HOMES = {
     "kernels": ("Skip",),
     "lowrank.low_rank": ("LowRank",),
     "passes": ("Context", "Pass", "pipeline"),
+    "pruning.channels.channel_pruning": ("ChannelPruning",),
+    "pruning.channels.groups": ("ChannelGroup", "channel_groups"),
     "pruning.magnitude": ("MagnitudePruning",),
     "quantization.activation_quantization": ("ActivationQuantization",),
     "quantization.batch_norm_folding": ("FoldBatchNorm",),
     "quantization.bias_correction": ("CorrectBias",),
     "quantization.equalization": ("EqualizeRanges",),
     "quantization.error_compensated": ("GPTQ",),
+    "quantization.codebook_quantization": (
+        "CodebookQuantization",
+        "FineTuneCodebook",
+    ),
+    "quantization.quantization_aware": ("QuantizationAwareTraining",),
     "quantization.post_training": ("UniformQuantization",),
     "quantization.storing": ("dequantized",),
     "model_files": ("load_model", "save_model"),

@@ -23,13 +23,16 @@ BUILT_IN = (
     "nncompress_lab.factorization.factorize",
     "nncompress_lab.fine_tune",
     "nncompress_lab.lowrank.low_rank",
+    "nncompress_lab.pruning.channels.channel_pruning",
     "nncompress_lab.pruning.magnitude",
     "nncompress_lab.quantization.activation_quantization",
     "nncompress_lab.quantization.batch_norm_folding",
     "nncompress_lab.quantization.bias_correction",
     "nncompress_lab.quantization.equalization",
     "nncompress_lab.quantization.error_compensated",
+    "nncompress_lab.quantization.codebook_quantization",
     "nncompress_lab.quantization.post_training",
+    "nncompress_lab.quantization.quantization_aware",
 )
 
 

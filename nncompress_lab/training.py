@@ -27,19 +27,23 @@ class Objective:
         metrics: As `compile` takes them.
         judged_by: Name of the figure on the validation data that chooses the epoch:
             `"loss"`, where less is better, or an accuracy, where more is.
+        judged_from: The first epoch, counted from 0, that may be chosen.
     """
 
     loss: Any
     metrics: Any = None
     judged_by: str = "loss"
+    judged_from: int = 0
 
     @classmethod
-    def classification(cls, model: keras.Model) -> "Objective":
+    def classification(cls, model: keras.Model, *, judged_from: int = 0) -> "Objective":
         """The cross-entropy of class indices, from logits or probabilities."""
         loss = keras.losses.SparseCategoricalCrossentropy(
             from_logits=not ends_in_softmax(model)
         )
-        return cls(loss, metrics=["accuracy"], judged_by="accuracy")
+        return cls(
+            loss, metrics=["accuracy"], judged_by="accuracy", judged_from=judged_from
+        )
 
 
 @dataclass(frozen=True)
@@ -164,6 +168,7 @@ class Training:
             mode="max" if objective.judged_by.endswith("accuracy") else "min",
             patience=self.patience,
             restore_best_weights=True,
+            start_from_epoch=objective.judged_from,
         )
 
 
@@ -182,7 +187,7 @@ def keeping_zeros(model: keras.Model) -> Iterator[None]:
         for kernel, array in zip(layer.kernels(), layer.arrays(), strict=True):
             if layer.is_float and np.count_nonzero(array) < array.size:
                 constrained.append((kernel, kernel.constraint))
-                kernel.constraint = _KeepZeros(array, then=kernel.constraint)
+                kernel.constraint = KeepZeros(array, then=kernel.constraint)
     try:
         yield
     finally:
@@ -190,12 +195,20 @@ def keeping_zeros(model: keras.Model) -> Iterator[None]:
             kernel.constraint = constraint
 
 
-class _KeepZeros(keras.constraints.Constraint):
-    def __init__(self, array: npt.NDArray[Any], *, then: Any) -> None:
+class KeepZeros(keras.constraints.Constraint):
+    """Sets entries of a variable to zero that are zero in an array.
+
+    Args:
+        array: Of the variable's shape.
+        then: A constraint to apply before, if any.
+    """
+
+    def __init__(self, array: npt.NDArray[Any], *, then: Any = None) -> None:
         self.mask = array != 0
         self.then = then
 
     def __call__(self, value: Any) -> Any:
+        """The value with the zeros put back."""
         value = ops.convert_to_tensor(value if self.then is None else self.then(value))
         # Not a product: it would leave -0.0, whose sign bit no coder gets rid of.
         return ops.where(self.mask, value, ops.zeros_like(value))

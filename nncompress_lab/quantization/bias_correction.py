@@ -1,5 +1,7 @@
 """Correction of the shift that quantization puts on the outputs of layers, as a pass."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,11 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from nncompress_lab import progress
-from nncompress_lab.activations import has_input_rows, layer_inputs
+from nncompress_lab.activations import layer_calls
 from nncompress_lab.kernels import (
     KernelLayer,
     Skip,
-    keras_classes,
     kernel_layers,
     kernel_shape,
     to_numpy,
@@ -20,8 +21,6 @@ from nncompress_lab.kernels import (
 )
 from nncompress_lab.kernels import reason_without_kernel as without_kernel
 from nncompress_lab.passes import Context, Pass
-from nncompress_lab.quantization.kernel_format import KernelFormat
-from nncompress_lab.quantization.storing import kernel_view
 from nncompress_lab.rewrite import copy_model
 from nncompress_lab.training import given
 
@@ -75,9 +74,8 @@ class CorrectBias(Pass):
         with progress.bar(title, len(pairs), show=context.progress) as bar:
             for reference, one in pairs:
                 found = _mean_outputs(corrected, [one], x)
-                shift = found[one.path] - expected[reference.path]
-                bias = to_numpy(one.layer.bias)
-                one.layer.bias.assign(bias - shift.reshape(bias.shape))
+                                shift = found[one.path] - expected[reference.path]
+                one.layer.bias.assign(to_numpy(one.layer.bias) - shift)
                 bar.advance()
         return corrected
 
@@ -103,37 +101,42 @@ def _pairs(reference: Any, model: keras.Model) -> list[tuple[KernelLayer, Kernel
 
 
 def _obstacle(one: KernelLayer) -> str | None:
-    layer, last = one.layer, one.kernel_names[-1]
-    if getattr(layer, "bias", None) is None:
-        return NO_BIAS
-    view = kernel_view(KernelFormat(), layer, last)
-    by_channel = int(np.prod(layer.bias.shape)) == view.channels
-    if not has_input_rows(layer, last) or not by_channel:
-        return Skip.NOT_SUPPORTED
-    if "EinsumDense" in keras_classes(layer):
-        kernel, output = layer.equation.replace("...", "").split(",")[1].split("->")
-        channels = [one for one in kernel if one in output]
-        if channels != sorted(channels, key=output.index):
-            return Skip.NOT_SUPPORTED
-    return None
+    return NO_BIAS if getattr(one.layer, "bias", None) is None else None
 
 
 def _mean_outputs(model: Any, layers: list[KernelLayer], x: Any) -> dict[str, Floats]:
-    """The mean output of each channel before the activation, by path."""
+    """The mean output before the activation, of the shape of each bias, by path."""
     sums: dict[str, Floats] = {}
-    counts: dict[str, int] = {}
-    last = {one.path: one.kernel_names[-1] for one in layers}
-    for one in layer_inputs(model, layers, x):
-        if one.kernel_name == last[one.path]:
-            total = one.rows.sum(axis=1, dtype=np.float64)
-            sums[one.path] = sums.get(one.path, 0.0) + total
-            counts[one.path] = counts.get(one.path, 0) + one.rows.shape[1]
-    means = {}
-    for layer in layers:
-        view = kernel_view(KernelFormat(), layer.layer, layer.kernel_names[-1])
-        mean = sums[layer.path] / counts[layer.path]
-        matrix = view.matrix(layer.arrays()[-1]).astype(np.float64)
-        parts = matrix.reshape(view.rows, len(mean), -1)
-        product = np.einsum("gr,rgc->gc", mean, parts).reshape(-1)
-        means[layer.path] = product + to_numpy(layer.layer.bias).reshape(-1)
-    return means
+    calls: dict[str, int] = {}
+    for one, inputs in layer_calls(model, layers, x):
+        with _without_activation(one.layer):
+            outputs = to_numpy(one.layer(inputs, training=False))
+        total = len(inputs) * _mean_like(outputs.astype(np.float64), one.layer)
+        sums[one.path] = sums.get(one.path, 0.0) + total
+        calls[one.path] = calls.get(one.path, 0) + len(inputs)
+    return {path: total / calls[path] for path, total in sums.items()}
+
+
+def _mean_like(outputs: Floats, layer: Any) -> Floats:
+    """The mean over all axes along which the bias of a layer is repeated."""
+    if getattr(layer, "data_format", None) == "channels_first":
+        outputs = np.moveaxis(outputs, 1, -1)
+    shape = tuple(layer.bias.shape)
+    aligned = (1,) * (outputs.ndim - len(shape)) + shape
+    repeated = tuple(axis for axis, size in enumerate(aligned) if size == 1)
+    mean: Floats = outputs.mean(axis=repeated).reshape(shape)
+    return mean
+
+
+@contextmanager
+def _without_activation(layer: Any) -> Iterator[None]:
+    """While the block runs, a layer returns what it gives to its activation."""
+    # Past Keras's own attributes, which would track an activation that is a layer.
+    own = layer.__dict__
+    before = {name: own[name] for name in ("activation",) if name in own}
+    own["activation"] = keras.activations.linear
+    try:
+        yield
+    finally:
+        del own["activation"]
+        own.update(before)

@@ -142,7 +142,7 @@ class CodebookView(MatrixView):
         # One flat table: each part's codes begin where its own table does.
         starts = np.arange(math.prod(self.parts), dtype=np.int32) * self.table_size
         places = xp.reshape(codes, self.grouped_shape) + starts.reshape(
-            self.parts[0], 1, self.parts[1]
+            self.params_shape
         )
         values = xp.take(xp.reshape(stored["table"], (-1,)), xp.reshape(places, (-1,)))
         return self.kernel(values, xp=xp)

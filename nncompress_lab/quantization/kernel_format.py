@@ -61,6 +61,11 @@ class KernelFormat:
         check_symmetric(self.symmetric)
         check_granularity(self.granularity, self.group_size)
 
+    @property
+    def integers(self) -> tuple[int, int]:
+        """The smallest and the largest stored integer."""
+        return integer_range(bits=self.bits, symmetric=self.symmetric)
+
     def view(
         self, shape: tuple[int, ...], channel_axes: tuple[int, ...]
     ) -> "KernelView":
@@ -157,7 +162,7 @@ class KernelView(MatrixView):
         bits = self.format.bits
         q: npt.NDArray[Any] = codes
         if bits < 8:
-            qmin, _ = integer_range(bits=bits, symmetric=self.format.symmetric)
+            qmin, _ = self.format.integers
             q = pack_bits((codes.astype(np.int16) - qmin).astype(np.uint8), bits=bits)
         arrays = {"q": q, "scale": params.scale, "zero_point": params.zero_point}
         return {
@@ -175,22 +180,17 @@ class KernelView(MatrixView):
         Returns:
             float32 array of the view's shape, of the kind that `xp` makes.
         """
-        scale = xp.reshape(stored["scale"], self._params_shape)
+        scale = xp.reshape(stored["scale"], self.params_shape)
         steps = xp.reshape(self._integers(stored["q"], xp), self.grouped_shape)
         if "zero_point" in stored:
-            zero_point = xp.reshape(stored["zero_point"], self._params_shape)
+            zero_point = xp.reshape(stored["zero_point"], self.params_shape)
             steps = steps - cast(zero_point, "int32", xp=xp)
         real = scale * cast(steps, "float32", xp=xp)
         return self.kernel(real, xp=xp)
-
-    @property
-    def _params_shape(self) -> tuple[int, int, int]:
-        groups, channels = self.parts
-        return groups, 1, channels
 
     def _integers(self, q: Any, xp: Any) -> Any:
         if self.format.bits == 8:
             return cast(q, "int32", xp=xp)
         count = math.prod(self.grouped_shape)
-        qmin, _ = integer_range(bits=self.format.bits, symmetric=self.format.symmetric)
+        qmin, _ = self.format.integers
         return unpack_bits(q, bits=self.format.bits, count=count, xp=xp) + qmin

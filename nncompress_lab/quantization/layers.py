@@ -64,9 +64,12 @@ class QuantizedKernels(layers.Layer):
                 shape=part_shape,
                 dtype=dtype,
                 initializer="zeros",
-                trainable=False,
+                trainable=part == "table",
                 autocast=False,
             )
+            # TensorFlow follows only what was made trainable: a table can be made to
+            # train (see FineTuneCodebook), and does not unless it is.
+            variable.trainable = False
             setattr(self, f"{name}_{part}", variable)
         return None
 

@@ -71,6 +71,12 @@ class MatrixView:
         whole = self.granularity == "per_tensor"
         return (1, 1) if whole else (self.groups, self.channels)
 
+    @property
+    def params_shape(self) -> tuple[int, int, int]:
+        """`parts` with an axis of length 1, to broadcast against the groups."""
+        groups, channels = self.parts
+        return groups, 1, channels
+
     def matrix(self, kernel: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The kernel as a matrix of shape `(rows, channels)`."""
         return kernel.transpose(self.order).reshape(self.rows, self.channels)

@@ -157,7 +157,7 @@ def _stored(layer: keras.Layer, stored: StoredKernels) -> keras.Layer:
     for name, arrays in stored.arrays.items():
         for part, variable in quantized.stored_kernel(name).items():
             variable.assign(arrays[part])
-    _copy_others(layer, quantized)
+    copy_others(layer, quantized)
     return quantized
 
 
@@ -168,11 +168,11 @@ def _floats(layer: Any, kind: Any) -> keras.Layer:
     ordinary.build_from_config(layer.get_build_config())
     for name in kernel_names(ordinary):
         getattr(ordinary, name).assign(to_numpy(getattr(layer, name)))
-    _copy_others(layer, ordinary)
+    copy_others(layer, ordinary)
     return ordinary
 
 
-def _copy_others(source: Any, target: Any) -> None:
+def copy_others(source: Any, target: Any) -> None:
     """Copy what is no kernel: the bias."""
     for giver, taker in zip(
         other_variables(source), other_variables(target), strict=True

@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 
 from nncompress_lab.errors import ModelFileError
-from nncompress_lab.quantization.affine import integer_range
-from nncompress_lab.quantization.bitpacking import unpack_bits
 from nncompress_lab.server.archive import (
     CONFIG,
     METADATA,
@@ -20,22 +18,18 @@ from nncompress_lab.server.archive import (
     Archive,
     open_archive,
 )
+from nncompress_lab.server.figures import Figures, unpacked_kernels
 from nncompress_lab.server.model_config import ConfigNode
 from nncompress_lab.server.statistics import (
     MOST_DISTINCT,
-    Array,
-    as_numbers,
-    deflated_bytes,
     distinct_of,
     histogram_of,
     not_finite,
-    zeros_of,
 )
 from nncompress_lab.server.weights_file import (
     MAX_NAME,
     Contents,
     StoredLayer,
-    StoredWeight,
     contents_of,
 )
 
@@ -149,47 +143,14 @@ def _totals(archive: Archive, contents: Contents, rows: list[Row]) -> dict[str, 
     }
 
 
-class _Figures:
-    """Figures of one array, as far as its sample tells them."""
-
-    def __init__(self, weight: StoredWeight, name: str, most: int) -> None:
-        self.weight, self.name = weight, name
-        self.numbers: Array | None = None
-        self.deflated = weight.raw_bytes
-        self.fraction = 1.0
-        self.parameters = weight.size
-        self.upper_bound = False
-        if weight.dataset.dtype.hasobject:
-            return
-        stored = weight.read(most)
-        self.fraction = stored.size / max(weight.size, 1)
-        self.deflated = self.estimate(deflated_bytes(stored))
-        self.numbers = as_numbers(stored, weight.dtype)
-
-    @property
-    def sampled(self) -> bool:
-        return self.fraction < 1 and self.weight.size > 0
-
-    @property
-    def zeros(self) -> int:
-        if self.numbers is None:
-            return 0
-        return min(self.parameters, self.estimate(zeros_of(self.numbers)))
-
-    def estimate(self, counted: int) -> int:
-        """A count of the sample, for the whole array."""
-        return round(counted / self.fraction) if self.fraction else counted
-
-
 def _row(layer: StoredLayer, most: int) -> Row:
     weights, node = layer.weights, layer.node
     names = node.weight_names(len(weights)) or [weight.key for weight in weights]
     figures = [
-        _Figures(weight, name, most)
-        for weight, name in zip(weights, names, strict=True)
+        Figures(weight, name, most) for weight, name in zip(weights, names, strict=True)
     ]
     if node.quantization is not None:
-        figures = _decoded(figures, node)
+        figures = unpacked_kernels(figures, node)
     kernels = [one for one in figures if _is_kernel(one)] or figures
     return {
         "name": layer.path,
@@ -209,13 +170,13 @@ def _row(layer: StoredLayer, most: int) -> Row:
     }
 
 
-def _is_kernel(figures: _Figures) -> bool:
+def _is_kernel(figures: Figures) -> bool:
     if "bias" in figures.name:
         return False
     return len(figures.weight.shape) > 1 or figures.name.endswith("_q")
 
 
-def _spread(kernels: list[_Figures]) -> Row:
+def _spread(kernels: list[Figures]) -> Row:
     """Distinct values and histogram of a layer's kernels."""
     parts = [one.numbers for one in kernels if one.numbers is not None]
     numbers = np.concatenate(parts) if parts else np.empty(0)
@@ -227,49 +188,3 @@ def _spread(kernels: list[_Figures]) -> Row:
         "not_finite": not_finite(numbers),
         "histogram": asdict(histogram) if histogram else None,
     }
-
-
-def _decoded(figures: list[_Figures], node: ConfigNode) -> list[_Figures]:
-    """Put the integers of packed kernels in place, and drop scales and zero points.
-
-    A zero weight is an integer that equals its zero point; that is subtracted, so the
-    figures are those of whole steps.
-    """
-    by_name = {one.name: one for one in figures}
-    for name in node.kernel_names:
-        if f"{name}_q" in by_name:
-            _decode(by_name[f"{name}_q"], by_name.get(f"{name}_zero_point"), node)
-    return [one for one in figures if not one.name.endswith(("_scale", "_zero_point"))]
-
-
-def _decode(q: _Figures, zero_point: _Figures | None, node: ConfigNode) -> None:
-    format_ = node.quantization or {}
-    bits, symmetric = int(format_["bits"]), zero_point is None
-    qmin, _ = integer_range(bits=bits, symmetric=symmetric)
-    size = node.kernel_size(q.name.removesuffix("_q"))
-    held = q.weight.raw_bytes * 8 // bits
-    q.upper_bound = size is None
-    q.parameters = held if size is None else min(size, held)
-    if q.numbers is None:
-        return
-    codes = q.numbers.astype(np.int32)
-    if bits < 8:
-        whole = codes.size - codes.size % bits
-        codes = unpack_bits(
-            q.numbers[:whole].astype(np.uint8), bits=bits, count=whole * 8 // bits
-        )
-        codes = codes + qmin
-    if zero_point is not None and zero_point.numbers is not None and not q.sampled:
-        codes = _steps(codes, zero_point.numbers.astype(np.int32), zero_point.weight)
-    q.numbers = codes if q.sampled else codes[: q.parameters]
-
-
-def _steps(codes: Array, zero_point: Array, weight: StoredWeight) -> Array:
-    groups, channels = weight.shape if len(weight.shape) == 2 else (1, 1)
-    count = groups * channels
-    rows = codes.size // count if count else 0
-    if rows == 0:
-        return codes
-    grouped = codes[: rows * count].reshape(groups, rows, channels)
-    steps: Array = grouped - zero_point.reshape(groups, 1, channels)
-    return steps.reshape(-1)

@@ -132,6 +132,9 @@ class ConfigNode:
         bias = ["bias"] if name != "Embedding" and config.get(switch, True) else []
         if self.quantization is None:
             return [*self.kernel_names, *bias]
+        if self.quantization.get("kind") == "codebook":  # tables are made to train
+            tables = [f"{kernel}_table" for kernel in self.kernel_names]
+            return [*tables, *bias, *(f"{kernel}_q" for kernel in self.kernel_names)]
         parts = ["q", "scale"]
         if not self.quantization.get("symmetric", True):
             parts.append("zero_point")

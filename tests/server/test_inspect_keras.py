@@ -152,6 +152,26 @@ def test_packed_integers_are_counted_one_by_one(tmp_path, bits, symmetric, granu
     assert row["bytes"] == held + bias.nbytes
 
 
+@pytest.mark.parametrize(
+    ("bits", "granularity"),
+    [(1, "per_tensor"), (1, "per_channel"), (3, "per_channel"), (8, "per_tensor")],
+)
+def test_codes_are_looked_up_in_their_tables(tmp_path, bits, granularity):
+    pruned = ncl.MagnitudePruning(sparsity=0.5)(sequential())
+    step = ncl.CodebookQuantization(bits=bits, granularity=granularity)
+    quantized = step(pruned, ncl.Context())
+
+    row = rows(summarize(saved(quantized, tmp_path / "q.keras")))["out"]
+
+    decoded = np.asarray(quantized.get_layer("out").kernel)
+    assert row["bits"] == bits
+    assert not row["at_most"]
+    assert row["parameters"] == decoded.size + 10
+    assert row["zeros"] >= (decoded == 0).sum()
+    assert sum(row["histogram"]["counts"]) == decoded.size
+    assert row["histogram"]["high"] == decoded.max()
+
+
 def test_packed_attention_says_that_its_counts_are_bounds(tmp_path):
     inputs = keras.Input((5, 8))
     outputs = layers.MultiHeadAttention(2, 4, name="attention")(inputs, inputs)

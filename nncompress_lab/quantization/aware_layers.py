@@ -1,0 +1,180 @@
+"""Keras layers that train float kernels and compute with their rounded values.
+
+Each class is the Keras layer of the same name whose `kernel` is rounded each time that it
+is used. They exist while `QuantizationAwareTraining` trains; what it returns stores
+integers.
+
+The classes are registered with Keras, because an attention layer keeps what stands in for
+its projections by configuration.
+"""
+
+import dataclasses
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from nncompress_lab.kernels import channel_axes, kernel_names
+from nncompress_lab.quantization.kernel_format import KernelFormat, KernelView
+from nncompress_lab.quantization.layers import QUANTIZED
+
+LEAST_SCALE = float(np.finfo(np.float32).tiny)
+
+
+class RoundedKernels(layers.Layer):
+    """Makes a Keras layer round its kernels; comes before it in the bases.
+
+    In training the gradient passes through the rounding as if it were not there, and is 0
+    for weights beyond the range (a straight-through estimator).
+
+    Args:
+        *args: Of the Keras layer.
+        rounding: Fields of a `KernelFormat`.
+        learned: Whether the scale trains, or follows the largest weight.
+        **kwargs: Of the Keras layer.
+
+    References:
+        Bengio, Léonard, Courville, "Estimating or Propagating Gradients Through
+        Stochastic Neurons for Conditional Computation", 2013, section 4.
+        https://arxiv.org/abs/1308.3432
+        The learned scale: Esser et al., "Learned Step Size Quantization", ICLR 2020,
+        section 2. https://arxiv.org/abs/1902.08153
+    """
+
+    def __init__(
+        self, *args: Any, rounding: dict[str, Any], learned: bool, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.rounding = KernelFormat(**rounding)
+        self.learned = learned
+        self.views: dict[str, KernelView] = {}
+
+    def add_weight(self, *args: Any, **kwargs: Any) -> Any:
+        """As in Keras; a kernel is kept under another name, with a scale if it trains."""
+        variable = super().add_weight(*args, **kwargs)
+        name = kwargs.get("name")
+        if name not in kernel_names(self):
+            return variable
+        shape = tuple(kwargs["shape"])
+        view = self.rounding.view(shape, channel_axes(self, name, len(shape)))
+        self.views[name] = view
+        setattr(self, f"{name}_floats", variable)
+        if self.learned:
+            scale = super().add_weight(
+                name=f"{name}_scale",
+                shape=view.params_shape,
+                initializer="ones",
+                constraint=_AtLeast(LEAST_SCALE),
+            )
+            setattr(self, f"{name}_scale", scale)
+        return None
+
+    def stored_kernel(self, name: str) -> dict[str, Any]:
+        """The variables that make up a kernel: the floats, and a scale that trains."""
+        scale = {"scale": getattr(self, f"{name}_scale")} if self.learned else {}
+        return {"floats": self.float_kernel(name), **scale}
+
+    def float_kernel(self, name: str) -> Any:
+        """The variable that trains."""
+        return getattr(self, f"{name}_floats")
+
+    def scale_and_zero_point(self, name: str) -> tuple[Any, Any]:
+        """What the kernel is rounded with now, float tensors of `params_shape`."""
+        if self.learned:
+            scale = ops.convert_to_tensor(getattr(self, f"{name}_scale"))
+            return scale, ops.zeros_like(scale)
+        view = self.views[name]
+        axis = (0, 1, 2) if view.granularity == "per_tensor" else (1,)
+        weights = ops.stop_gradient(self._grouped(name))
+        lowest = ops.minimum(ops.min(weights, axis=axis, keepdims=True), 0.0)
+        highest = ops.maximum(ops.max(weights, axis=axis, keepdims=True), 0.0)
+        _, qmax = self.rounding.integers
+        if self.rounding.symmetric:
+            scale = _positive(ops.maximum(-lowest, highest) / qmax)
+            return scale, ops.zeros_like(scale)
+        scale = _positive((highest - lowest) / qmax)
+        return scale, ops.clip(ops.round(-lowest / scale), 0, qmax)
+
+    def rounded_kernel(self, name: str) -> Any:
+        """The kernel as its integers stand for it, with a gradient."""
+        if name not in self.views:
+            raise AttributeError(
+                f"Build layer {self.name!r} before its {name} is read."
+            )
+        weights, view = self._grouped(name), self.views[name]
+        scale, zero_point = self.scale_and_zero_point(name)
+        qmin, qmax = self.rounding.integers
+        if self.learned:  # steps of the scale as large as those of the weights
+            each = np.prod(view.shape) / np.prod(view.parts)
+            scale = _with_gradient_of(scale, scale / float(np.sqrt(each * qmax)))
+        steps = ops.clip(weights / scale, qmin - zero_point, qmax - zero_point)
+        whole = _with_gradient_of(ops.round(steps), steps)
+        kernel = view.kernel(scale * whole, xp=ops)
+        return ops.cast(kernel, self.compute_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """The Keras layer's configuration and how its kernels are rounded."""
+        rounding = dataclasses.asdict(self.rounding)
+        return {**super().get_config(), "rounding": rounding, "learned": self.learned}
+
+    # Dense and Conv override these two and would look for their own kernel.
+    def save_own_variables(self, store: Any) -> None:
+        """Store every variable under its position, as the base layer does."""
+        layers.Layer.save_own_variables(self, store)
+
+    def load_own_variables(self, store: Any) -> None:
+        """Load every variable from its position, as the base layer does."""
+        layers.Layer.load_own_variables(self, store)
+
+    def _grouped(self, name: str) -> Any:
+        view = self.views[name]
+        kernel = ops.cast(ops.convert_to_tensor(self.float_kernel(name)), "float32")
+        matrix = ops.reshape(ops.transpose(kernel, view.order), (view.rows, -1))
+        missing = view.groups * view.group_size - view.rows
+        padded = ops.pad(matrix, ((0, missing), (0, 0)))
+        return ops.reshape(padded, view.grouped_shape)
+
+
+class _AtLeast(keras.constraints.Constraint):
+    def __init__(self, least: float) -> None:
+        self.least = least
+
+    def __call__(self, value: Any) -> Any:
+        return ops.maximum(value, self.least)
+
+
+def _positive(scale: Any) -> Any:
+    return ops.where(scale >= LEAST_SCALE, scale, ops.ones_like(scale))
+
+
+def _with_gradient_of(value: Any, source: Any) -> Any:
+    """Exactly `value`, which trains as if it were `source`."""
+    return ops.stop_gradient(value) + (source - ops.stop_gradient(source))
+
+
+def _rounded(name: str) -> property:
+    """A kernel attribute that rounds; what Keras's `build` assigns to it is dropped."""
+
+    def get(layer: Any) -> Any:
+        return layer.rounded_kernel(name)
+
+    def drop(layer: Any, value: Any) -> None:
+        pass
+
+    return property(get, drop)
+
+
+def _class_for(kind: type, names: tuple[str, ...]) -> Any:
+    name = f"Rounded{kind.__name__}"
+    attributes: dict[str, Any] = {one: _rounded(one) for one in names}
+    attributes["__doc__"] = f"{kind.__name__} that computes with rounded kernels."
+    attributes["__module__"] = __name__
+    made = type(name, (RoundedKernels, kind), attributes)
+    return keras.saving.register_keras_serializable(package="nncompress_lab")(made)
+
+
+ROUNDED: dict[type, Any] = {
+    kind: _class_for(kind, quantized.kernel_names)
+    for kind, quantized in QUANTIZED.items()
+}

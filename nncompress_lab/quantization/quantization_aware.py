@@ -1,0 +1,222 @@
+"""Quantization-aware training as a pass: floats train through their own rounding."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import keras
+import numpy as np
+
+from nncompress_lab.kernels import KernelLayer, Skip, kernel_layers, to_numpy
+from nncompress_lab.passes import Context, Pass
+from nncompress_lab.quantization.activation_quantization import ActivationQuantization
+from nncompress_lab.quantization.affine import AffineParams, check_bits, quantize
+from nncompress_lab.quantization.aware_layers import (
+    LEAST_SCALE,
+    ROUNDED,
+    RoundedKernels,
+)
+from nncompress_lab.quantization.kernel_format import KernelFormat, KernelView
+from nncompress_lab.quantization.matrix_view import Granularity
+from nncompress_lab.quantization.storing import (
+    StoredKernels,
+    copy_others,
+    explain_storing,
+    store_kernels,
+)
+from nncompress_lab.rewrite import rewrite_layers
+from nncompress_lab.selection import EVERY_LAYER, Selection
+from nncompress_lab.training import (
+    KeepZeros,
+    Objective,
+    Training,
+    given,
+    with_class_indices,
+)
+
+StepSize = Literal["absmax", "learned"]
+Stored = dict[str, StoredKernels]
+
+
+@dataclass(frozen=True)
+class QuantizationAwareTraining(Pass):
+    """Train a float model while its kernels are rounded, then store the integers.
+
+    The loss is that of the rounded model, so the weights move to where rounding costs
+    least: worth its time at 4 bits and below. What comes out is what `UniformQuantization`
+    makes, integers with scales, and predicts as the rounded model did. Weights that are
+    zero stay zero. It starts from a float model: apply it instead of
+    `UniformQuantization`, not after it.
+
+    Args:
+        bits: Width of the integers, 2 to 8.
+        activation_bits: Of the inputs of each selected layer, 2 to 8, with ranges from
+            the calibration data (see `ActivationQuantization`); None leaves them floats.
+        step_size: `"absmax"` lets the scale follow the largest weight, `"learned"` trains
+            it (LSQ), which needs `symmetric=True`.
+        granularity: What shares a scale: `"per_tensor"`, `"per_channel"` or `"per_group"`.
+        group_size: Only with `"per_group"`.
+        symmetric: Whether the integers mirror around 0.
+        epochs: Passes over the training data at most, at least 1.
+        batch_size: Examples a step, at least 1.
+        learning_rate: Peak of the learning rate, above 0; it falls to zero along half a
+            cosine over `epochs`.
+        optimizer: Name of a Keras optimizer.
+        patience: Epochs without improvement after which training stops, at least 1.
+        select: Which layers to quantize; all kernel layers by default.
+
+    Raises:
+        ValueError: If a value is out of range or does not fit the others.
+
+    Example:
+        >>> QuantizationAwareTraining(bits=2, step_size="learned").bits
+        2
+
+    References:
+        Jacob et al., "Quantization and Training of Neural Networks for Efficient
+        Integer-Arithmetic-Only Inference", CVPR 2018, section 3.
+        https://arxiv.org/abs/1712.05877
+        Esser et al., "Learned Step Size Quantization", ICLR 2020, section 2.
+        https://arxiv.org/abs/1902.08153
+    """
+
+    bits: int = 8
+    activation_bits: int | None = None
+    step_size: StepSize = "absmax"
+    granularity: Granularity = "per_channel"
+    group_size: int | None = None
+    symmetric: bool = True
+    epochs: int = 3
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    optimizer: str = "adam"
+    patience: int = 3
+    select: Selection = EVERY_LAYER
+
+    def __post_init__(self) -> None:
+        Training.of(self)
+        _ = self.format  # checks its numbers
+        if self.activation_bits is not None:
+            check_bits(self.activation_bits)
+        if self.step_size not in get_args(StepSize):
+            raise ValueError(
+                f"`step_size` must be one of {get_args(StepSize)}. Received: "
+                f"step_size={self.step_size!r}."
+            )
+        if self.step_size == "learned" and not self.symmetric:
+            raise ValueError(
+                "A learned step size has no zero point. Received: step_size='learned' "
+                "with symmetric=False. Leave one of the two out."
+            )
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Data to train on and to choose the epoch by; for activations, calibration."""
+        activations = {"calibration"} if self.activation_bits else set()
+        return frozenset({"train", "validation"} | activations)
+
+    @property
+    def format(self) -> KernelFormat:
+        """How each kernel is stored in the end."""
+        return KernelFormat(
+            self.bits, self.granularity, self.group_size, self.symmetric
+        )
+
+    def explain(self, model: keras.Model) -> dict[str, Skip | None]:
+        """Which layers are quantized, and why the others are not."""
+        return explain_storing(model, self.select, self.format)
+
+    def transform(self, model: keras.Model, context: Context) -> keras.Model:
+        """Copy the model with rounded kernels, train it, and store what it rounds to."""
+        if self.activation_bits is not None:
+            rounds = ActivationQuantization(self.activation_bits, select=self.select)
+            model = rounds(model, context)
+        rounded = self._rounded(model)
+        training = Training.of(self)
+        training.fit(
+            rounded,
+            training.batches(with_class_indices(model, given(context.train)), context),
+            validation=with_class_indices(model, given(context.validation)),
+            objective=Objective.classification(rounded),
+            context=context,
+        )
+        return _with_integers(rounded)
+
+    def _rounded(self, model: keras.Model) -> keras.Model:
+        reasons = self.explain(model)
+        chosen = {
+            id(one.layer) for one in kernel_layers(model) if reasons[one.path] is None
+        }
+
+        def rewrite(layer: keras.Layer) -> keras.Layer | None:
+            return self._rounded_layer(layer) if id(layer) in chosen else None
+
+        return rewrite_layers(model, rewrite)
+
+    def _rounded_layer(self, layer: Any) -> keras.Layer:
+        config = layer.get_config()
+        config["rounding"] = dataclasses.asdict(self.format)
+        config["learned"] = self.step_size == "learned"
+        rounded = ROUNDED[type(layer)].from_config(config)
+        rounded.build_from_config(layer.get_build_config())
+        for name, view in rounded.views.items():
+            kernel, variable = (
+                to_numpy(getattr(layer, name)),
+                rounded.float_kernel(name),
+            )
+            variable.assign(kernel)
+            if not kernel.all():
+                variable.constraint = KeepZeros(kernel, then=variable.constraint)
+            if rounded.learned:
+                getattr(rounded, f"{name}_scale").assign(_first_scale(kernel, view))
+        copy_others(layer, rounded)
+        return rounded
+
+
+def _first_scale(kernel: Any, view: KernelView) -> Any:
+    """Twice the mean magnitude over the root of the largest integer (LSQ, 2.1)."""
+    _, qmax = view.format.integers
+    grouped = np.abs(view.grouped(view.matrix(kernel)))
+    axis = (0, 1, 2) if view.granularity == "per_tensor" else 1
+    scale = 2 * grouped.mean(axis=axis, keepdims=True) / np.sqrt(qmax)
+    return np.where(scale >= LEAST_SCALE, scale, 1).astype(np.float32)
+
+
+def _with_integers(model: keras.Model) -> keras.Model:
+    """A copy of a model with integers in place of kernels that are rounded."""
+    stored: Stored = {}
+    for one in kernel_layers(model):
+        if isinstance(one.layer, RoundedKernels):
+            arrays = {name: _integers(one.layer, name) for name in one.kernel_names}
+            stored[one.path] = StoredKernels(one.layer.rounding, arrays)
+    floats = rewrite_layers(model, _float_layer)
+
+    def store(one: KernelLayer) -> StoredKernels | None:
+        return stored.get(one.path)
+
+    return store_kernels(floats, store)
+
+
+def _integers(layer: RoundedKernels, name: str) -> dict[str, Any]:
+    view, format_ = layer.views[name], layer.rounding
+    scale, zero_point = map(to_numpy, layer.scale_and_zero_point(name))
+    params = AffineParams(scale, zero_point.astype(np.uint8))
+    grouped = view.grouped(view.matrix(to_numpy(layer.float_kernel(name))))
+    codes = quantize(grouped, params, bits=format_.bits, symmetric=format_.symmetric)
+    return view.pack(codes, params)
+
+
+def _float_layer(layer: Any) -> keras.Layer | None:
+    if not isinstance(layer, RoundedKernels):
+        return None
+    config = layer.get_config()
+    for key in ("rounding", "learned"):
+        config.pop(key)
+    kind: Any
+    (kind,) = (kind for kind, rounded in ROUNDED.items() if type(layer) is rounded)
+    ordinary = kind.from_config(config)
+    ordinary.build_from_config(layer.get_build_config())
+    for name in layer.views:
+        getattr(ordinary, name).assign(to_numpy(layer.float_kernel(name)))
+    copy_others(layer, ordinary)
+    return ordinary
