@@ -9,7 +9,7 @@ from keras import ops
 
 from nncompress_lab.data.datasets import Data
 from nncompress_lab.kernels import KernelLayer, to_numpy
-from nncompress_lab.training import Objective
+from nncompress_lab.training import Objective, with_class_indices
 
 BATCH_SIZE = 32
 Arrays = list[npt.NDArray[Any]]
@@ -33,32 +33,57 @@ def kernel_gradients(
         model: A built model. It is not changed.
         layers: Layers of that model with float kernels, as `select` returns them.
         data: Inputs and labels; they are taken in their order.
-        loss: Name of a Keras loss; `"auto"` is the cross-entropy of class indices, from
-            logits or probabilities as the model's last activation tells.
+        loss: Name of a Keras loss; `"auto"` is the cross-entropy of class indices (or
+            one-hot rows), from logits or probabilities as the model's last activation
+            tells.
         batch_size: Examples a batch; the last one may be smaller.
 
     Yields:
         For each batch and by path: the gradients in the order of
         `KernelLayer.arrays()`, float arrays of the shapes of the kernels.
     """
-    variables = [kernel for layer in layers for kernel in layer.kernels()]
-    if not variables:
-        return
-    measure = loss_function(model, loss)
-
-    def loss_of(values: Any, x: Any, y: Any) -> Any:
-        with keras.StatelessScope(
-            state_mapping=list(zip(variables, values, strict=True))
-        ):
-            return ops.mean(measure(y, model(x, training=False)))
-
-    gradient = _GRADIENTS[keras.backend.backend()](loss_of)
+    if loss == "auto":
+        data = with_class_indices(model, data)
+    gradients = KernelGradients(model, layers, loss=loss)
     for start in range(0, len(data), batch_size):
         rows = slice(start, start + batch_size)
-        values = gradient([one.value for one in variables], data.x[rows], data.y[rows])
-        arrays = iter([to_numpy(value) for value in values])
-        yield {
-            layer.path: [next(arrays) for _ in layer.kernel_names] for layer in layers
+        yield gradients(data.x[rows], data.y[rows])
+
+
+class KernelGradients:
+    """The gradient of a model's mean loss by its kernels, as a function of a batch.
+
+    Keep one and call it often: it is traced once for each size of batch.
+
+    Args:
+        model: A built model. It is not changed; its weights are read at each call.
+        layers: Layers of that model with float kernels.
+        loss: As in `kernel_gradients`.
+    """
+
+    def __init__(
+        self, model: keras.Model, layers: Sequence[KernelLayer], *, loss: str = "auto"
+    ) -> None:
+        self.layers = layers
+        self.kernels = [kernel for layer in layers for kernel in layer.kernels()]
+        measure = loss_function(model, loss)
+
+        def loss_of(values: Any, x: Any, y: Any) -> Any:
+            state = list(zip(self.kernels, values, strict=True))
+            with keras.StatelessScope(state_mapping=state):
+                return ops.mean(measure(y, model(x, training=False)))
+
+        self._gradient = _GRADIENTS[keras.backend.backend()](loss_of)
+
+    def __call__(self, x: npt.NDArray[Any], y: npt.NDArray[Any]) -> dict[str, Arrays]:
+        """Gradients by path, in the order and of the shapes of `KernelLayer.arrays()`."""
+        if not self.kernels:
+            return {}
+        found = self._gradient([one.value for one in self.kernels], x, y)
+        arrays = iter([to_numpy(value) for value in found])
+        return {
+            layer.path: [next(arrays) for _ in layer.kernel_names]
+            for layer in self.layers
         }
 
 
@@ -88,7 +113,8 @@ def _with_tensorflow(loss_of: Callable[..., Any]) -> Gradient:
         # The gradient of an Embedding lists the rows that were looked up.
         return [tf.convert_to_tensor(one) for one in found]
 
-    return gradient
+    graph: Gradient = tf.function(gradient, reduce_retracing=True)
+    return graph
 
 
 def _with_jax(loss_of: Callable[..., Any]) -> Gradient:

@@ -5,6 +5,7 @@ of these matrices into one output. Where groups of channels see different inputs
 grouped or depthwise convolution, there is one matrix for each group.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,45 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+
+
+def as_matrix(kernel: Array, channel_axes: Sequence[int]) -> Array:
+    """A kernel as a matrix `(rows, channels)`, with the axes that are summed over first.
+
+    Args:
+        kernel: Of any shape.
+        channel_axes: Which of its axes count outputs, as `kernels.channel_axes` says.
+
+    Example:
+        >>> as_matrix(np.ones((3, 3, 8, 16)), (3,)).shape
+        (72, 16)
+    """
+    ordered = kernel.transpose(_summed_first(kernel.ndim, channel_axes))
+    return ordered.reshape(-1, math.prod(kernel.shape[axis] for axis in channel_axes))
+
+
+def from_matrix(
+    matrix: Array, shape: Sequence[int], channel_axes: Sequence[int]
+) -> Array:
+    """The kernel that `as_matrix` made a matrix of.
+
+    Args:
+        matrix: Shape `(rows, channels)`.
+        shape: Of the kernel.
+        channel_axes: As for `as_matrix`.
+
+    Example:
+        >>> kernel = np.arange(6.0).reshape(1, 2, 3)
+        >>> from_matrix(as_matrix(kernel, (1,)), kernel.shape, (1,)).tolist()
+        [[[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]]
+    """
+    order = _summed_first(len(shape), channel_axes)
+    return matrix.reshape([shape[axis] for axis in order]).transpose(np.argsort(order))
+
+
+def _summed_first(ndim: int, channel_axes: Sequence[int]) -> tuple[int, ...]:
+    summed = tuple(axis for axis in range(ndim) if axis not in channel_axes)
+    return (*summed, *channel_axes)
 
 
 def image_patches(

@@ -120,4 +120,17 @@ def test_a_kernel_that_the_output_does_not_depend_on_has_gradient_zero():
 
 
 def test_no_layers_have_no_gradients(context):
-    assert list(kernel_gradients(tiny_models.sequential(), [], context.train)) == []
+    assert list(kernel_gradients(tiny_models.sequential(), [], context.train)) == [{}]
+
+
+def test_one_hot_labels_give_the_gradients_of_their_indices(context):
+    model = tiny_models.sequential()
+    one_hot = ncl.Data(context.train.x, np.eye(4)[context.train.y])
+
+    (expected,) = kernel_gradients(model, kernel_layers(model), context.train)
+    (found,) = kernel_gradients(model, kernel_layers(model), one_hot)
+
+    for path, arrays in expected.items():
+        for one, other in zip(arrays, found[path], strict=True):
+            # Threads may sum in another order.
+            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)

@@ -101,6 +101,87 @@ def masks_by_score(scores: Sequence[Weights], *, sparsity: float) -> list[Mask]:
     return ranking.masks(drop=round(sparsity * ranking.size))
 
 
+def masks_by_output(scores: Weights, *, sparsity: float) -> Mask:
+    """Mark the largest scores of each output to be kept; each loses equally many.
+
+    Args:
+        scores: How much each weight matters, shape `(rows, channels)`: the weights of
+            one output are a column. It is not changed.
+        sparsity: Fraction of the weights to drop, in `[0, 1)`.
+
+    Returns:
+        Boolean array of the shape of `scores`: True where kept. Exactly
+        `round(sparsity * rows)` entries of each column are dropped; of equal scores the
+        upper ones go first.
+
+    Raises:
+        ValueError: If `sparsity` is outside `[0, 1)` or a score is not finite.
+
+    Example:
+        >>> masks_by_output(np.array([[1.0, 9.0], [2.0, 8.0]]), sparsity=0.5)
+        array([[False,  True],
+               [ True, False]])
+
+    References:
+        Sun, Liu, Bair, Kolter, "A Simple and Effective Pruning Approach for Large
+        Language Models", ICLR 2024, section 3 (comparison group).
+        https://arxiv.org/abs/2306.11695
+    """
+    check_sparsity(sparsity)
+    _check_scores(scores)
+    order = np.argsort(scores, axis=0, kind="stable")
+    kept = np.ones(scores.shape, dtype=np.bool_)
+    dropped = order[: round(sparsity * len(scores))]
+    np.put_along_axis(kept, dropped, values=False, axis=0)
+    return kept
+
+
+def n_m_mask(scores: Weights, *, n: int = 2, m: int = 4, axis: int = -2) -> Mask:
+    """Mark the `n` largest of each `m` consecutive scores to be kept.
+
+    Processors that skip zeros want this pattern along the axis that a layer sums over: the
+    inputs of a Dense kernel `(in, out)` and of a convolution's `(h, w, in, out)`, which
+    is axis -2 of both.
+
+    Args:
+        scores: How much each weight matters, for example `np.abs(kernel)`. It is not
+            changed.
+        n: How many of a group to keep, 1 to `m`.
+        m: Size of a group, at least 1.
+        axis: Along which groups are formed.
+
+    Returns:
+        Boolean array of the shape of `scores`: True where kept. If `m` does not divide
+        the axis, the last group is smaller and keeps `n` of its scores, or all if it has
+        fewer: as if zeros filled it up. Of equal scores the earlier ones are dropped.
+
+    Raises:
+        ValueError: If `n` and `m` do not fit, or a score is not finite.
+
+    Example:
+        >>> scores = np.array([[1.0], [4.0], [3.0], [2.0], [0.5]])
+        >>> n_m_mask(scores, n=2, m=4).ravel()
+        array([False,  True,  True, False,  True])
+
+    References:
+        Mishra et al., "Accelerating Sparse Deep Neural Networks", 2021, section 3.
+        https://arxiv.org/abs/2104.08378
+    """
+    check_n_m(n, m)
+    _check_scores(scores)
+    last = np.moveaxis(scores, axis, -1)
+    missing = -last.shape[-1] % m
+    exact = last.astype(np.float64 if last.dtype == np.float64 else np.float32)
+    padding = [(0, 0)] * (last.ndim - 1) + [(0, missing)]
+    filled = np.pad(exact, padding, constant_values=-np.inf)
+    groups = filled.reshape(*last.shape[:-1], -1, m)
+    order = np.argsort(groups, axis=-1, kind="stable")
+    kept = np.ones(groups.shape, dtype=np.bool_)
+    np.put_along_axis(kept, order[..., : m - n], values=False, axis=-1)
+    flat = kept.reshape(filled.shape)[..., : last.shape[-1]]
+    return np.ascontiguousarray(np.moveaxis(flat, -1, axis))
+
+
 def threshold_mask(weights: Weights, *, threshold: float) -> Mask:
     """Mark the weights whose absolute value is at least `threshold` to be kept.
 
@@ -155,4 +236,22 @@ def check_threshold(threshold: float) -> None:
             "`threshold` is a magnitude and must be finite and at least 0. "
             f"Received: threshold={threshold!r}. Weights of trained models are mostly "
             "below 0.1; a percentage is set with sparsity=."
+        )
+
+
+def check_n_m(n: int, m: int) -> None:
+    """Raise a `ValueError` unless `n` of `m` weights can be kept."""
+    if not all(isinstance(one, int) for one in (n, m)) or not 1 <= n <= m:
+        raise ValueError(
+            "`n` of each `m` weights are kept, so that 1 <= n <= m, both whole. "
+            f"Received: n={n!r}, m={m!r}. Sparse tensor cores take n=2, m=4."
+        )
+
+
+def _check_scores(scores: Weights) -> None:
+    bad = scores.size - int(np.count_nonzero(np.isfinite(scores)))
+    if bad:
+        raise ValueError(
+            f"Scores must be finite to be ranked. Received: {bad} of {scores.size} "
+            f"entries of an array of shape {scores.shape} are NaN or infinite."
         )

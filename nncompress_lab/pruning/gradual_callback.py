@@ -1,0 +1,192 @@
+"""Pruning while a model trains: a callback for `fit` that works on every backend."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from nncompress_lab.data.datasets import Data
+from nncompress_lab.kernels import KernelLayer
+from nncompress_lab.pruning.layer_masks import (
+    Masks,
+    Scope,
+    Scores,
+    check_choice,
+    keep_only,
+    ranked_masks,
+)
+from nncompress_lab.pruning.running_scores import RunningScore, RunningScores
+from nncompress_lab.pruning.schedules import PruningSchedule
+from nncompress_lab.selection import EVERY_LAYER, Selection
+
+
+class GradualPruningCallback(keras.callbacks.Callback):
+    """Prunes the kernels of a model step by step during `fit`.
+
+    A weight that was pruned stays zero. The masks are gone after the training: the model
+    keeps the zeros, and nothing else goes into its file. If the training stops early, the
+    model is as sparse as the schedule was then.
+
+        schedule = PruningSchedule(sparsity=0.9)
+        model.fit(x, y, epochs=10, callbacks=[GradualPruningCallback(schedule)])
+
+    Args:
+        schedule: When the masks change, and how sparse they are then.
+        score: Which weights go: the smallest (`"magnitude"`), those whose removal changes
+            the loss least (`"taylor"`), or those that training moved towards zero
+            (`"movement"`, summed over the updates so far).
+        scope: What competes: the weights of an `"output"`, of a kernel (`"layer"`) or of
+            all selected layers (`"global"`).
+        select: Which layers to prune.
+        data: For `"taylor"` and `"movement"`: training data for gradients, of which each
+            update takes the next 256 examples.
+        loss: Of these gradients: name of a Keras loss, or `"auto"` as in `FineTune`.
+
+    Raises:
+        ValueError: If a value is not known, or `data` is missing.
+
+    References:
+        Zhu, Gupta, "To prune, or not to prune", 2017, section 3.
+        https://arxiv.org/abs/1710.01878. Sanh, Wolf, Rush, "Movement Pruning", NeurIPS
+        2020, section 3, https://arxiv.org/abs/2005.07683, where weights may return.
+    """
+
+    def __init__(
+        self,
+        schedule: PruningSchedule,
+        *,
+        score: RunningScore = "magnitude",
+        scope: Scope = "layer",
+        select: Selection = EVERY_LAYER,
+        data: Data | None = None,
+        loss: str = "auto",
+    ) -> None:
+        super().__init__()
+        check_choice("score", score, RunningScore)
+        check_choice("scope", scope, Scope)
+        if score != "magnitude" and data is None:
+            raise ValueError(
+                f"score={score!r} looks at gradients and needs data=Data(x, y), the "
+                "training data."
+            )
+        self.schedule, self.score, self.scope = schedule, score, scope
+        self.select, self.data, self.loss = select, data, loss
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Put the masks in place; they drop nothing yet."""
+        self.steps = self._steps_an_epoch()
+        self.updates = self.epoch = 0
+        self.layers = self.select(self.model)
+        self.scores = RunningScores(
+            self.model, self.layers, self.score, data=self.data, loss=self.loss
+        )
+        self.masks = _Masks(self.model, self.layers)
+        self._update(step=0)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Note the epoch, which is not 0 at first when a training is resumed."""
+        self.epoch = epoch
+
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, float] | None = None
+    ) -> None:
+        """Change the masks if the schedule says so."""
+        self._update(step=self.epoch * self.steps + batch + 1)
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        """Take the masks away; the zeros stay."""
+        self.masks.remove()
+
+    def _steps_an_epoch(self) -> int:
+        steps = self.params.get("steps")
+        if not steps:
+            raise ValueError(
+                "The schedule needs to know how long an epoch is, and the data do not "
+                "say it. Pass steps_per_epoch= to fit()."
+            )
+        return int(steps)
+
+    def _update(self, *, step: int) -> None:
+        steps = self.steps * self.params["epochs"]
+        due = self.schedule.updates_until(step, steps=steps)
+        if due <= self.updates:
+            return
+        self.updates = due
+        if keras.backend.backend() == "jax":
+            # During an epoch JAX's weights are outside the model. Once they are back, the
+            # trainer takes them from there again.
+            self.model.jax_state_sync()
+        scores = self.scores()
+        sparsity = self.schedule.sparsity_after(due)
+        if sparsity:
+            self.masks.assign(self._next_masks(scores, sparsity))
+
+    def _next_masks(self, scores: Scores, sparsity: float) -> Masks:
+        """What is zero goes first, whatever its score, and never comes back."""
+        alive = [[array != 0 for array in layer.arrays()] for layer in self.layers]
+        least = min(
+            (one.min() for some in scores for one in some if one.size), default=0
+        )
+        ranked = [
+            [
+                np.where(kept, one, np.nextafter(least, -np.inf, dtype=one.dtype))
+                for kept, one in zip(nonzero, some, strict=True)
+            ]
+            for nonzero, some in zip(alive, scores, strict=True)
+        ]
+        masks = ranked_masks(self.layers, ranked, sparsity=sparsity, scope=self.scope)
+        return [
+            [mask & kept for mask, kept in zip(some, nonzero, strict=True)]
+            for some, nonzero in zip(masks, alive, strict=True)
+        ]
+
+
+class _Masks:
+    """Masks of a model in training: constraints that read variables.
+
+    The train function is built once when they come and once when they go; between, an
+    update only assigns. On JAX a compiled step sees no variables but those that it is
+    given, so there the masks travel among the optimizer's.
+    """
+
+    def __init__(self, model: keras.Model, layers: list[KernelLayer]) -> None:
+        self.model, self.layers = model, layers
+        self.kernels = [kernel for layer in layers for kernel in layer.kernels()]
+        self.variables = [
+            keras.Variable(np.ones(kernel.shape, bool), dtype="bool", trainable=False)
+            for kernel in self.kernels
+        ]
+        self.before = [kernel.constraint for kernel in self.kernels]
+        for kernel, mask in zip(self.kernels, self.variables, strict=True):
+            kernel.constraint = _KeepMasked(mask, then=kernel.constraint)
+            if keras.backend.backend() == "jax":
+                model.optimizer._track_variable(mask)
+        model.make_train_function(force=True)
+
+    def assign(self, masks: Masks) -> None:
+        """Use other masks, and zero the weights outside them."""
+        flat = [mask for some in masks for mask in some]
+        for variable, mask in zip(self.variables, flat, strict=True):
+            variable.assign(mask)
+        keep_only(self.layers, masks)
+
+    def remove(self) -> None:
+        """Leave the model as it would be without masks, but for the zeros."""
+        for kernel, mask, before in zip(
+            self.kernels, self.variables, self.before, strict=True
+        ):
+            kernel.constraint = before
+            if keras.backend.backend() == "jax":
+                self.model.optimizer._untrack_variable(mask)
+        self.model.make_train_function(force=True)
+
+
+class _KeepMasked(keras.constraints.Constraint):
+    def __init__(self, mask: Any, *, then: Any) -> None:
+        self.mask = mask
+        self.then = then
+
+    def __call__(self, value: Any) -> Any:
+        value = ops.convert_to_tensor(value if self.then is None else self.then(value))
+        return ops.where(ops.convert_to_tensor(self.mask), value, ops.zeros_like(value))

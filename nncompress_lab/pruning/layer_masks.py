@@ -1,0 +1,158 @@
+"""From layers to masks and back: scores of kernels, one ranking, and zeros."""
+
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+import keras
+import numpy as np
+
+from nncompress_lab.activations import has_input_rows, input_norms
+from nncompress_lab.gradients import kernel_gradients
+from nncompress_lab.kernels import KernelLayer, channel_axes
+from nncompress_lab.passes import Context
+from nncompress_lab.patches import as_matrix, from_matrix
+from nncompress_lab.pruning.masks import (
+    Mask,
+    Weights,
+    masks_by_output,
+    masks_by_score,
+)
+from nncompress_lab.pruning.scores import taylor_scores, wanda_scores
+from nncompress_lab.training import given
+
+Score = Literal["magnitude", "taylor", "wanda"]
+Scope = Literal["output", "layer", "global"]
+Scores = list[list[Weights]]
+Masks = list[list[Mask]]
+
+NO_ROWS = "its kernel is not multiplied with inputs that the score could weigh"
+GRADIENT_EXAMPLES = 1024
+NEEDS: dict[str, frozenset[str]] = {
+    "magnitude": frozenset(),
+    "taylor": frozenset({"train"}),
+    "wanda": frozenset({"calibration"}),
+}
+
+
+def score_kernels(
+    model: keras.Model,
+    layers: Sequence[KernelLayer],
+    score: Score,
+    context: Context,
+    *,
+    loss: str = "auto",
+) -> Scores:
+    """How much each kernel weight of some layers matters.
+
+    Args:
+        model: A built model. It is not changed.
+        layers: Layers of that model; for "wanda" without `obstacle`.
+        score: "magnitude", "taylor" (the mean over batches of the first training
+            examples, `GRADIENT_EXAMPLES` of them) or "wanda" (of all calibration data).
+        context: Holds what `NEEDS` names for the score.
+        loss: Name of a Keras loss for "taylor", or "auto".
+
+    Returns:
+        For each layer, scores of the shapes of its kernels.
+    """
+    if score == "taylor":
+        return _taylor(model, layers, context, loss)
+    if score == "wanda":
+        return _wanda(model, layers, context)
+    return [[np.abs(array) for array in layer.arrays()] for layer in layers]
+
+
+def obstacle(layer: KernelLayer, score: Score = "wanda") -> str | None:
+    """Why a layer has no such score, or None."""
+    weighed = score != "wanda" or all(
+        has_input_rows(layer.layer, name) for name in layer.kernel_names
+    )
+    return None if weighed else NO_ROWS
+
+
+def ranked_masks(
+    layers: Sequence[KernelLayer], scores: Scores, *, sparsity: float, scope: Scope
+) -> Masks:
+    """Masks that drop a fraction of the weights.
+
+    Args:
+        layers: Where the scores come from.
+        scores: As `score_kernels` returns them.
+        sparsity: Fraction to drop, in `[0, 1)`.
+        scope: What competes: the weights of an "output", a kernel ("layer"), or those of
+            all layers together ("global").
+
+    Returns:
+        For each layer, masks of the shapes of its kernels.
+    """
+    flat = [array for arrays in scores for array in arrays]
+    if scope == "global":
+        masks = iter(masks_by_score(flat, sparsity=sparsity))
+        return [[next(masks) for _ in arrays] for arrays in scores]
+    if scope == "layer":
+        return [
+            [masks_by_score([array], sparsity=sparsity)[0] for array in arrays]
+            for arrays in scores
+        ]
+    return [
+        [
+            _by_output(array, channel_axes(layer.layer, name, array.ndim), sparsity)
+            for name, array in zip(layer.kernel_names, arrays, strict=True)
+        ]
+        for layer, arrays in zip(layers, scores, strict=True)
+    ]
+
+
+def keep_only(layers: Sequence[KernelLayer], masks: Masks) -> None:
+    """Set the kernel weights outside the masks to zero."""
+    for layer, kept in zip(layers, masks, strict=True):
+        # Not a product: it would leave -0.0, whose sign bit no coder gets rid of.
+        layer.assign(
+            [
+                np.where(mask, array, np.zeros_like(array))
+                for mask, array in zip(kept, layer.arrays(), strict=True)
+            ]
+        )
+
+
+def check_choice(name: str, value: str, choices: object) -> None:
+    """Raise a `ValueError` unless a field holds one of the values of a Literal."""
+    if value not in get_args(choices):
+        raise ValueError(
+            f"`{name}` must be one of {get_args(choices)}. Received: {name}={value!r}."
+        )
+
+
+def _by_output(scores: Weights, channels: tuple[int, ...], sparsity: float) -> Mask:
+    kept = masks_by_output(as_matrix(scores, channels), sparsity=sparsity)
+    return from_matrix(kept, scores.shape, channels)
+
+
+def _taylor(
+    model: keras.Model, layers: Sequence[KernelLayer], context: Context, loss: str
+) -> Scores:
+    weights = [layer.arrays() for layer in layers]
+    sums = [[np.zeros(array.shape) for array in arrays] for arrays in weights]
+    data = given(context.train).take(GRADIENT_EXAMPLES)
+    for gradients in kernel_gradients(model, layers, data, loss=loss):
+        for layer, arrays, totals in zip(layers, weights, sums, strict=True):
+            for array, gradient, total in zip(
+                arrays, gradients[layer.path], totals, strict=True
+            ):
+                np.add(total, taylor_scores(array, gradient), out=total)
+    return sums
+
+
+def _wanda(
+    model: keras.Model, layers: Sequence[KernelLayer], context: Context
+) -> Scores:
+    norms = input_norms(model, layers, given(context.calibration).x)
+    scores = []
+    for layer in layers:
+        arrays = []
+        for name, array in zip(layer.kernel_names, layer.arrays(), strict=True):
+            channels = channel_axes(layer.layer, name, array.ndim)
+            matrix = wanda_scores(as_matrix(array, channels), norms[layer.path][name])
+            arrays.append(from_matrix(matrix, array.shape, channels))
+        scores.append(arrays)
+    return scores

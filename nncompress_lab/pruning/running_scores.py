@@ -1,0 +1,88 @@
+"""Scores of a model in training, asked for again and again."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal
+
+import keras
+import numpy as np
+
+from nncompress_lab.data.datasets import Data
+from nncompress_lab.gradients import KernelGradients
+from nncompress_lab.kernels import KernelLayer
+from nncompress_lab.pruning.layer_masks import Scores
+from nncompress_lab.pruning.masks import Weights
+from nncompress_lab.pruning.scores import movement_scores, taylor_scores
+from nncompress_lab.training import with_class_indices
+
+RunningScore = Literal["magnitude", "taylor", "movement"]
+BATCH_SIZE = 32
+BATCHES = 8  # whose gradients are looked at each time
+
+
+class RunningScores:
+    """How much the kernel weights of a model matter at the moment of a call.
+
+    Args:
+        model: The model. Its weights are read at each call.
+        layers: Its layers that are scored.
+        score: `"magnitude"`; `"taylor"`, the sum over the next 8 batches of 32 examples;
+            or `"movement"`, the same summed over all calls.
+        data: Training data for gradients; it is gone through again and again.
+        loss: Name of a Keras loss, or `"auto"` as in `FineTune`.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        layers: Sequence[KernelLayer],
+        score: RunningScore,
+        *,
+        data: Data | None,
+        loss: str,
+    ) -> None:
+        self.layers, self.score = layers, score
+        self.next_batch = 0
+        self.totals = self._zeros()
+        self.data = data
+        if data is not None and score != "magnitude":
+            self.data = with_class_indices(model, data) if loss == "auto" else data
+            self.gradients = KernelGradients(model, layers, loss=loss)
+
+    def __call__(self) -> Scores:
+        """For each layer, scores of the shapes of its kernels."""
+        if self.score == "taylor":
+            self.totals = self._zeros()
+            self._add(taylor_scores)
+        elif self.score == "movement":
+            self._add(movement_scores)
+        else:
+            return [
+                [np.abs(array) for array in layer.arrays()] for layer in self.layers
+            ]
+        return self.totals
+
+    def _zeros(self) -> Scores:
+        return [
+            [np.zeros(kernel.shape) for kernel in layer.kernels()]
+            for layer in self.layers
+        ]
+
+    def _add(self, score: Callable[[Weights, Weights], Weights]) -> None:
+        weights = [layer.arrays() for layer in self.layers]
+        for x, y in self._batches():
+            gradients = self.gradients(x, y)
+            for layer, arrays, totals in zip(
+                self.layers, weights, self.totals, strict=True
+            ):
+                found = gradients[layer.path]
+                for array, gradient, total in zip(arrays, found, totals, strict=True):
+                    np.add(total, score(array, gradient), out=total)
+
+    def _batches(self) -> Iterator[tuple[Any, Any]]:
+        if self.data is None:
+            raise TypeError(f"The score {self.score!r} needs training data.")
+        for _ in range(BATCHES):
+            start = self.next_batch * BATCH_SIZE
+            rows = np.arange(start, start + BATCH_SIZE) % len(self.data)
+            self.next_batch += 1
+            yield self.data.x[rows], self.data.y[rows]

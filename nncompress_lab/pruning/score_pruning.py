@@ -1,0 +1,87 @@
+"""Pruning by what the data say about each weight, in one step."""
+
+from dataclasses import dataclass
+
+import keras
+
+from nncompress_lab.kernels import kernel_layers
+from nncompress_lab.passes import Context, Pass
+from nncompress_lab.pruning.layer_masks import (
+    NEEDS,
+    Scope,
+    Score,
+    check_choice,
+    keep_only,
+    obstacle,
+    ranked_masks,
+    score_kernels,
+)
+from nncompress_lab.pruning.masks import check_sparsity
+from nncompress_lab.rewrite import copy_model
+from nncompress_lab.selection import EVERY_LAYER, Selection
+
+
+@dataclass(frozen=True)
+class ScorePruning(Pass):
+    """Set the kernel weights with the smallest scores to zero.
+
+    As with `MagnitudePruning`, the zeros are the mask and nothing gets smaller or faster
+    by itself. What the data add is a better choice where there is no training afterwards.
+
+    Args:
+        sparsity: Fraction of the kernel weights to drop, in `[0, 1)`.
+        score: `"wanda"` weighs each weight with the norm of its input over the
+            calibration data; `"taylor"` with the gradient of the loss, batch by batch over
+            the first 1024 training examples; `"magnitude"` uses no data.
+        scope: What competes: the weights of one `"output"`, each of which loses equally
+            many (as Wanda was proposed), of one kernel (`"layer"`), or of all selected
+            layers (`"global"`).
+        loss: For `"taylor"`: name of a Keras loss, or `"auto"` as in `FineTune`.
+        select: Which layers to prune. For `"wanda"`, an Embedding is left out.
+
+    Raises:
+        ValueError: If a value is out of range.
+
+    Example:
+        >>> ScorePruning(sparsity=0.5).needs == {"calibration"}
+        True
+
+    References:
+        Sun et al., "A Simple and Effective Pruning Approach for Large Language Models",
+        ICLR 2024. https://arxiv.org/abs/2306.11695. Molchanov et al., "Importance
+        Estimation for Neural Network Pruning", CVPR 2019, section 3.
+        https://arxiv.org/abs/1906.10771
+    """
+
+    sparsity: float
+    score: Score = "wanda"
+    scope: Scope = "output"
+    loss: str = "auto"
+    select: Selection = EVERY_LAYER
+
+    def __post_init__(self) -> None:
+        check_sparsity(self.sparsity)
+        check_choice("score", self.score, Score)
+        check_choice("scope", self.scope, Scope)
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Training data for gradients, calibration data for inputs."""
+        return NEEDS[self.score]
+
+    def explain(self, model: keras.Model) -> dict[str, str | None]:
+        """Which layers are pruned, and why the others are not."""
+        reasons: dict[str, str | None] = {**self.select.explain(model)}
+        for layer in kernel_layers(model):
+            reasons[layer.path] = reasons[layer.path] or obstacle(layer, self.score)
+        return reasons
+
+    def transform(self, model: keras.Model, context: Context) -> keras.Model:
+        """Copy the model, score its weights and zero the least important ones."""
+        pruned = copy_model(model)
+        reasons = self.explain(pruned)
+        layers = [one for one in kernel_layers(pruned) if reasons[one.path] is None]
+        scores = score_kernels(pruned, layers, self.score, context, loss=self.loss)
+        masks = ranked_masks(layers, scores, sparsity=self.sparsity, scope=self.scope)
+        keep_only(layers, masks)
+        return pruned
