@@ -114,9 +114,9 @@ def tucker2_energies(kernel: Array) -> npt.NDArray[np.float64]:
         kernel: Finite floats, shape `(height, width, in, out)`.
 
     Returns:
-        Float array with the shape of `tucker2_full_ranks`, ascending along both axes to 1. Entry
-        `[a - 1, b - 1]` is the energy of the truncated higher-order singular value
-        decomposition, which `tucker2(kernel, ranks=(a, b))` starts from and improves.
+        Float array with the shape of `tucker2_full_ranks`, ascending along both axes to
+        1. Entry `[a - 1, b - 1]` is the energy of the truncated higher-order singular
+        value decomposition; `tucker2(kernel, ranks=(a, b))` keeps no less.
 
     Example:
         >>> tucker2_energies(np.diag([2.0, 1.0])[None, None])

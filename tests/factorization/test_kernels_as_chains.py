@@ -14,9 +14,9 @@ from nncompress_lab.factorization.spatial import (
     spatial_matrix,
 )
 from nncompress_lab.factorization.tucker import (
-    tucker2_full_ranks,
     tucker2,
     tucker2_energies,
+    tucker2_full_ranks,
     tucker2_views,
 )
 
