@@ -1,0 +1,114 @@
+"""What EinsumDense and MultiHeadAttention do with channels; heads are channels, too."""
+
+import inspect
+from typing import Any
+
+from nncompress_lab.pruning.channels.flow import (
+    Call,
+    Channels,
+    Flow,
+    Rule,
+    kept_zero,
+    product,
+    spoiled,
+)
+from nncompress_lab.pruning.channels.structure_rules import activated
+from nncompress_lab.pruning.channels.units import Cost
+
+
+def einsum(flow: Flow, call: Call) -> Channels:
+    """EinsumDense that sums over the channels and makes one axis of new ones."""
+    layer, channels = call.layer, call.inputs[0]
+    if layer.equation.endswith("..."):
+        flow.fix(call, "whose equation ends in an ellipsis")
+        return flow.fixed(call.outputs[0], f"output of {call.name}")
+    given, kernel, result = letters(layer.equation, rank=len(call.shapes[0]))
+    letter = given[channels.axis]
+    if letter not in kernel or letter in result:
+        flow.fix(call, "which does not sum over them")
+    elif (inputs := flow.read(call, channels.axis)) is not None:
+        flow.bind(layer, layer.kernel, kernel.index(letter), inputs, made=False)
+    sizes = zip(given[1:], call.shapes[0][1:], strict=True)
+    flow.multiply(
+        layer.kernel, layer, tuple(n for one, n in sizes if one not in kernel)
+    )
+    made = [one for one in kernel if one in result and one not in given]
+    if len(made) != 1:
+        return flow.fixed(call.outputs[0], f"output of {call.name}")
+    return _made_by_einsum(flow, call, kernel.index(made[0]), result.index(made[0]))
+
+
+def _made_by_einsum(flow: Flow, call: Call, kernel_axis: int, axis: int) -> Channels:
+    layer = call.layer
+    units = flow.make(layer, layer.kernel, kernel_axis)
+    channels = kept_zero(axis, units)
+    if layer.bias is not None:
+        place = axis - len(call.outputs[0]) + layer.bias.ndim
+        if place >= 0 and layer.bias.shape[place] == len(units):
+            flow.bind(layer, layer.bias, place, units, made=True)
+        else:  # the same bias is added to every channel
+            channels = spoiled(channels, call.name)
+    return activated(flow, call, channels, layer.activation)
+
+
+def letters(equation: str, *, rank: int) -> tuple[str, str, str]:
+    """The letters of input, kernel and output, with digits for those of an ellipsis.
+
+    Example:
+        >>> letters("...x,xy->...y", rank=3)
+        ('01x', 'xy', '01y')
+    """
+    operands, _, result = equation.partition("->")
+    given, kernel = operands.split(",")
+    hidden = "".join(map(str, range(rank - len(given.replace("...", "")))))
+    return given.replace("...", hidden), kernel, result.replace("...", hidden)
+
+
+def attention(flow: Flow, call: Call) -> Channels:
+    """MultiHeadAttention: its heads concern nobody else, its outputs all others."""
+    layer = call.layer
+    bound = inspect.signature(layer.call).bind(
+        *call.node.arguments.args, **call.node.arguments.kwargs
+    )
+    query, value = bound.arguments["query"], bound.arguments["value"]
+    key = bound.arguments.get("key")
+    given = {"query": query, "value": value, "key": value if key is None else key}
+    if hasattr(layer, "_gate_dense"):
+        given["gate"] = query
+    for tensor, channels in zip(call.node.input_tensors, call.inputs, strict=True):
+        if not any(tensor is one for one in given.values()):
+            flow.units.fix(channels.units, f"its outputs are a mask of {call.name}")
+    heads = flow.make(layer.query_dense, layer.query_dense.kernel, 1)
+    for name, tensor in given.items():
+        projection = getattr(layer, f"_{name}_dense")
+        _project(flow, call, projection, tensor)
+        flow.bind(projection, projection.kernel, 1, heads, made=True)
+        flow.bind(projection, projection.bias, 0, heads, made=True)
+    seen = tuple(value.shape[axis] for axis in layer.attention_axes)
+    pairs = product(query.shape[1:-1]) * product(seen)
+    flow.macs.append(Cost(pairs * (layer.key_dim + layer.value_dim), (heads,)))
+    return _from_heads(flow, call, heads, query)
+
+
+def _project(flow: Flow, call: Call, projection: Any, tensor: Any) -> None:
+    which = [one is tensor for one in call.node.input_tensors].index(True)
+    inputs = flow.read(call, len(tensor.shape) - 1, which=which)
+    if inputs is not None:
+        flow.bind(projection, projection.kernel, 0, inputs, made=False)
+    flow.multiply(projection.kernel, projection, tensor.shape[1:-1])
+
+
+def _from_heads(flow: Flow, call: Call, heads: Any, query: Any) -> Channels:
+    projection = call.layer.output_dense
+    flow.bind(projection, projection.kernel, 0, heads, made=False)
+    last = projection.kernel.ndim - 1
+    outputs = flow.make(projection, projection.kernel, last)
+    flow.bind(projection, projection.bias, last - 2, outputs, made=True)
+    flow.multiply(projection.kernel, projection, query.shape[1:-1])
+    channels = kept_zero(len(call.outputs[0]) - 1, outputs)
+    if last > 2:
+        flow.units.fix(outputs, f"its outputs have several axes in {call.name}")
+    return channels
+
+
+ATTENTION: dict[str, Rule] = {"EinsumDense": einsum, "MultiHeadAttention": attention}

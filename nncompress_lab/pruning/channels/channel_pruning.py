@@ -1,0 +1,212 @@
+"""Channel pruning as a pass: filters, units and heads really go."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
+
+import keras
+import numpy as np
+
+from nncompress_lab.kernels import Skip
+from nncompress_lab.passes import Context, Pass, check_context
+from nncompress_lab.pruning.channels.criteria import Criterion, Mask
+from nncompress_lab.pruning.channels.flow import Flow
+from nncompress_lab.pruning.channels.groups import (
+    ChannelGroup,
+    follow_channels,
+    groups_of,
+    made_by_layer,
+)
+from nncompress_lab.pruning.channels.narrowing import Narrowing
+from nncompress_lab.pruning.channels.ranking import Ranking
+from nncompress_lab.pruning.channels.scores import has_gamma, score_units
+from nncompress_lab.pruning.masks import check_sparsity
+from nncompress_lab.rewrite import check_model, rewrite_layers
+from nncompress_lab.selection import EVERY_LAYER, Selection
+
+ChannelScope = Literal["group", "global"]
+
+
+@dataclass(frozen=True)
+class ChannelPruning(Pass):
+    """Remove the channels that matter least: the result is a narrower Keras model.
+
+    Filters of convolutions, units of Dense layers and heads of MultiHeadAttention go, and
+    with them everything that belongs to them: biases, normalization, and the part of each
+    later kernel that reads them. The outputs are those of the model with the weights of
+    these channels set to zero. Fewer bytes, fewer MACs and less time in every runtime;
+    accuracy suffers, and `FineTune` afterwards is the rule.
+
+    Channels that depend on each other are cut together (see `channel_groups`). Inputs and
+    outputs of the model stay, and so do channels that reach a layer through which they
+    cannot be followed, or which computes statistics over all of them, as
+    LayerNormalization does; `explain` names it.
+
+    Args:
+        sparsity: Fraction of the channels to remove, in `[0, 1)`. Give exactly one of
+            this, `macs` and `parameters`.
+        macs: Remove as few channels as it takes to keep at most this fraction of the
+            multiply-accumulates, in `(0, 1]`.
+        parameters: The same for the number of parameters.
+        criterion: What makes a channel matter: the sum of absolute weights (`"l1"`) or
+            the root of their squares (`"l2"`) in the kernels that make it, the size of
+            its gamma (`"batch_norm"`), or the change of the loss without it, to first
+            order, on the calibration data (`"taylor"`).
+        scope: `"group"` removes the same fraction of each group, `"global"` ranks the
+            channels of all groups together; norms are then divided by their mean in the
+            layer, because layers differ in scale.
+        round_to: The number of channels that stay in a group is rounded up to a multiple
+            of this; runtimes compute 4, 8 or 16 channels at once.
+        select: Layers whose outputs may be cut; all kernel layers by default. What is
+            cut together stays if one of its layers is left out.
+
+    Raises:
+        ValueError: If not exactly one of `sparsity`, `macs` and `parameters` is given, a
+            value is out of range, or a budget cannot be met.
+
+    Example:
+        >>> ChannelPruning(sparsity=0.5, round_to=8).label
+        'ChannelPruning(sparsity=0.5, round_to=8)'
+
+    References:
+        Li et al., "Pruning Filters for Efficient ConvNets", ICLR 2017 (norms).
+        https://arxiv.org/abs/1608.08710
+        Liu et al., "Learning Efficient Convolutional Networks through Network Slimming",
+        ICCV 2017 (gamma). https://arxiv.org/abs/1708.06519
+        Molchanov et al., "Importance Estimation for Neural Network Pruning", CVPR 2019
+        (Taylor). https://arxiv.org/abs/1906.10771
+        Fang et al., "DepGraph: Towards Any Structural Pruning", CVPR 2023 (groups).
+        https://arxiv.org/abs/2301.12900
+        Michel, Levy, Neubig, "Are Sixteen Heads Really Better than One?", NeurIPS 2019
+        (heads). https://arxiv.org/abs/1905.10650
+    """
+
+    sparsity: float | None = None
+    criterion: Criterion = "l1"
+    scope: ChannelScope = "group"
+    macs: float | None = None
+    parameters: float | None = None
+    round_to: int = 1
+    select: Selection = EVERY_LAYER
+
+    def __post_init__(self) -> None:
+        given = [self.sparsity, self.macs, self.parameters]
+        if sum(one is not None for one in given) != 1:
+            raise ValueError(
+                "Exactly one of `sparsity` (a fraction to remove), `macs` and "
+                "`parameters` (fractions to keep) must be given. Received: "
+                f"sparsity={self.sparsity!r}, macs={self.macs!r}, "
+                f"parameters={self.parameters!r}."
+            )
+        if self.sparsity is not None:
+            check_sparsity(self.sparsity)
+        for name in ("macs", "parameters"):
+            _check_fraction(name, getattr(self, name))
+        _check_choice("criterion", self.criterion, get_args(Criterion))
+        _check_choice("scope", self.scope, get_args(ChannelScope))
+        _check_round_to(self.round_to)
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Calibration data with labels for the Taylor criterion, else nothing."""
+        return frozenset({"calibration"} if self.criterion == "taylor" else ())
+
+    def explain(self, model: keras.Model) -> dict[str, str | None]:
+        """Which layers may get fewer outputs, and why the others may not."""
+        selected = self.select.explain(model)
+        reasons: dict[str, str | None] = dict(selected)
+        flow = follow_channels(model)
+        why = {
+            unit: group.reason
+            for group in self._groups(flow, selected)
+            for unit in group.units.tolist()
+        }
+        made = made_by_layer(flow)
+        for path, reason in selected.items():
+            if path not in made:
+                reasons[path] = reason or Skip.NOT_SUPPORTED
+            elif reason in {None, Skip.NO_KERNEL}:
+                found = [why[root] for root in flow.units.roots(made[path]).tolist()]
+                reasons[path] = None if None in found else found[0]
+        return reasons
+
+    def transform(self, model: keras.Model, context: Context) -> keras.Model:
+        """Copy the model without the channels with the lowest scores."""
+        flow, kept = self.choose(model, context)
+        return rewrite_layers(model, Narrowing(flow, kept))
+
+    def choose(self, model: keras.Model, context: Context) -> tuple[Flow, Mask]:
+        """Walk through the model and say for each unit whether it stays."""
+        flow = follow_channels(model)
+        groups = self._groups(flow, self.select.explain(model))
+        scores = score_units(
+            flow,
+            model,
+            criterion=self.criterion,
+            normalize=self.scope == "global",
+            data=context.calibration,
+        )
+        ranking = Ranking(
+            units=[group.units for group in groups if group.reason is None],
+            roots=flow.units.roots(np.arange(len(flow.units))),
+            scores=scores,
+            together=self.scope == "global",
+            round_to=self.round_to,
+        )
+        return flow, self._kept(ranking, flow, model)
+
+    def _kept(self, ranking: Ranking, flow: Flow, model: keras.Model) -> Mask:
+        if self.sparsity is not None:
+            return ranking.kept(self.sparsity)
+        if self.macs is not None:
+            return ranking.within(flow.macs, self.macs, name="macs")
+        weights = flow.parameters(model.weights)
+        return ranking.within(weights, self.parameters or 1.0, name="parameters")
+
+    def _groups(
+        self, flow: Flow, selected: Mapping[str, str | None]
+    ) -> list[ChannelGroup]:
+        """The groups with the reasons that this pass adds."""
+        scored = has_gamma(flow) if self.criterion == "batch_norm" else None
+        return [
+            replace(group, reason=group.reason or self._reason(group, selected, scored))
+            for group in groups_of(flow)
+        ]
+
+    def _reason(
+        self,
+        group: ChannelGroup,
+        selected: Mapping[str, str | None],
+        scored: Mask | None,
+    ) -> str | None:
+        for path in group.made_by:
+            if (left := selected[path]) is not None:
+                return f"its outputs are cut together with those of {path!r}: {left}"
+        if scored is not None and not scored[group.units].all():
+            return "no BatchNormalization scales its outputs, so they have no score"
+        if group.channels <= self.round_to:
+            return f"it has {group.channels} outputs, of which round_to keeps all"
+        return None
+
+
+def _check_fraction(name: str, value: float | None) -> None:
+    if value is not None and not 0 < value <= 1:
+        raise ValueError(
+            f"`{name}` is the fraction to keep and must be in (0, 1]. Received: "
+            f"{name}={value!r}. For half of them pass {name}=0.5."
+        )
+
+
+def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ValueError(
+            f"`{name}` must be one of {allowed}. Received: {name}={value!r}."
+        )
+
+
+def _check_round_to(value: Any) -> None:
+    if not isinstance(value, int) or value < 1:
+        raise ValueError(
+            "`round_to` must be a whole number, at least 1. Received: "
+            f"round_to={value!r}. Runtimes like 8 or 16."
+        )
