@@ -74,7 +74,7 @@ class CorrectBias(Pass):
         with progress.bar(title, len(pairs), show=context.progress) as bar:
             for reference, one in pairs:
                 found = _mean_outputs(corrected, [one], x)
-                                shift = found[one.path] - expected[reference.path]
+                shift = found[one.path] - expected[reference.path]
                 one.layer.bias.assign(to_numpy(one.layer.bias) - shift)
                 bar.advance()
         return corrected
