@@ -263,6 +263,9 @@ def copy_weights(source: keras.Layer, target: keras.Layer) -> None:
         )
     for giver, taker in zip(givers, takers, strict=True):
         taker.assign(to_numpy(giver))
+    for layer in target._flatten_layers():
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()  # it computes with constants made of its variables
 
 
 def check_model(model: Any) -> None:

@@ -159,6 +159,7 @@ class Training:
                     self._best_epoch(objective),
                     *callbacks,
                 ],
+                shuffle=False,  # Keras would draw the order of the batches anew
                 verbose=0,
             )
 

@@ -207,3 +207,94 @@ def test_counts_below_one_are_refused(settings):
 def test_a_learning_rate_that_is_not_positive_is_refused(rate):
     with pytest.raises(ValueError, match="`learning_rate` must be above 0"):
         ncl.FineTune(learning_rate=rate)
+
+
+def test_labels_that_are_no_classes_are_refused():
+    context = line_context()
+    wrong = ncl.Data(context.train.x, context.train.y + 5)
+
+    with pytest.raises(ValueError, match=r"class indices in 0\.\.1.*from 5 to 6"):
+        ncl.FineTune()(
+            line_model(),
+            ncl.Context(train=wrong, validation=context.validation, progress=False),
+        )
+
+
+def test_equal_runs_give_equal_weights():
+    step, start = ncl.FineTune(epochs=2, batch_size=16), line_model()
+
+    once, again = step(start, line_context()), step(start, line_context())
+    other = step(start, line_context(seed=1))
+
+    # Sums of 16 float32 numbers; batches in another order would be at 1e-3.
+    for one, two in zip(*map(tiny_models.weights_of, (once, again)), strict=True):
+        np.testing.assert_allclose(one, two, atol=1e-6)
+    assert np.abs(once.get_weights()[0] - other.get_weights()[0]).max() > 1e-5
+
+
+# With a teacher
+
+
+def test_a_pruned_model_recovers_by_the_original_and_keeps_its_zeros():
+    context = line_context()
+    model = ncl.FineTune(epochs=6, batch_size=16, learning_rate=0.1)(
+        line_model(), context
+    )
+    shuffled = np.random.default_rng(0).permutation(context.train.y)
+    misled = ncl.Context(
+        train=ncl.Data(context.train.x, shuffled),
+        validation=context.validation,
+        progress=False,
+    )
+    prune = ncl.MagnitudePruning(sparsity=0.25)
+    settings = {"epochs": 8, "batch_size": 16, "learning_rate": 0.1, "patience": 8}
+
+    tuned = ncl.pipeline(
+        prune,
+        ncl.FineTune(teacher="original", student_loss_weight=0.0, **settings),
+    )(model, misled)
+
+    zero = prune(model).layers[0].kernel.numpy() == 0
+    kernel = tuned.layers[0].kernel.numpy()
+    assert zero.sum() == 1
+    assert (kernel[zero] == 0).all()
+    assert not np.signbit(kernel[zero]).any()
+    # The labels say nothing; what it knows, it has from the original.
+    assert ncl.measure.accuracy(tuned, context.validation) > 0.9
+
+
+def test_the_teacher_of_the_context_teaches():
+    context = line_context()
+    teacher = ncl.FineTune(epochs=6, batch_size=16, learning_rate=0.1)(
+        line_model("softmax"), context
+    )
+    before = tiny_models.weights_of(teacher)
+
+    tuned = ncl.FineTune(
+        epochs=6,
+        batch_size=16,
+        learning_rate=0.1,
+        teacher="context",
+        temperature=2.0,
+        student_loss_weight=0.0,
+    )(line_model(), line_context(teacher=teacher))
+
+    assert ncl.measure.accuracy(tuned, context.validation) > 0.9
+    for one, other in zip(before, tiny_models.weights_of(teacher), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_teacher_that_is_not_there_is_missed_before_any_work():
+    with pytest.raises(ncl.MissingContextError, match="FineTune needs original"):
+        ncl.FineTune(teacher="original")(line_model(), line_context())
+    with pytest.raises(ncl.MissingContextError, match="needs teacher"):
+        ncl.pipeline(ncl.FineTune(teacher="context"))(line_model(), line_context())
+
+
+def test_a_teacher_goes_with_class_indices_only():
+    with pytest.raises(ValueError, match="Leave one of the two out"):
+        ncl.FineTune(teacher="original", loss="mse")
+    with pytest.raises(ValueError, match="`teacher` must be None or one of"):
+        ncl.FineTune(teacher="me")
+    with pytest.raises(ValueError, match="`optimizer` must be the name"):
+        ncl.FineTune(optimizer="newton")

@@ -222,6 +222,16 @@ def test_the_seed_of_dropout_is_copied():
     np.testing.assert_array_equal(first, second)
 
 
+def test_the_copy_of_an_adapted_normalization_computes_with_its_statistics():
+    scale = keras.layers.Normalization()
+    model = keras.Sequential([keras.Input((2,)), scale])
+    scale.adapt(np.array([[0.0, 2.0], [2.0, 6.0]]))
+
+    outputs = ncl.copy_model(model)(np.array([[2.0, 2.0]]))
+
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(outputs), [[1, -1]])
+
+
 def test_models_with_several_named_inputs_and_outputs_are_copied():
     left, right = keras.Input((3,), name="left"), keras.Input((3,), name="right")
     both = keras.layers.Concatenate()([left, right])

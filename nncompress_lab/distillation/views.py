@@ -66,12 +66,12 @@ def tensors_of(model: keras.Model) -> tuple[Any, Tensors, Any]:
         return found[layer.name]
 
     view = keras.models.clone_model(
-        keras.Model(model.inputs, model.outputs),
+        _plain_view(model),
         clone_function=lambda layer: layer,
         call_function=call,
     )
-    logits = view.outputs[0]
-    return view.inputs, {k: v for k, v in found.items() if v is not logits}, logits
+    logits = view.output
+    return view.input, {k: v for k, v in found.items() if v is not logits}, logits
 
 
 def teacher_and_student_views(
@@ -99,10 +99,7 @@ def teacher_and_student_views(
         ValueError: If a layer does not exist, or two cannot be compared.
     """
     if features is None:
-        return (
-            keras.Model(teacher.inputs, teacher.outputs, name=teacher.name),
-            keras.Model(student.inputs, student.outputs, name=student.name),
-        )
+        return _plain_view(teacher), _plain_view(student)
     ends, rows = [], []
     for model in (teacher, student):
         inputs, tensors, logits = tensors_of(model)
@@ -132,6 +129,12 @@ def teacher_and_student_views(
         _view(teacher, *ends[0], seen[0]),
         _view(student, *ends[1], seen[1]),
     )
+
+
+def _plain_view(model: keras.Model) -> keras.Model:
+    # A sequential model has no `input` before it is called.
+    inputs = model.inputs[0] if len(model.inputs) == 1 else model.inputs
+    return keras.Model(inputs, model.outputs[0], name=model.name)
 
 
 def _view(model: keras.Model, inputs: Any, logits: Any, rows: list[Any]) -> keras.Model:

@@ -1,0 +1,226 @@
+"""Students: how wide, how deep, with which weights, and what cannot be made smaller."""
+
+import random
+
+import keras
+import numpy as np
+import pytest
+import tiny_models
+from keras import layers
+
+import nncompress_lab as ncl
+from nncompress_lab import Student
+
+
+def shapes_of(model: keras.Model) -> list[tuple[int, ...]]:
+    return [tuple(weight.shape) for weight in model.weights]
+
+
+def predict(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
+    return keras.ops.convert_to_numpy(model(inputs, training=False))
+
+
+@pytest.mark.parametrize("name", ncl.zoo.NAMES)
+def test_half_as_wide_has_about_a_quarter_of_the_parameters(name):
+    teacher = getattr(ncl.zoo, name)(pretrained=False)
+
+    student = Student(width=0.5)(teacher)
+
+    # Kernels between two narrow layers have a quarter, the first and last ones a half.
+    assert 0.24 < student.count_params() / teacher.count_params() < 0.48
+    assert student.input_shape == teacher.input_shape
+    assert student.output_shape == teacher.output_shape
+
+
+def test_units_and_filters_are_those_of_the_teacher_times_the_width():
+    student = Student(width=0.25)(ncl.zoo.lenet5(pretrained=False))
+
+    assert student.get_layer("conv1").filters == 5
+    assert student.get_layer("conv2").filters == 12
+    assert student.get_layer("dense1").units == 125
+    assert student.get_layer("logits").units == 10
+
+
+def test_attention_keeps_its_heads_and_makes_them_narrower():
+    student = Student(width=0.5)(ncl.zoo.vit_tiny(pretrained=False))
+
+    attention = student.get_layer("block0_attention")
+    assert (attention.num_heads, attention.key_dim) == (4, 8)
+    assert student.get_layer("tokens").target_shape == (-1, 32)
+
+
+def test_what_is_added_to_the_image_stays_as_wide_as_the_image():
+    image = keras.Input((8, 8, 3))
+    x = layers.Conv2D(12, 3, padding="same", name="free")(image)
+    x = layers.Conv2D(3, 3, padding="same", name="bound")(x)
+    teacher = keras.Model(image, layers.Flatten()(layers.Add()([image, x])))
+
+    student = Student(width=0.5)(teacher)
+
+    assert student.get_layer("free").filters == 6
+    assert student.get_layer("bound").filters == 3
+
+
+def test_groups_still_divide_the_filters():
+    image = keras.Input((8, 8, 3))
+    x = layers.Conv2D(12, 3, name="before")(image)
+    x = layers.Conv2D(12, 3, groups=4, name="grouped")(x)
+    x = layers.GroupNormalization(4)(x)
+    teacher = keras.Model(image, layers.Dense(4)(layers.Flatten()(x)))
+
+    student = Student(width=0.4)(teacher)
+
+    assert student.get_layer("before").filters == 4
+    assert student.get_layer("grouped").filters == 4
+
+
+def test_concatenated_channels_are_added_up():
+    image = keras.Input((8, 8, 3))
+    x = layers.Concatenate()(
+        [layers.Conv2D(5, 3)(image), layers.Conv2D(6, 3)(image), image[:, 1:-1, 1:-1]]
+    )
+    x = layers.Reshape((36, 14))(x)
+    teacher = keras.Model(image, layers.Dense(4)(layers.Flatten()(x)))
+
+    student = Student(width=0.5)(teacher)
+
+    assert student.layers[-1].kernel.shape[0] == 36 * (2 + 3 + 3)
+
+
+@pytest.mark.parametrize("build", tiny_models.BUILDERS, ids=lambda b: b.__name__)
+def test_a_student_is_a_new_model_of_the_same_kind(build):
+    teacher = build()
+    before = tiny_models.weights_of(teacher)
+
+    student = Student(width=0.5)(teacher)
+
+    assert type(student) is type(teacher)
+    assert np.isfinite(predict(student, tiny_models.images())).all()
+    assert not {id(one) for one in teacher.variables} & {
+        id(one) for one in student.variables
+    }
+    for one, other in zip(before, tiny_models.weights_of(teacher), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("build", tiny_models.BUILDERS, ids=lambda b: b.__name__)
+def test_the_seed_fixes_the_weights_and_the_callers_state_stays(build):
+    teacher = build()
+    random.seed(5)
+    state = random.getstate()
+
+    first, again, other = (Student()(teacher, seed=seed) for seed in (1, 1, 2))
+
+    assert random.getstate() == state
+    for one, two in zip(first.weights, again.weights, strict=True):
+        np.testing.assert_array_equal(one.numpy(), two.numpy())
+    assert not np.array_equal(first.weights[0].numpy(), other.weights[0].numpy())
+
+
+def test_no_two_kernels_of_an_attention_begin_alike():
+    student = Student(width=1.0)(tiny_models.transformer(), seed=3)
+
+    attention = student.get_layer("attention")
+    query, key = attention.query_dense.kernel, attention.key_dense.kernel
+    assert not np.array_equal(query.numpy(), key.numpy())
+
+
+def test_a_copied_student_predicts_like_its_teacher():
+    teacher = tiny_models.randomize_statistics(tiny_models.residual())
+
+    student = Student(width=1.0, initialise="copy")(teacher)
+
+    np.testing.assert_array_equal(
+        predict(student, tiny_models.images()), predict(teacher, tiny_models.images())
+    )
+
+
+def test_statistics_that_do_not_train_are_taken_over():
+    adapted = layers.Normalization(name="scale")
+    teacher = keras.Sequential(
+        [keras.Input((3,)), adapted, layers.Dense(8), layers.Dense(4)]
+    )
+    adapted.adapt(np.array([[0.0, 1.0, 2.0], [2.0, 5.0, 8.0]]))
+
+    student = Student(width=0.5)(teacher)
+
+    inputs = np.ones((1, 3), np.float32)
+    np.testing.assert_array_equal(
+        predict(student.get_layer("scale"), inputs), predict(adapted, inputs)
+    )
+
+
+# Depth
+
+
+def test_half_as_deep_leaves_every_second_block_of_a_transformer():
+    teacher = ncl.zoo.vit_tiny(pretrained=False)
+
+    student = Student(width=1.0, depth=0.5, initialise="copy")(teacher)
+
+    attentions = [one.name for one in student.layers if "attention" in one.name]
+    assert attentions == ["block0_attention", "block2_attention"]
+    np.testing.assert_array_equal(
+        student.get_layer("block2_mlp1").kernel.numpy(),
+        teacher.get_layer("block2_mlp1").kernel.numpy(),
+    )
+
+
+def test_a_block_that_changes_the_shape_stays():
+    student = Student(width=1.0, depth=0.1)(ncl.zoo.resnet20(pretrained=False))
+
+    blocks = [one.name for one in student.layers if one.name.endswith("_add")]
+    # Stages 1 and 2 begin with a block whose shortcut is a convolution.
+    assert [name.partition("_")[0] for name in blocks].count("stage0") == 1
+    assert {"stage1_0_add", "stage2_0_add"} < set(blocks)
+    assert len(blocks) == 5
+
+
+def test_without_a_block_the_input_goes_on():
+    image = keras.Input((4,))
+    x = layers.Dense(4, name="first")(image)
+    for block in range(2):
+        y = layers.Dense(4, name=f"inner{block}")(x)
+        x = x + y
+    teacher = keras.Model(image, layers.Dense(2, name="logits")(x))
+
+    student = Student(width=1.0, depth=0.5, initialise="copy")(teacher)
+
+    inputs = np.eye(4, dtype=np.float32)
+    first = teacher.get_layer("first")(inputs)
+    kept = first + teacher.get_layer("inner0")(first)
+    np.testing.assert_allclose(
+        predict(student, inputs), predict(teacher.get_layer("logits"), kept), rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize("name", ["lenet5", "mobilenet_small"])
+def test_a_model_without_repeated_blocks_cannot_be_shallower(name):
+    teacher = getattr(ncl.zoo, name)(pretrained=False)
+
+    with pytest.raises(ncl.UnsupportedModelError, match=r"no residual blocks.*depth=1"):
+        Student(width=0.5, depth=0.5)(teacher)
+
+
+# Refusals
+
+
+def test_a_quantized_teacher_is_refused():
+    teacher = ncl.UniformQuantization(bits=8)(tiny_models.sequential())
+
+    with pytest.raises(ncl.UnsupportedModelError, match="before the quantization"):
+        Student()(teacher)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.5, -1.0, float("nan")])
+@pytest.mark.parametrize("name", ["width", "depth"])
+def test_a_fraction_out_of_range_is_refused(name, value):
+    with pytest.raises(ValueError, match=rf"`{name}` is the fraction.*{value}"):
+        Student(**{name: value})
+
+
+def test_only_a_student_as_wide_can_copy():
+    with pytest.raises(ValueError, match="Set width=1"):
+        Student(width=0.5, initialise="copy")
+    with pytest.raises(ValueError, match="`initialise` must be one of"):
+        Student(initialise="zeros")
