@@ -132,10 +132,30 @@ class ChannelPruning(Pass):
 
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model without the channels with the lowest scores."""
-        flow, kept = self.choose(model, context)
+        flow, kept = self._chosen(model, context)
         return rewrite_layers(model, Narrowing(flow, kept))
 
-    def choose(self, model: keras.Model, context: Context) -> tuple[Flow, Mask]:
+    def kept_outputs(
+        self, model: keras.Model, context: Context | None = None
+    ) -> dict[str, Mask]:
+        """Which outputs of each layer with weights stay, without building anything.
+
+        Args:
+            model: As the pass takes it.
+            context: With calibration data, for the Taylor criterion.
+
+        Returns:
+            By path a mask that is True where an output is kept. For the projections of
+            an attention layer to its heads it counts heads, for a depthwise convolution
+            the channels that go in.
+        """
+        context = Context() if context is None else context
+        check_model(model)
+        check_context(self, context)
+        flow, kept = self._chosen(model, context)
+        return {path: kept[units] for path, units in made_by_layer(flow).items()}
+
+    def _chosen(self, model: keras.Model, context: Context) -> tuple[Flow, Mask]:
         """Walk through the model and say for each unit whether it stays."""
         flow = follow_channels(model)
         groups = self._groups(flow, self.select.explain(model))

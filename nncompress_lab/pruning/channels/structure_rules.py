@@ -66,7 +66,10 @@ def elementwise(flow: Flow, call: Call) -> Channels:
 def operation(flow: Flow, call: Call) -> Channels:
     """`x + y`, `0.5 * x`, `ops.relu(x)`: of tensors, or of a tensor and a number."""
     if len(call.inputs) > 1:
-        return joined(flow, call)
+        if type(call.layer).__name__ in BINARY_OPERATIONS:
+            return joined(flow, call)
+        flow.fix(call, "where two zeros need not give zero")
+        return flow.fixed(call.outputs[0], f"output of {call.name}")
     values = [*call.node.arguments.args, *call.node.arguments.kwargs.values()]
     constants = [one for one in values if not isinstance(one, keras.KerasTensor)]
     if any(np.size(one) > 1 for one in constants if hasattr(one, "shape")):
