@@ -20,6 +20,7 @@ from nncompress_lab.quantization.kernel_format import KernelFormat, KernelView
 from nncompress_lab.quantization.layers import QUANTIZED
 
 LEAST_SCALE = float(np.finfo(np.float32).tiny)
+LEAST_LEARNED = 2.0**-50  # the gradient divides by its square, which must not be 0
 
 
 class RoundedKernels(layers.Layer):
@@ -65,7 +66,7 @@ class RoundedKernels(layers.Layer):
                 name=f"{name}_scale",
                 shape=view.params_shape,
                 initializer="ones",
-                constraint=_AtLeast(LEAST_SCALE),
+                constraint=_AtLeast(LEAST_LEARNED),
             )
             setattr(self, f"{name}_scale", scale)
         return None

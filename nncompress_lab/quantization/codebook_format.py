@@ -141,9 +141,8 @@ class CodebookView(MatrixView):
         codes = unpack_bits(stored["q"], bits=self.format.bits, count=count, xp=xp)
         # One flat table: each part's codes begin where its own table does.
         starts = np.arange(math.prod(self.parts), dtype=np.int32) * self.table_size
-        places = xp.reshape(codes, self.grouped_shape) + starts.reshape(
-            self.params_shape
-        )
+        grouped = xp.reshape(codes, self.grouped_shape)
+        places = xp.add(grouped, starts.reshape(self.params_shape))
         values = xp.take(xp.reshape(stored["table"], (-1,)), xp.reshape(places, (-1,)))
         return self.kernel(values, xp=xp)
 

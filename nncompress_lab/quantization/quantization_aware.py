@@ -12,7 +12,7 @@ from nncompress_lab.passes import Context, Pass
 from nncompress_lab.quantization.activation_quantization import ActivationQuantization
 from nncompress_lab.quantization.affine import AffineParams, check_bits, quantize
 from nncompress_lab.quantization.aware_layers import (
-    LEAST_SCALE,
+    LEAST_LEARNED,
     ROUNDED,
     RoundedKernels,
 )
@@ -179,7 +179,7 @@ def _first_scale(kernel: Any, view: KernelView) -> Any:
     grouped = np.abs(view.grouped(view.matrix(kernel)))
     axis = (0, 1, 2) if view.granularity == "per_tensor" else 1
     scale = 2 * grouped.mean(axis=axis, keepdims=True) / np.sqrt(qmax)
-    return np.where(scale >= LEAST_SCALE, scale, 1).astype(np.float32)
+    return np.maximum(scale, LEAST_LEARNED).astype(np.float32)
 
 
 def _with_integers(model: keras.Model) -> keras.Model:

@@ -66,6 +66,18 @@ def test_the_step_size_has_the_gradient_of_the_paper():
     np.testing.assert_allclose(by_kernel, x.T * inside, atol=1e-3)
 
 
+def test_a_step_size_that_would_fall_below_zero_stays_above_it():
+    dense = learned_dense(np.full((2, 2), 3.0, np.float32), 0.5, bits=3)
+    x = np.ones((1, 2), np.float32)
+
+    trained_once(dense, x, rate=10.0)
+    trained_once(dense, x, rate=1e-3)  # its gradient is finite there, too
+
+    (kernel, scale) = (ops.convert_to_numpy(one) for one in dense.trainable_variables)
+    assert scale.item() > 0
+    assert np.isfinite(kernel).all()
+
+
 @pytest.mark.parametrize("step", [LEARNED, ABSMAX], ids=["learned", "absmax"])
 @pytest.mark.parametrize("build", tiny_models.BUILDERS, ids=lambda b: b.__name__)
 def test_the_integers_predict_what_was_trained(build, step):
