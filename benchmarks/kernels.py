@@ -21,15 +21,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from nncompress_lab.factorization.tucker import tucker2
-from nncompress_lab.quantization.clipping import clipping_range
 from results_file import save_results
 from rich.console import Console
 from rich.table import Table
 
+from nncompress_lab.factorization.tucker import tucker2
 from nncompress_lab.lowrank.svd import low_rank_factors
 from nncompress_lab.pruning.masks import global_magnitude_masks
 from nncompress_lab.quantization.affine import AffineParams, dequantize, quantize
+from nncompress_lab.quantization.clipping import Clipping, clipped_params
 from nncompress_lab.quantization.codebook import learn_codebook
 
 Array = npt.NDArray[Any]
@@ -224,12 +224,14 @@ def clipping_row() -> Row:
         largest = float(np.abs(weights).max())
         return min((largest * step / 100 for step in range(1, 101)), key=error)
 
+    def ours() -> float:
+        params = clipped_params(weights, Clipping("mse"), bits=bits, symmetric=True)
+        return float(params.scale.max()) * qmax
+
     return Row(
         name="MSE-optimal clipping, 4 bits, 16M weights",
         peer="100 ranges tried in NumPy",
-        ours=lambda: float(
-            np.max(clipping_range(weights, bits=bits, symmetric=True, method="mse")[1])
-        ),
+        ours=ours,
         theirs=theirs,
         goal=30,
         quality=error,

@@ -58,7 +58,17 @@ if TYPE_CHECKING:
     )
     from nncompress_lab.pruning.channels.groups import ChannelGroup as ChannelGroup
     from nncompress_lab.pruning.channels.groups import channel_groups as channel_groups
+    from nncompress_lab.pruning.gradual import GradualPruning as GradualPruning
+    from nncompress_lab.pruning.gradual_callback import (
+        GradualPruningCallback as GradualPruningCallback,
+    )
     from nncompress_lab.pruning.magnitude import MagnitudePruning as MagnitudePruning
+    from nncompress_lab.pruning.n_m import NMPruning as NMPruning
+    from nncompress_lab.pruning.optimal_brain_pruning import (
+        OptimalBrainPruning as OptimalBrainPruning,
+    )
+    from nncompress_lab.pruning.schedules import PruningSchedule as PruningSchedule
+    from nncompress_lab.pruning.score_pruning import ScorePruning as ScorePruning
     from nncompress_lab.quantization.activation_quantization import (
         ActivationQuantization as ActivationQuantization,
     )
@@ -122,7 +132,13 @@ _HOMES = {
     "passes": ("Context", "Pass", "pipeline"),
     "pruning.channels.channel_pruning": ("ChannelPruning",),
     "pruning.channels.groups": ("ChannelGroup", "channel_groups"),
+    "pruning.gradual": ("GradualPruning",),
+    "pruning.gradual_callback": ("GradualPruningCallback",),
     "pruning.magnitude": ("MagnitudePruning",),
+    "pruning.n_m": ("NMPruning",),
+    "pruning.optimal_brain_pruning": ("OptimalBrainPruning",),
+    "pruning.schedules": ("PruningSchedule",),
+    "pruning.score_pruning": ("ScorePruning",),
     "quantization.activation_quantization": ("ActivationQuantization",),
     "quantization.batch_norm_folding": ("FoldBatchNorm",),
     "quantization.bias_correction": ("CorrectBias",),

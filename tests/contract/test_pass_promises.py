@@ -17,6 +17,9 @@ QUANTIZATIONS = (
     ncl.UniformQuantization(bits=8),
     ncl.UniformQuantization(bits=2),
     ncl.UniformQuantization(bits=8, symmetric=False),
+    ncl.CodebookQuantization(bits=2),
+    ncl.CodebookQuantization(bits=4, table="normal_float"),
+    ncl.CodebookQuantization(bits=3, table="power_of_two", granularity="per_channel"),
     ncl.UniformQuantization(
         bits=5, granularity="per_group", group_size=7, symmetric=False
     ),
