@@ -232,7 +232,7 @@ def test_a_quotient_keeps_its_channels():
 def test_a_layer_without_a_rule_keeps_its_channels_and_is_named():
     class Unknown(layers.Layer):
         def call(self, inputs):
-            return inputs[..., ::-1]
+            return keras.ops.flip(inputs, axis=-1)
 
     image = keras.Input((6,))
     x = Unknown(name="strange")(layers.Dense(4, name="before")(image))
