@@ -41,7 +41,9 @@ def made_weights(layer, path: str) -> list[tuple[keras.Variable, int]]:
     )
 
 
-def zero_out(variable: keras.Variable, axis: int, kept: np.ndarray) -> None:
+def zero_out(variable, axis: int, kept: np.ndarray) -> None:
+    if variable is None:  # no bias, no gamma
+        return
     array = np.array(keras.ops.convert_to_numpy(variable))
     mask = np.repeat(kept, array.shape[axis] // len(kept))
     shape = [1] * array.ndim
