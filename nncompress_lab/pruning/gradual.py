@@ -19,9 +19,9 @@ from nncompress_lab.training import Objective, Training, given, with_class_indic
 class GradualPruning(Pass):
     """Train a model and prune it step by step, so that it adapts on the way.
 
-    At high sparsity this loses less accuracy than pruning at once and training after
-    that. It is a training: the result is the best epoch on the validation data among
-    those that end with the final sparsity.
+    The weights that stay learn to do without those that go while these are few; compare
+    it with pruning at once and `FineTune` for as many epochs. It is a training: the result
+    is the best epoch on the validation data among those that end with the final sparsity.
 
     Args:
         sparsity: Fraction of the kernel weights to drop in the end, in `[0, 1)`.
