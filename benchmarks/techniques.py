@@ -13,18 +13,18 @@ times; the table has the mean and the spread.
 import argparse
 import json
 import os
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from statistics import mean, stdev
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
+from file_sizes import by_keras
 from results_file import FOLDER, save_results
 from rich.console import Console
+from techniques_table import table
 
 import nncompress_lab as ncl
 from nncompress_lab import measure
@@ -132,15 +132,6 @@ SETTINGS = (
 KERAS = Setting("keras.Model.quantize", "int8", None, None)
 
 
-def by_keras(model: keras.Model) -> keras.Model:
-    """A copy on which Keras's own `quantize("int8")` has been called."""
-    copy = ncl.copy_model(model)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # one for each layer that it cannot quantize
-        copy.quantize("int8")
-    return copy
-
-
 class Measurements:
     """The rows measured so far, in a file that is complete after each of them."""
 
@@ -246,74 +237,6 @@ def _runner(content: bytes, x: Any) -> Callable[[], object]:
     return litert.LiteRT(content).runner(x)
 
 
-def table(rows: list[dict[str, Any]]) -> str:
-    """The measured rows as a Markdown table, one part a model."""
-    lines = []
-    for name in EPOCHS:
-        of_model = [row for row in rows if row["model"] == name]
-        if not of_model:
-            continue
-        first = next(row for row in of_model if row["technique"] == "original")
-        lines += [
-            f"### {name}: {100 * first['accuracy']:.2f} %, "
-            f"{first['packed_bytes'] / 1e3:.0f} kB packed, "
-            f"{first['macs'] / 1e6:.2f} M MACs",
-            "",
-            "| technique | setting | accuracy before | after recovery | packed | MACs "
-            "| latency |",
-            "|---|---|---:|---:|---:|---:|---:|",
-        ]
-        keys = dict.fromkeys((row["technique"], row["setting"]) for row in of_model)
-        for technique, setting in [key for key in keys if key[0] != "original"]:
-            same = [
-                row
-                for row in of_model
-                if (row["technique"], row["setting"]) == (technique, setting)
-            ]
-            lines.append(_table_row(technique, setting, same, first))
-        lines.append("")
-    return "\n".join(lines)
-
-
-def _table_row(
-    technique: str, setting: str, same: list[dict[str, Any]], first: dict[str, Any]
-) -> str:
-    before = [100 * row["accuracy"] for row in same if row["stage"] == "before"]
-    after = [100 * row["accuracy"] for row in same if row["stage"] == "after"]
-    last = [row for row in same if row["stage"] == ("after" if after else "before")]
-    packed = mean(row["packed_bytes"] for row in last)
-    cells = [
-        technique,
-        setting,
-        f"{before[0]:.2f} %" if before else "-",
-        _spread(after) if after else "-",
-        f"{first['packed_bytes'] / packed:.1f}x less",
-        _ratio(first["macs"], last[0]["macs"]),
-        _verdict(last[0]),
-    ]
-    return f"| {' | '.join(cells)} |"
-
-
-def _spread(values: list[float]) -> str:
-    spread = f" ± {stdev(values):.2f}" if len(values) > 1 else ""
-    return f"{mean(values):.2f}{spread} %"
-
-
-def _ratio(first: int, now: int | None) -> str:
-    if now is None:
-        return "-"
-    return "same" if now == first else f"{first / now:.1f}x less"
-
-
-def _verdict(row: dict[str, Any]) -> str:
-    if row["speedup"] is None:
-        return "-"
-    ratio = row["speedup"]
-    if max(ratio, 1 / ratio) - 1 <= row["band"]:
-        return "no measurable change"
-    return f"{ratio:.2f}x faster" if ratio > 1 else f"{1 / ratio:.2f}x slower"
-
-
 def main() -> None:
     """Measure what is missing, then print the table."""
     parser = argparse.ArgumentParser()
@@ -325,7 +248,7 @@ def main() -> None:
     if not arguments.table:
         for name in arguments.models:
             measure_model(name, arguments.seeds, done)
-    Console(width=200).print(table(done.rows), markup=False)
+    Console(width=200).print(table(done.rows, list(EPOCHS)), markup=False)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,77 @@
+"""The table of `benchmarks/techniques.py`: means and spreads of the measured rows."""
+
+from statistics import mean, stdev
+from typing import Any
+
+
+def table(rows: list[dict[str, Any]], models: list[str]) -> str:
+    """The measured rows as a Markdown table, one part a model.
+
+    Args:
+        rows: As the benchmark keeps them.
+        models: Their names, in the order of the parts.
+    """
+    lines = []
+    for name in models:
+        of_model = [row for row in rows if row["model"] == name]
+        if not of_model:
+            continue
+        first = next(row for row in of_model if row["technique"] == "original")
+        lines += [
+            f"### {name}: {100 * first['accuracy']:.2f} %, "
+            f"{first['packed_bytes'] / 1e3:.0f} kB packed, "
+            f"{first['macs'] / 1e6:.2f} M MACs",
+            "",
+            "| technique | setting | accuracy before | after recovery | packed | MACs "
+            "| latency |",
+            "|---|---|---:|---:|---:|---:|---:|",
+        ]
+        keys = dict.fromkeys((row["technique"], row["setting"]) for row in of_model)
+        for technique, setting in [key for key in keys if key[0] != "original"]:
+            same = [
+                row
+                for row in of_model
+                if (row["technique"], row["setting"]) == (technique, setting)
+            ]
+            lines.append(_table_row(technique, setting, same, first))
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _table_row(
+    technique: str, setting: str, same: list[dict[str, Any]], first: dict[str, Any]
+) -> str:
+    before = [100 * row["accuracy"] for row in same if row["stage"] == "before"]
+    after = [100 * row["accuracy"] for row in same if row["stage"] == "after"]
+    last = [row for row in same if row["stage"] == ("after" if after else "before")]
+    packed = mean(row["packed_bytes"] for row in last)
+    cells = [
+        technique,
+        setting,
+        f"{before[0]:.2f} %" if before else "-",
+        _spread(after) if after else "-",
+        f"{first['packed_bytes'] / packed:.1f}x less",
+        _ratio(first["macs"], last[0]["macs"]),
+        _verdict(last[0]),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _spread(values: list[float]) -> str:
+    spread = f" ± {stdev(values):.2f}" if len(values) > 1 else ""
+    return f"{mean(values):.2f}{spread} %"
+
+
+def _ratio(first: int, now: int | None) -> str:
+    if now is None:
+        return "-"
+    return "same" if now == first else f"{first / now:.1f}x less"
+
+
+def _verdict(row: dict[str, Any]) -> str:
+    if row["speedup"] is None:
+        return "-"
+    ratio = row["speedup"]
+    if max(ratio, 1 / ratio) - 1 <= row["band"]:
+        return "no measurable change"
+    return f"{ratio:.2f}x faster" if ratio > 1 else f"{1 / ratio:.2f}x slower"
