@@ -15,6 +15,7 @@ from nncompress_lab.distillation import teaching
 from nncompress_lab.distillation.features import attention_loss, relational_loss
 from nncompress_lab.distillation.soft_targets import log_soft_targets
 from nncompress_lab.distillation.views import logits_model, tensors_of
+from nncompress_lab.training import Training, with_class_indices
 
 CLASSES = 3
 
@@ -57,7 +58,7 @@ def test_the_student_learns_and_the_teacher_does_not(teacher, points_context):
     before = tiny_models.weights_of(teacher)
     start = Student(width=0.5)(teacher)
 
-    result = quick(epochs=30, learning_rate=0.05)(teacher, points_context)
+    result = quick(epochs=15, learning_rate=0.05)(teacher, points_context)
 
     for one, other in zip(before, tiny_models.weights_of(teacher), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -77,13 +78,13 @@ def test_without_a_label_the_student_finds_the_teachers_logits(teacher, points_c
         student=teacher_with_noise(teacher),
         loss="mse",
         student_loss_weight=0.0,
-        epochs=60,
-        patience=60,
-        learning_rate=0.02,
+        epochs=30,
+        patience=30,
+        learning_rate=0.03,
         batch_size=16,
     )(teacher, misled)
 
-    # Equal up to a constant, and what sixty short epochs leave. Were the teacher's rows
+    # Equal up to a constant, and what thirty short epochs leave. Were the teacher's rows
     # in another order than the inputs, the student could only learn their mean.
     x = points_context.validation.x
     difference = centred(predict(result, x)) - centred(predict(teacher, x))
@@ -196,7 +197,7 @@ def test_logarithms_of_probabilities_are_logits_already():
 def test_a_student_behind_a_softmax_ends_as_one(teacher, points_context):
     student = dense_model(8, activation="softmax")
 
-    result = quick(student=student, epochs=20, learning_rate=0.05)(
+    result = quick(student=student, epochs=10, learning_rate=0.05)(
         teacher, points_context
     )
 
@@ -205,10 +206,7 @@ def test_a_student_behind_a_softmax_ends_as_one(teacher, points_context):
     assert ncl.measure.accuracy(result, points_context.validation) > 0.8
 
 
-@pytest.mark.parametrize("loss", ["soft_targets", "mse", "decoupled"])
-def test_teachers_with_and_without_softmax_teach_the_same(
-    teacher, points_context, loss
-):
+def test_teachers_with_and_without_softmax_teach_the_same(teacher, points_context):
     with_softmax = keras.Sequential([ncl.copy_model(teacher), layers.Softmax()])
     student = dense_model(5)
 
@@ -270,19 +268,14 @@ def test_a_teacher_without_exclusive_classes_is_refused(last, points_context):
 # Labels
 
 
-def test_one_hot_labels_are_the_same_as_indices(teacher, points_context):
-    one_hot = dataclasses.replace(
-        points_context,
-        train=ncl.Data(points_context.train.x, np.eye(3)[points_context.train.y]),
-        validation=ncl.Data(
-            points_context.validation.x, np.eye(3)[points_context.validation.y]
-        ),
-    )
+def test_one_hot_labels_become_class_indices(teacher, points_context):
+    train = points_context.train
+    one_hot = ncl.Data(train.x, np.eye(3)[train.y])
 
-    results = [quick()(teacher, one) for one in (points_context, one_hot)]
+    indices = with_class_indices(teacher, one_hot)
 
-    for one, other in zip(*map(tiny_models.weights_of, results), strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-6)
+    np.testing.assert_array_equal(indices.y, train.y)
+    assert with_class_indices(teacher, train) is train
 
 
 @pytest.mark.parametrize(
@@ -393,19 +386,22 @@ def test_soft_labels_are_read_again_only_for_the_same_teacher_and_data(
 ):
     file = str(tmp_path / "soft.npz")
     step = quick(soft_labels=file)
-    runs = []
+    runs, taught = [], []
     original = teaching._outputs
+    monkeypatch.setattr(
+        Training, "fit", lambda _self, _model, batches, **kw: taught.append(batches)
+    )
     monkeypatch.setattr(
         teaching,
         "_outputs",
         lambda view, x, **kw: runs.append(len(x)) or original(view, x, **kw),
     )
 
-    first, again = step(teacher, points_context), step(teacher, points_context)
+    step(teacher, points_context)
+    step(teacher, points_context)
 
     assert len(runs) == 2
-    for one, other in zip(*map(tiny_models.weights_of, (first, again)), strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-6)
+    np.testing.assert_array_equal(taught[0].data.y, taught[1].data.y)
     turned = ncl.Data(points_context.train.x[::-1], points_context.train.y[::-1])
     step(teacher, dataclasses.replace(points_context, train=turned))
     assert len(runs) == 4
