@@ -88,7 +88,7 @@ def test_without_a_label_the_student_finds_the_teachers_logits(teacher, points_c
     # in another order than the inputs, the student could only learn their mean.
     x = points_context.validation.x
     difference = centred(predict(result, x)) - centred(predict(teacher, x))
-    assert np.std(difference) < 0.1 * np.std(predict(teacher, x))
+    assert np.std(difference) < 0.2 * np.std(predict(teacher, x))
 
 
 def teacher_with_noise(teacher: keras.Model) -> keras.Model:

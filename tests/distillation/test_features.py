@@ -1,5 +1,7 @@
 """The losses on features, and that tensors and arrays give the same numbers."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -82,8 +84,12 @@ def test_distances_are_measured_in_their_mean():
 # Tensors compute what the arrays compute
 
 
-def row(*parts: np.ndarray) -> np.ndarray:
-    return np.column_stack(parts).astype(np.float32)
+def row(*parts: np.ndarray) -> Any:
+    return tensor(np.column_stack(parts))
+
+
+def tensor(values: np.ndarray) -> Any:
+    return ops.convert_to_tensor(values.astype(np.float32))
 
 
 LABELS = np.array([0, 3, 1, 2])
@@ -138,13 +144,13 @@ def test_large_logits_stay_finite_in_tensors():
         assert np.isfinite(ops.convert_to_numpy(total)).all()
 
 
-def flat(values: np.ndarray) -> np.ndarray:
-    return values.reshape(len(values), -1)
+def flat(values: np.ndarray) -> Any:
+    return tensor(values.reshape(len(values), -1))
 
 
 def test_features_in_tensors_are_those_of_the_arrays():
     teacher, student = random_features(0), random_features(1)
-    maps = lessons.attention_map(teacher), lessons.attention_map(student)
+    maps = [lessons.attention_map(tensor(one)) for one in (teacher, student)]
     rows = flat(teacher), flat(student)
 
     pairs = (
@@ -153,15 +159,15 @@ def test_features_in_tensors_are_those_of_the_arrays():
         (lessons.relational_loss(*rows), features.relational_loss(teacher, student)),
     )
 
-    for tensor, array in pairs:
+    for loss, array in pairs:
         # Inner products of 72 float32 numbers, in another order.
-        np.testing.assert_allclose(ops.convert_to_numpy(tensor), array, rtol=1e-4)
+        np.testing.assert_allclose(ops.convert_to_numpy(loss), array, rtol=1e-4)
 
 
 @pytest.mark.parametrize("shape", [(1, 6), (4, 6)])
 def test_examples_in_one_place_have_relations_without_nan(shape):
     same = np.ones(shape, np.float32)
 
-    loss = lessons.relational_loss(random_features(0, shape), same)
+    loss = lessons.relational_loss(tensor(random_features(0, shape)), tensor(same))
 
     assert np.isfinite(ops.convert_to_numpy(loss))
