@@ -167,7 +167,7 @@ def cross_attention() -> keras.Model:
     x = layers.Reshape((64, 6))(conv(image, name="a"))
     y = layers.Reshape((64, 9))(conv(image, 9, name="b"))
     attend = layers.MultiHeadAttention(
-        4, 5, value_dim=3, output_shape=8, use_bias=False, name="attention"
+        4, 5, output_shape=8, use_bias=False, name="attention"
     )
     return ended(image, layers.GlobalAveragePooling1D()(attend(x, y)))
 
