@@ -59,9 +59,10 @@ def test_the_weights_of_the_best_epoch_are_returned():
         start, misled
     )
 
-    # Each further epoch on wrong labels is worse, so that the first one is the best.
+    # Each further epoch on wrong labels is worse, so that the first one is the best. In
+    # it the rate falls less than where it is the only one, and misleads a little more.
     assert ncl.measure.accuracy(often, context.validation) >= (
-        ncl.measure.accuracy(once, context.validation) - 0.05
+        ncl.measure.accuracy(once, context.validation) - 0.1
     )
 
 
