@@ -11,6 +11,7 @@ import nncompress_lab as ncl
 from nncompress_lab import measure
 from nncompress_lab.kernels import to_numpy
 from nncompress_lab.pruning.channels.groups import follow_channels
+from nncompress_lab.pruning.channels.scores import score_units
 from nncompress_lab.zoo import architectures
 
 WITH_GROUPS = [one for one in tiny_models.BUILDERS if one is not tiny_models.shared]
@@ -123,6 +124,29 @@ def test_the_global_ranking_spares_the_group_that_matters():
 
     assert narrow.get_layer("conv").filters == 6
     assert narrow.get_layer("hidden").units == 5
+
+
+@pytest.mark.parametrize("criterion", ["l1", "l2", "taylor"])
+def test_in_one_ranking_the_channels_of_every_layer_average_one(criterion, context):
+    model = tiny_models.sequential()
+    flow = follow_channels(model)
+
+    scores = score_units(
+        flow, model, criterion=criterion, normalize=True, data=context.calibration
+    )
+
+    for group in ncl.channel_groups(model):
+        assert scores[group.units].mean() == pytest.approx(1)
+
+
+def test_a_wide_layer_whose_units_matter_little_each_is_not_emptied():
+    data = ncl.data.fashion_mnist().train.take(128)
+    step = ncl.ChannelPruning(macs=0.5, scope="global", criterion="taylor")
+
+    kept = step.kept_outputs(ncl.zoo.lenet5(), ncl.Context(calibration=data))
+
+    # Its 500 units share what 50 filters share before: each has a far smaller score.
+    assert kept["dense1"].mean() > 0.1
 
 
 def test_the_smallest_filters_go_and_the_others_keep_their_weights():

@@ -53,8 +53,9 @@ class ChannelPruning(Pass):
             its gamma (`"batch_norm"`), or the change of the loss without it, to first
             order, on the calibration data (`"taylor"`).
         scope: `"group"` removes the same fraction of each group, `"global"` ranks the
-            channels of all groups together; norms are then divided by their mean in the
-            layer, because layers differ in scale.
+            channels of all groups together; all scores but gammas are then divided by
+            their mean in the layer, because a wide layer would otherwise lose nearly
+            all of its channels, each of which matters little.
         round_to: The number of channels that stay in a group is rounded up to a multiple
             of this; runtimes compute 4, 8 or 16 channels at once.
         select: Layers whose outputs may be cut; all kernel layers by default. What is
@@ -75,6 +76,9 @@ class ChannelPruning(Pass):
         ICCV 2017 (gamma). https://arxiv.org/abs/1708.06519
         Molchanov et al., "Importance Estimation for Neural Network Pruning", CVPR 2019
         (Taylor). https://arxiv.org/abs/1906.10771
+        Molchanov, Tyree, Karras, Aila, Kautz, "Pruning Convolutional Neural Networks for
+        Resource Efficient Inference", ICLR 2017, section 2.2 (scores by layer).
+        https://arxiv.org/abs/1611.06440
         Fang et al., "DepGraph: Towards Any Structural Pruning", CVPR 2023 (groups).
         https://arxiv.org/abs/2301.12900
         Michel, Levy, Neubig, "Are Sixteen Heads Really Better than One?", NeurIPS 2019

@@ -36,7 +36,8 @@ def score_units(
         flow: The walk through the model.
         model: The model.
         criterion: As `ChannelPruning` takes it.
-        normalize: Whether the norms of a kernel are divided by their mean.
+        normalize: Whether the scores from a kernel are divided by their mean, so that
+            layers can be compared. Gammas are comparable as they are.
         data: For `"taylor"`.
 
     Returns:
@@ -48,7 +49,7 @@ def score_units(
     totals, counts = np.zeros(len(flow.units)), np.zeros(len(flow.units))
     for bound in _scored(flow, criterion):
         scores = _scores(bound, criterion, gradients)
-        if normalize and criterion in {"l1", "l2"}:
+        if normalize and criterion != "batch_norm":
             scores = scores / (scores.mean() or 1.0)
         roots = flow.units.roots(bound.units)
         np.add.at(totals, roots, scores)

@@ -68,20 +68,6 @@ class Units:
 
 
 @dataclass(frozen=True, eq=False)
-class Axis:
-    """An axis of a variable or a tensor along which channels lie.
-
-    Args:
-        number: Position of the axis.
-        units: The channel of each entry; a channel may come several times, as after
-            Flatten.
-    """
-
-    number: int
-    units: Indices
-
-
-@dataclass(frozen=True, eq=False)
 class Cost:
     """A cost that is a product: a fixed factor times the length of some axes.
 
