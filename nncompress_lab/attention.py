@@ -75,3 +75,36 @@ def projections_of(attention: Any) -> dict[str, Any]:
         for name, attribute in PROJECTIONS.items()
         if hasattr(attention, attribute)
     }
+
+
+def with_projections(layer: Any, projections: dict[str, Any]) -> Any:
+    """An attention layer like `layer` that uses the given projections and own ones.
+
+    It is an ordinary MultiHeadAttention if Keras could have made the projections itself.
+
+    Args:
+        layer: A built layer of one of the classes in `ATTENTION`.
+        projections: Built layers by the names of the projections that they stand for.
+    """
+    config = layer.get_config()
+    config.pop("projections", None)
+    foreign = {
+        name: keras.saving.serialize_keras_object(one)
+        for name, one in projections.items()
+        if type(one) is not layers.EinsumDense
+    }
+    kind = ComposedMultiHeadAttention if foreign else layers.MultiHeadAttention
+    if foreign:
+        config["projections"] = foreign
+    attention = kind.from_config(config)
+    attention.build_from_config(layer.get_build_config())
+    for name, one in projections.items():
+        install_projection(attention, name, one)
+    return attention
+
+
+def not_projections(attention: Any) -> list[Any]:
+    """Softmax and dropout, whose names are counted and whose order is fixed."""
+    projections = {id(one) for one in projections_of(attention).values()}
+    inner = attention._flatten_layers(include_self=False, recursive=False)
+    return [one for one in inner if id(one) not in projections]

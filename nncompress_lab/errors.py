@@ -6,6 +6,22 @@ that a model cannot be rewritten, that a pass lacks data, that a file is broken.
 Every message says what is wrong, what was received and how to fix it.
 """
 
+from typing import get_args
+
+
+def check_choice(name: str, value: object, choices: object) -> None:
+    """Raise a `ValueError` unless a field holds one of the values of a `Literal`.
+
+    Args:
+        name: Of the field.
+        value: What it holds.
+        choices: The `Literal` type that lists what it may hold.
+    """
+    if value not in get_args(choices):
+        raise ValueError(
+            f"`{name}` must be one of {get_args(choices)}. Received: {name}={value!r}."
+        )
+
 
 class CompressionError(Exception):
     """Any error that this library raises about a model, a recipe or a file."""

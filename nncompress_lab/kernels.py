@@ -89,6 +89,8 @@ class KernelLayer:
     @property
     def is_float(self) -> bool:
         """Whether every kernel is a floating-point variable that can be replaced."""
+        if hasattr(self.layer, "stored_kernel"):  # reading such a kernel decodes it
+            return False
         return all(
             hasattr(kernel, "assign") and "float" in str(kernel.dtype)
             for kernel in self.kernels()

@@ -26,7 +26,7 @@ def as_matrix(kernel: Array, channel_axes: Sequence[int]) -> Array:
         >>> as_matrix(np.ones((3, 3, 8, 16)), (3,)).shape
         (72, 16)
     """
-    ordered = kernel.transpose(_summed_first(kernel.ndim, channel_axes))
+    ordered = kernel.transpose(summed_first(kernel.ndim, channel_axes))
     return ordered.reshape(-1, math.prod(kernel.shape[axis] for axis in channel_axes))
 
 
@@ -45,11 +45,12 @@ def from_matrix(
         >>> from_matrix(as_matrix(kernel, (1,)), kernel.shape, (1,)).tolist()
         [[[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]]
     """
-    order = _summed_first(len(shape), channel_axes)
+    order = summed_first(len(shape), channel_axes)
     return matrix.reshape([shape[axis] for axis in order]).transpose(np.argsort(order))
 
 
-def _summed_first(ndim: int, channel_axes: Sequence[int]) -> tuple[int, ...]:
+def summed_first(ndim: int, channel_axes: Sequence[int]) -> tuple[int, ...]:
+    """The axes of a kernel with those that are summed over first."""
     summed = tuple(axis for axis in range(ndim) if axis not in channel_axes)
     return (*summed, *channel_axes)
 

@@ -9,9 +9,9 @@ from keras.src.models.functional import Functional
 
 from nncompress_lab.attention import (
     ATTENTION,
-    ComposedMultiHeadAttention,
-    install_projection,
+    not_projections,
     projections_of,
+    with_projections,
 )
 from nncompress_lab.errors import UnsupportedModelError
 from nncompress_lab.kernels import to_numpy, walk
@@ -58,6 +58,19 @@ def rewrite_layers(model: keras.Model, rewrite: Rewrite) -> keras.Model:
     """
     check_model(model)
     return _Rewriting(rewrite).model(model)
+
+
+def replaceable_layers(model: Any) -> set[int]:
+    """The ids of layers that `rewrite_layers` offers: nodes of the graph, projections."""
+    found: set[int] = set()
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            found |= replaceable_layers(layer)
+        elif type(layer) in ATTENTION:
+            found |= {id(inner) for _, inner in walk(layer)}
+        else:
+            found.add(id(layer))
+    return found
 
 
 class _Rewriting:
@@ -158,13 +171,13 @@ class _Rewriting:
         """An attention layer like `layer` with its projections rewritten."""
         before = projections_of(layer)
         after = {name: self._projection(one) for name, one in before.items()}
-        attention = _with_projections(
+        attention = with_projections(
             layer, {name: one for name, one in after.items() if one is not None}
         )
         now = projections_of(attention)
         self.kept += [(before[name], now[name]) for name in after if not after[name]]
         self.kept += zip(
-            _not_projections(layer), _not_projections(attention), strict=True
+            not_projections(layer), not_projections(attention), strict=True
         )
         return attention
 
@@ -188,35 +201,6 @@ def rebuilt(layer: keras.Layer) -> keras.Layer:
     clone.build_from_config(layer.get_build_config())
     copy_weights(layer, clone)
     return clone
-
-
-def _with_projections(layer: Any, projections: dict[str, keras.Layer]) -> keras.Layer:
-    """An attention layer like `layer` that uses the given projections and own ones.
-
-    It is an ordinary MultiHeadAttention if Keras could have made the projections itself.
-    """
-    config = layer.get_config()
-    config.pop("projections", None)
-    foreign = {
-        name: keras.saving.serialize_keras_object(one)
-        for name, one in projections.items()
-        if type(one) is not keras.layers.EinsumDense
-    }
-    kind = ComposedMultiHeadAttention if foreign else keras.layers.MultiHeadAttention
-    if foreign:
-        config["projections"] = foreign
-    attention = kind.from_config(config)
-    attention.build_from_config(layer.get_build_config())
-    for name, one in projections.items():
-        install_projection(attention, name, one)
-    return attention
-
-
-def _not_projections(attention: Any) -> list[keras.Layer]:
-    """Softmax and dropout, whose names are counted and whose order is fixed."""
-    projections = {id(one) for one in projections_of(attention).values()}
-    inner = attention._flatten_layers(include_self=False, recursive=False)
-    return [one for one in inner if id(one) not in projections]
 
 
 def _call_in_turn(layers: list[keras.Layer], *args: Any, **kwargs: Any) -> Any:

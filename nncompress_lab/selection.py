@@ -1,8 +1,9 @@
 """Which layers a pass treats: by name, type and size, without the first or the last."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from nncompress_lab.kernels import (
     KernelLayer,
@@ -11,6 +12,8 @@ from nncompress_lab.kernels import (
     reason_without_kernel,
     weighted_layers,
 )
+
+Reason = TypeVar("Reason", bound=str)
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,24 @@ class Selection:
             from_end = len(layers) - index
             at_edge = index < self.skip_first or from_end <= self.skip_last
             reasons[layer.path] = self._reason(layer, at_edge=at_edge)
+        return reasons
+
+    def explain_with(
+        self, model: Any, obstacle: Callable[[KernelLayer], Reason | None]
+    ) -> dict[str, Skip | Reason | None]:
+        """As `explain`, and for each layer that is taken, what else is in its way.
+
+        Args:
+            model: A built Keras model.
+            obstacle: Called with each layer that is taken; None if nothing is.
+
+        Returns:
+            Reasons by path, in the order of the model.
+        """
+        reasons: dict[str, Skip | Reason | None] = {**self.explain(model)}
+        for layer in kernel_layers(model):
+            if reasons[layer.path] is None:
+                reasons[layer.path] = obstacle(layer)
         return reasons
 
     def __call__(self, model: Any) -> list[KernelLayer]:

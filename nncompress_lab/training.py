@@ -7,7 +7,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 from keras import ops
 
 from nncompress_lab import progress
@@ -188,7 +187,7 @@ def keeping_zeros(model: keras.Model) -> Iterator[None]:
         for kernel, array in zip(layer.kernels(), layer.arrays(), strict=True):
             if layer.is_float and np.count_nonzero(array) < array.size:
                 constrained.append((kernel, kernel.constraint))
-                kernel.constraint = KeepZeros(array, then=kernel.constraint)
+                kernel.constraint = KeepMasked(array != 0, then=kernel.constraint)
     try:
         yield
     finally:
@@ -196,23 +195,23 @@ def keeping_zeros(model: keras.Model) -> Iterator[None]:
             kernel.constraint = constraint
 
 
-class KeepZeros(keras.constraints.Constraint):
-    """Sets entries of a variable to zero that are zero in an array.
+class KeepMasked(keras.constraints.Constraint):
+    """Sets entries of a variable to zero that a mask does not keep.
 
     Args:
-        array: Of the variable's shape.
+        mask: Booleans of the variable's shape, an array or a variable that changes.
         then: A constraint to apply before, if any.
     """
 
-    def __init__(self, array: npt.NDArray[Any], *, then: Any = None) -> None:
-        self.mask = array != 0
+    def __init__(self, mask: Any, *, then: Any = None) -> None:
+        self.mask = mask
         self.then = then
 
     def __call__(self, value: Any) -> Any:
-        """The value with the zeros put back."""
+        """The value with zeros where the mask is False."""
         value = ops.convert_to_tensor(value if self.then is None else self.then(value))
         # Not a product: it would leave -0.0, whose sign bit no coder gets rid of.
-        return ops.where(self.mask, value, ops.zeros_like(value))
+        return ops.where(ops.convert_to_tensor(self.mask), value, ops.zeros_like(value))
 
 
 class _Progress(keras.callbacks.Callback):

@@ -9,6 +9,7 @@ from nncompress_lab.distillation.lessons import Features, Lesson, Loss
 from nncompress_lab.distillation.soft_targets import check_temperature
 from nncompress_lab.distillation.student import Student
 from nncompress_lab.distillation.teaching import check_pair, teach
+from nncompress_lab.errors import check_choice
 from nncompress_lab.passes import Context, Pass
 from nncompress_lab.rewrite import check_model
 from nncompress_lab.training import Training
@@ -84,10 +85,7 @@ class Distillation(Pass):
         check_lesson(self.temperature, self.student_loss_weight)
         if self.student is not None and not isinstance(self.student, Student):
             check_model(self.student)
-        if self.loss not in get_args(Loss):
-            raise ValueError(
-                f"`loss` must be one of {get_args(Loss)}. Received: loss={self.loss!r}."
-            )
+        check_choice("loss", self.loss, Loss)
         if self.features is not None and self.features not in get_args(Features):
             raise ValueError(
                 f"`features` must be None or one of {get_args(Features)}. Received: "

@@ -4,14 +4,14 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import keras
 
 from nncompress_lab.distillation.blocks import shallower
 from nncompress_lab.distillation.graph import Config
 from nncompress_lab.distillation.widths import narrower
-from nncompress_lab.errors import UnsupportedModelError
+from nncompress_lab.errors import UnsupportedModelError, check_choice
 from nncompress_lab.kernels import kernel_layers, walk
 from nncompress_lab.rewrite import check_model, copy_weights
 
@@ -58,11 +58,7 @@ class Student:
                     f"`{name}` is the fraction of the teacher that stays and must be in "
                     f"(0, 1]. Received: {name}={getattr(self, name)!r}."
                 )
-        if self.initialise not in get_args(Initialise):
-            raise ValueError(
-                f"`initialise` must be one of {get_args(Initialise)}. Received: "
-                f"initialise={self.initialise!r}."
-            )
+        check_choice("initialise", self.initialise, Initialise)
         if self.initialise == "copy" and self.width != 1:
             raise ValueError(
                 "Only a student as wide as its teacher can take over its weights. "

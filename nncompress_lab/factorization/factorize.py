@@ -7,6 +7,7 @@ from typing import Literal, get_args
 import keras
 
 from nncompress_lab.activations import input_second_moments
+from nncompress_lab.errors import check_choice
 from nncompress_lab.factorization.methods import METHODS, Name, Ranks, Unit
 from nncompress_lab.factorization.target import WOULD_GROW, Target, obstacle
 from nncompress_lab.kernels import Skip, kernel_layers
@@ -16,8 +17,7 @@ from nncompress_lab.lowrank.rank import (
     choose_under_budget,
 )
 from nncompress_lab.passes import Context, Pass
-from nncompress_lab.quantization.storing import replaceable_layers
-from nncompress_lab.rewrite import rewrite_layers
+from nncompress_lab.rewrite import replaceable_layers, rewrite_layers
 from nncompress_lab.selection import EVERY_LAYER, Selection
 from nncompress_lab.training import given
 
@@ -87,11 +87,7 @@ class Factorization(Pass):
     select: Selection = EVERY_LAYER
 
     def __post_init__(self) -> None:
-        if self.method not in get_args(Name):
-            raise ValueError(
-                f"`method` must be one of {get_args(Name)}. Received: "
-                f"method={self.method!r}."
-            )
+        check_choice("method", self.method, Name)
         ways = ("rank", "energy", "rank_selection", "parameters", "macs")
         given = {
             way: getattr(self, way) for way in ways if getattr(self, way) is not None
@@ -133,12 +129,12 @@ class Factorization(Pass):
         Args:
             model: A built Keras model.
         """
-        chosen = self._choose(self._targets(model)[1])
-        return {path: one for path, one in chosen.items() if not isinstance(one, str)}
+        return self._chosen_ranks(self._targets(model)[1])
 
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model with chains in place of the layers that become smaller."""
-        targets, ranks = self._targets(model)[1], self.ranks(model)
+        _, targets = self._targets(model)
+        ranks = self._chosen_ranks(targets)
         treated = [one for one in kernel_layers(model) if one.path in ranks]
         moments = {}
         if self.data_aware and treated:
@@ -169,6 +165,10 @@ class Factorization(Pass):
             if reasons[one.path] is None:
                 targets[one.path] = Target.of(one.layer, self.method)
         return reasons, targets
+
+    def _chosen_ranks(self, targets: dict[str, Target]) -> dict[str, Ranks]:
+        chosen = self._choose(targets)
+        return {path: one for path, one in chosen.items() if not isinstance(one, str)}
 
     def _choose(self, targets: dict[str, Target]) -> dict[str, Ranks | str]:
         """Ranks by path, or why the layer is left as it is."""

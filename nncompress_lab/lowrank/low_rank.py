@@ -30,7 +30,7 @@ from nncompress_lab.lowrank.rank import (
 )
 from nncompress_lab.lowrank.two_layers import MatrixLayer, obstacle
 from nncompress_lab.passes import Context, Pass
-from nncompress_lab.quantization.storing import replaceable_layers
+from nncompress_lab.rewrite import replaceable_layers
 from nncompress_lab.selection import EVERY_LAYER, Selection
 from nncompress_lab.training import given
 
@@ -149,12 +149,8 @@ data_aware=False, same_shape=False, select=Selection())
 
     def _obstacles(self, model: keras.Model) -> dict[str, Skip | None]:
         """What keeps layers from being factored, whatever the rank."""
-        reasons = self.select.explain(model)
         replaceable = replaceable_layers(model)
-        for one in kernel_layers(model):
-            if reasons[one.path] is None:
-                reasons[one.path] = _obstacle(one, replaceable)
-        return reasons
+        return self.select.explain_with(model, lambda one: _obstacle(one, replaceable))
 
     def _ranks(
         self, model: keras.Model, layers: list[MatrixLayer], moments: Moments

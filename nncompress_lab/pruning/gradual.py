@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import keras
 
+from nncompress_lab.errors import check_choice
 from nncompress_lab.passes import Context, Pass
 from nncompress_lab.pruning.gradual_callback import GradualPruningCallback
-from nncompress_lab.pruning.layer_masks import Scope, check_choice
+from nncompress_lab.pruning.layer_masks import Scope
 from nncompress_lab.pruning.running_scores import RunningScore
 from nncompress_lab.pruning.schedules import Course, PruningSchedule
 from nncompress_lab.rewrite import copy_model

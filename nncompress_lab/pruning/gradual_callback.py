@@ -1,24 +1,22 @@
 """Pruning while a model trains: a callback for `fit` that works on every backend."""
 
-from typing import Any
-
 import keras
 import numpy as np
-from keras import ops
 
 from nncompress_lab.data.datasets import Data
+from nncompress_lab.errors import check_choice
 from nncompress_lab.kernels import KernelLayer
 from nncompress_lab.pruning.layer_masks import (
     Masks,
     Scope,
     Scores,
-    check_choice,
     keep_only,
     ranked_masks,
 )
 from nncompress_lab.pruning.running_scores import RunningScore, RunningScores
 from nncompress_lab.pruning.schedules import PruningSchedule
 from nncompress_lab.selection import EVERY_LAYER, Selection
+from nncompress_lab.training import KeepMasked
 
 
 class GradualPruningCallback(keras.callbacks.Callback):
@@ -159,7 +157,7 @@ class _Masks:
         ]
         self.before = [kernel.constraint for kernel in self.kernels]
         for kernel, mask in zip(self.kernels, self.variables, strict=True):
-            kernel.constraint = _KeepMasked(mask, then=kernel.constraint)
+            kernel.constraint = KeepMasked(mask, then=kernel.constraint)
             if keras.backend.backend() == "jax":
                 model.optimizer._track_variable(mask)
         model.make_train_function(force=True)
@@ -180,13 +178,3 @@ class _Masks:
             if keras.backend.backend() == "jax":
                 self.model.optimizer._untrack_variable(mask)
         self.model.make_train_function(force=True)
-
-
-class _KeepMasked(keras.constraints.Constraint):
-    def __init__(self, mask: Any, *, then: Any) -> None:
-        self.mask = mask
-        self.then = then
-
-    def __call__(self, value: Any) -> Any:
-        value = ops.convert_to_tensor(value if self.then is None else self.then(value))
-        return ops.where(ops.convert_to_tensor(self.mask), value, ops.zeros_like(value))

@@ -1,7 +1,7 @@
 """From layers to masks and back: scores of kernels, one ranking, and zeros."""
 
-from collections.abc import Sequence
-from typing import Literal, get_args
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 import keras
 import numpy as np
@@ -103,6 +103,25 @@ def ranked_masks(
     ]
 
 
+def add_scores(
+    totals: Scores,
+    score: Callable[[Weights, Weights], Weights],
+    weights: Scores,
+    gradients: Sequence[list[Weights]],
+) -> None:
+    """Add the scores of one batch to sums, in place.
+
+    Args:
+        totals: For each layer, sums of the shapes of its kernels.
+        score: Of weights and gradients.
+        weights: For each layer, its kernels.
+        gradients: For each layer, those of its kernels.
+    """
+    for layer in zip(totals, weights, gradients, strict=True):
+        for total, array, gradient in zip(*layer, strict=True):
+            np.add(total, score(array, gradient), out=total)
+
+
 def keep_only(layers: Sequence[KernelLayer], masks: Masks) -> None:
     """Set the kernel weights outside the masks to zero."""
     for layer, kept in zip(layers, masks, strict=True):
@@ -112,14 +131,6 @@ def keep_only(layers: Sequence[KernelLayer], masks: Masks) -> None:
                 np.where(mask, array, np.zeros_like(array))
                 for mask, array in zip(kept, layer.arrays(), strict=True)
             ]
-        )
-
-
-def check_choice(name: str, value: str, choices: object) -> None:
-    """Raise a `ValueError` unless a field holds one of the values of a Literal."""
-    if value not in get_args(choices):
-        raise ValueError(
-            f"`{name}` must be one of {get_args(choices)}. Received: {name}={value!r}."
         )
 
 
@@ -135,11 +146,8 @@ def _taylor(
     sums = [[np.zeros(array.shape) for array in arrays] for arrays in weights]
     data = given(context.train).take(GRADIENT_EXAMPLES)
     for gradients in kernel_gradients(model, layers, data, loss=loss):
-        for layer, arrays, totals in zip(layers, weights, sums, strict=True):
-            for array, gradient, total in zip(
-                arrays, gradients[layer.path], totals, strict=True
-            ):
-                np.add(total, taylor_scores(array, gradient), out=total)
+        found = [gradients[layer.path] for layer in layers]
+        add_scores(sums, taylor_scores, weights, found)
     return sums
 
 

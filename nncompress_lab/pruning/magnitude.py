@@ -1,11 +1,12 @@
 """Magnitude pruning as a pass: the smallest kernel weights of a model become zero."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import keras
 import numpy as np
 
+from nncompress_lab.errors import check_choice
 from nncompress_lab.kernels import KernelLayer, Skip
 from nncompress_lab.passes import Context, Pass
 from nncompress_lab.pruning.masks import (
@@ -69,11 +70,7 @@ class MagnitudePruning(Pass):
             check_sparsity(self.sparsity)
         if self.threshold is not None:
             check_threshold(self.threshold)
-        if self.scope not in get_args(Scope):
-            raise ValueError(
-                f"`scope` must be one of {get_args(Scope)}. Received: "
-                f"scope={self.scope!r}."
-            )
+        check_choice("scope", self.scope, Scope)
 
     def explain(self, model: keras.Model) -> dict[str, Skip | None]:
         """Which layers are pruned, and why the others are not."""

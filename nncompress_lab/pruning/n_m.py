@@ -5,12 +5,18 @@ from typing import Any
 
 import keras
 
-from nncompress_lab.kernels import channel_axes, keras_classes, kernel_layers
+from nncompress_lab.errors import check_choice
+from nncompress_lab.kernels import (
+    KernelLayer,
+    channel_axes,
+    keras_classes,
+    kernel_layers,
+    kernel_shape,
+)
 from nncompress_lab.passes import Context, Pass
 from nncompress_lab.pruning.layer_masks import (
     NEEDS,
     Score,
-    check_choice,
     keep_only,
     obstacle,
     score_kernels,
@@ -69,18 +75,7 @@ class NMPruning(Pass):
 
     def explain(self, model: keras.Model) -> dict[str, str | None]:
         """Which layers are pruned, and why the others are not."""
-        reasons: dict[str, str | None] = {**self.select.explain(model)}
-        for layer in kernel_layers(model):
-            grouped = any(
-                input_axis(layer.layer, name, kernel.ndim) is not None
-                for name, kernel in zip(layer.kernel_names, layer.arrays(), strict=True)
-            )
-            reasons[layer.path] = (
-                reasons[layer.path]
-                or obstacle(layer, self.score)
-                or (None if grouped else NO_GROUPS)
-            )
-        return reasons
+        return self.select.explain_with(model, self._obstacle)
 
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model and zero the least important weights of each group."""
@@ -97,6 +92,13 @@ class NMPruning(Pass):
         ]
         keep_only(layers, masks)
         return pruned
+
+    def _obstacle(self, one: KernelLayer) -> str | None:
+        grouped = any(
+            input_axis(one.layer, name, len(kernel_shape(one.layer, name))) is not None
+            for name in one.kernel_names
+        )
+        return obstacle(one, self.score) or (None if grouped else NO_GROUPS)
 
     def _mask(self, scores: Weights, axis: int | None) -> Mask:
         if axis is None:

@@ -64,10 +64,7 @@ class OptimalBrainPruning(Pass):
 
     def explain(self, model: keras.Model) -> dict[str, str | None]:
         """Which layers are pruned, and why the others are not."""
-        reasons: dict[str, str | None] = {**self.select.explain(model)}
-        for layer in kernel_layers(model):
-            reasons[layer.path] = reasons[layer.path] or obstacle(layer)
-        return reasons
+        return self.select.explain_with(model, obstacle)
 
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model and prune its layers by the inputs that they have in it."""

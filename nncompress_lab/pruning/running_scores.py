@@ -9,7 +9,7 @@ import numpy as np
 from nncompress_lab.data.datasets import Data
 from nncompress_lab.gradients import KernelGradients
 from nncompress_lab.kernels import KernelLayer
-from nncompress_lab.pruning.layer_masks import Scores
+from nncompress_lab.pruning.layer_masks import Scores, add_scores
 from nncompress_lab.pruning.masks import Weights
 from nncompress_lab.pruning.scores import movement_scores, taylor_scores
 from nncompress_lab.training import with_class_indices
@@ -71,12 +71,8 @@ class RunningScores:
         weights = [layer.arrays() for layer in self.layers]
         for x, y in self._batches():
             gradients = self.gradients(x, y)
-            for layer, arrays, totals in zip(
-                self.layers, weights, self.totals, strict=True
-            ):
-                found = gradients[layer.path]
-                for array, gradient, total in zip(arrays, found, totals, strict=True):
-                    np.add(total, score(array, gradient), out=total)
+            found = [gradients[layer.path] for layer in self.layers]
+            add_scores(self.totals, score, weights, found)
 
     def _batches(self) -> Iterator[tuple[Any, Any]]:
         if self.data is None:

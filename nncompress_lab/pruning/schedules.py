@@ -1,8 +1,9 @@
 """How sparse a model is to be at each moment of its training. Plain numbers."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
+from nncompress_lab.errors import check_choice
 from nncompress_lab.pruning.masks import check_sparsity
 
 Course = Literal["cubic", "constant"]
@@ -79,11 +80,7 @@ class PruningSchedule:
         cubic_sparsity(
             0.0, sparsity=self.sparsity, initial_sparsity=self.initial_sparsity
         )
-        if self.course not in get_args(Course):
-            raise ValueError(
-                f"`course` must be one of {get_args(Course)}. Received: "
-                f"course={self.course!r}."
-            )
+        check_choice("course", self.course, Course)
         if not 0 <= self.begin <= self.end <= 1:
             raise ValueError(
                 "`begin` and `end` are fractions of the training with 0 <= begin <= end "

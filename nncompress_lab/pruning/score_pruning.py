@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 import keras
 
+from nncompress_lab.errors import check_choice
 from nncompress_lab.kernels import kernel_layers
 from nncompress_lab.passes import Context, Pass
 from nncompress_lab.pruning.layer_masks import (
     NEEDS,
     Scope,
     Score,
-    check_choice,
     keep_only,
     obstacle,
     ranked_masks,
@@ -71,10 +71,7 @@ class ScorePruning(Pass):
 
     def explain(self, model: keras.Model) -> dict[str, str | None]:
         """Which layers are pruned, and why the others are not."""
-        reasons: dict[str, str | None] = {**self.select.explain(model)}
-        for layer in kernel_layers(model):
-            reasons[layer.path] = reasons[layer.path] or obstacle(layer, self.score)
-        return reasons
+        return self.select.explain_with(model, lambda one: obstacle(one, self.score))
 
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model, score its weights and zero the least important ones."""

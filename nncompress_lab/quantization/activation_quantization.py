@@ -22,8 +22,8 @@ from nncompress_lab.quantization.affine import (
     params_of_range,
 )
 from nncompress_lab.quantization.fake_quantize import FakeQuantize
-from nncompress_lab.quantization.storing import dequantized, replaceable_layers
-from nncompress_lab.rewrite import rebuilt, rewrite_layers
+from nncompress_lab.quantization.storing import dequantized
+from nncompress_lab.rewrite import rebuilt, replaceable_layers, rewrite_layers
 from nncompress_lab.selection import EVERY_LAYER, Selection
 
 LOOKED_UP = "it looks its input up and multiplies nothing by it"

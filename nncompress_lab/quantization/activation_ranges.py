@@ -5,11 +5,12 @@ between the activations and which must be exact.
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from nncompress_lab.errors import check_choice
 from nncompress_lab.quantization.clipping import (
     check_percentile,
     least_error_range,
@@ -156,11 +157,7 @@ class RangeChoice:
     momentum: float
 
     def __post_init__(self) -> None:
-        if self.calibration not in get_args(Calibration):
-            raise ValueError(
-                f"`calibration` must be one of {get_args(Calibration)}. Received: "
-                f"calibration={self.calibration!r}."
-            )
+        check_choice("calibration", self.calibration, Calibration)
         check_percentile(self.percentile)
         if not 0 <= self.momentum < 1:
             raise ValueError(

@@ -16,6 +16,7 @@ import numpy as np
 from keras import layers, ops
 
 from nncompress_lab.kernels import channel_axes, kernel_names
+from nncompress_lab.quantization.fake_quantize import params_of_tensors
 from nncompress_lab.quantization.kernel_format import KernelFormat, KernelView
 from nncompress_lab.quantization.layers import QUANTIZED
 
@@ -91,11 +92,9 @@ class RoundedKernels(layers.Layer):
         lowest = ops.minimum(ops.min(weights, axis=axis, keepdims=True), 0.0)
         highest = ops.maximum(ops.max(weights, axis=axis, keepdims=True), 0.0)
         _, qmax = self.rounding.integers
-        if self.rounding.symmetric:
-            scale = _positive(ops.maximum(-lowest, highest) / qmax)
-            return scale, ops.zeros_like(scale)
-        scale = _positive((highest - lowest) / qmax)
-        return scale, ops.clip(ops.round(-lowest / scale), 0, qmax)
+        return params_of_tensors(
+            lowest, highest, qmax=qmax, symmetric=self.rounding.symmetric
+        )
 
     def rounded_kernel(self, name: str) -> Any:
         """The kernel as its integers stand for it, with a gradient."""
@@ -143,10 +142,6 @@ class _AtLeast(keras.constraints.Constraint):
 
     def __call__(self, value: Any) -> Any:
         return ops.maximum(value, self.least)
-
-
-def _positive(scale: Any) -> Any:
-    return ops.where(scale >= LEAST_SCALE, scale, ops.ones_like(scale))
 
 
 def _with_gradient_of(value: Any, source: Any) -> Any:

@@ -6,11 +6,12 @@ range, a percentile of the values, and the range with the least squared error. N
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from nncompress_lab.errors import check_choice
 from nncompress_lab.quantization.affine import (
     AffineParams,
     affine_params,
@@ -44,11 +45,7 @@ class Clipping:
     percentile: float | None = None
 
     def __post_init__(self) -> None:
-        if self.method not in get_args(ClippingMethod):
-            raise ValueError(
-                f"`clipping` must be one of {get_args(ClippingMethod)}. Received: "
-                f"clipping={self.method!r}."
-            )
+        check_choice("clipping", self.method, ClippingMethod)
         if (self.method == "percentile") != (self.percentile is not None):
             raise ValueError(
                 "`percentile` belongs to clipping='percentile', which needs it. Received: "

@@ -92,14 +92,6 @@ class CodebookView(MatrixView):
             "table": ((math.prod(self.parts), self.table_size), "float32"),
         }
 
-    @property
-    def stored_bytes(self) -> int:
-        """Bytes of all stored arrays."""
-        return sum(
-            math.prod(shape) * np.dtype(dtype).itemsize
-            for shape, dtype in self.stored.values()
-        )
-
     def encode(self, kernel: Weights, make_table: MakeTable) -> dict[str, Weights]:
         """The arrays to store for a kernel, each weight coded as the nearest value.
 

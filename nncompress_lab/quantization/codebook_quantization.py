@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
+from nncompress_lab.errors import check_choice
 from nncompress_lab.kernels import KernelLayer, Skip, kernel_layers, to_numpy
 from nncompress_lab.passes import Context, Pass
 from nncompress_lab.quantization.codebook import learn_codebook
@@ -24,7 +25,7 @@ from nncompress_lab.quantization.tables import normal_float_table, power_of_two_
 from nncompress_lab.rewrite import copy_model
 from nncompress_lab.selection import EVERY_LAYER, Selection
 from nncompress_lab.training import (
-    KeepZeros,
+    KeepMasked,
     Objective,
     Training,
     given,
@@ -75,11 +76,7 @@ class CodebookQuantization(Pass):
 
     def __post_init__(self) -> None:
         _ = self.format  # checks the numbers
-        if self.table not in get_args(Table):
-            raise ValueError(
-                f"`table` must be one of {get_args(Table)}. Received: "
-                f"table={self.table!r}."
-            )
+        check_choice("table", self.table, Table)
         if self.table != "learned":
             self._make_table(np.ones(1))  # checks the bits
 
@@ -168,7 +165,7 @@ class FineTuneCodebook(Pass):
         tuned = copy_model(model)
         for table in _tables(tuned):
             table.trainable = True
-            table.constraint = KeepZeros(to_numpy(table))
+            table.constraint = KeepMasked(to_numpy(table) != 0)
         training = Training.of(self)
         train = with_class_indices(model, given(context.train))
         training.fit(

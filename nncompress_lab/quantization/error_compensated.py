@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import keras
 import numpy as np
 
 from nncompress_lab import progress
 from nncompress_lab.activations import ByKernel, has_input_rows, input_second_moments
+from nncompress_lab.errors import check_choice
 from nncompress_lab.kernels import KernelLayer, Skip, kernel_layers, to_numpy
 from nncompress_lab.passes import Context, Pass
 from nncompress_lab.quantization.affine import AffineParams
@@ -16,7 +17,6 @@ from nncompress_lab.quantization.clipping import Clipping
 from nncompress_lab.quantization.gptq import (
     Order,
     check_damping,
-    check_order,
     gptq_round,
 )
 from nncompress_lab.quantization.kernel_format import (
@@ -89,12 +89,8 @@ class GPTQ(Pass):
     def __post_init__(self) -> None:
         _ = self.format, Clipping(self.clipping)  # check their numbers
         check_damping(self.damping)
-        check_order(self.order)
-        if self.inputs not in get_args(Inputs):
-            raise ValueError(
-                f"`inputs` must be one of {get_args(Inputs)}. Received: "
-                f"inputs={self.inputs!r}."
-            )
+        check_choice("order", self.order, Order)
+        check_choice("inputs", self.inputs, Inputs)
 
     @property
     def needs(self) -> frozenset[str]:

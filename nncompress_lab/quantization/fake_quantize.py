@@ -101,11 +101,27 @@ class FakeQuantize(layers.Layer):
         x = ops.stop_gradient(x)
         lowest = ops.minimum(ops.min(x, axis=axes, keepdims=True), 0.0)
         highest = ops.maximum(ops.max(x, axis=axes, keepdims=True), 0.0)
-        if self.symmetric:
-            scale = ops.maximum(-lowest, highest) / self.qmax
-            return _positive(scale), ops.zeros_like(scale)
-        scale = _positive((highest - lowest) / self.qmax)
-        return scale, ops.clip(ops.round(-lowest / scale), 0, self.qmax)
+        return params_of_tensors(
+            lowest, highest, qmax=self.qmax, symmetric=self.symmetric
+        )
+
+
+def params_of_tensors(
+    lowest: Any, highest: Any, *, qmax: int, symmetric: bool
+) -> tuple[Any, Any]:
+    """Scale and zero point of ranges, as `affine.params_of_range` computes them.
+
+    Args:
+        lowest: Lower ends, at most 0.
+        highest: Upper ends, at least 0.
+        qmax: The largest integer.
+        symmetric: Whether the zero points are 0.
+    """
+    if symmetric:
+        scale = ops.maximum(-lowest, highest) / qmax
+        return _positive(scale), ops.zeros_like(scale)
+    scale = _positive((highest - lowest) / qmax)
+    return scale, ops.clip(ops.round(-lowest / scale), 0, qmax)
 
 
 def _positive(scale: Any) -> Any:

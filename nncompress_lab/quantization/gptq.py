@@ -5,11 +5,12 @@ the outputs, and where inputs go together, the error of one weight can be cancel
 moving another. NumPy only.
 """
 
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from nncompress_lab.errors import check_choice
 from nncompress_lab.quantization.affine import (
     AffineParams,
     Codes,
@@ -72,7 +73,7 @@ def gptq_round(
         https://arxiv.org/abs/2210.17323
     """
     check_damping(damping)
-    check_order(order)
+    check_choice("order", order, Order)
     rows, _ = matrix.shape
     if second_moment.shape != (rows, rows):
         raise ValueError(
@@ -113,14 +114,6 @@ def check_damping(damping: float) -> None:
         raise ValueError(
             "`damping` is a fraction of the mean of the diagonal and must be at least 0. "
             f"Received: damping={damping!r}. 0.01 is usual."
-        )
-
-
-def check_order(order: object) -> None:
-    """Raise a `ValueError` unless `order` is one that there is."""
-    if order not in get_args(Order):
-        raise ValueError(
-            f"`order` must be one of {get_args(Order)}. Received: order={order!r}."
         )
 
 

@@ -102,14 +102,6 @@ class KernelView(MatrixView):
         return arrays
 
     @property
-    def stored_bytes(self) -> int:
-        """Bytes of all stored arrays."""
-        return sum(
-            math.prod(shape) * np.dtype(dtype).itemsize
-            for shape, dtype in self.stored.values()
-        )
-
-    @property
     def _integer(self) -> str:
         return "int8" if self.format.symmetric else "uint8"
 

@@ -7,11 +7,13 @@ works with NumPy or, inside a layer, with `keras.ops`.
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from nncompress_lab.errors import check_choice
+from nncompress_lab.patches import as_matrix, summed_first
 from nncompress_lab.quantization.affine import check_group_size, split_groups
 
 Granularity = Literal["per_tensor", "per_channel", "per_group"]
@@ -35,10 +37,22 @@ class MatrixView:
     wanted_size: int | None = None
 
     @property
+    def stored(self) -> dict[str, tuple[tuple[int, ...], str]]:
+        """Shape and dtype of each stored array, by name; a view says which."""
+        return {}
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes of all stored arrays."""
+        return sum(
+            math.prod(shape) * np.dtype(dtype).itemsize
+            for shape, dtype in self.stored.values()
+        )
+
+    @property
     def order(self) -> tuple[int, ...]:
         """The axes of the kernel with those that are summed over first."""
-        summed = tuple(i for i in range(len(self.shape)) if i not in self.channel_axes)
-        return summed + self.channel_axes
+        return summed_first(len(self.shape), self.channel_axes)
 
     @property
     def channels(self) -> int:
@@ -79,7 +93,7 @@ class MatrixView:
 
     def matrix(self, kernel: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The kernel as a matrix of shape `(rows, channels)`."""
-        return kernel.transpose(self.order).reshape(self.rows, self.channels)
+        return as_matrix(kernel, self.channel_axes)
 
     def grouped(self, matrix: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """A matrix cut into `(groups, group_size, channels)`."""
@@ -99,11 +113,7 @@ class MatrixView:
 
 def check_granularity(granularity: object, group_size: object) -> None:
     """Raise a `ValueError` unless the two are valid and fit each other."""
-    if granularity not in get_args(Granularity):
-        raise ValueError(
-            f"`granularity` must be one of {get_args(Granularity)}. Received: "
-            f"granularity={granularity!r}."
-        )
+    check_choice("granularity", granularity, Granularity)
     if (granularity == "per_group") != (group_size is not None):
         raise ValueError(
             "`group_size` belongs to granularity='per_group', which needs it. "

@@ -2,11 +2,12 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import keras
 import numpy as np
 
+from nncompress_lab.errors import check_choice
 from nncompress_lab.kernels import KernelLayer, Skip, kernel_layers, to_numpy
 from nncompress_lab.passes import Context, Pass
 from nncompress_lab.quantization.activation_quantization import ActivationQuantization
@@ -27,7 +28,7 @@ from nncompress_lab.quantization.storing import (
 from nncompress_lab.rewrite import rewrite_layers
 from nncompress_lab.selection import EVERY_LAYER, Selection
 from nncompress_lab.training import (
-    KeepZeros,
+    KeepMasked,
     Objective,
     Training,
     given,
@@ -98,11 +99,7 @@ class QuantizationAwareTraining(Pass):
         _ = self.format  # checks its numbers
         if self.activation_bits is not None:
             check_bits(self.activation_bits)
-        if self.step_size not in get_args(StepSize):
-            raise ValueError(
-                f"`step_size` must be one of {get_args(StepSize)}. Received: "
-                f"step_size={self.step_size!r}."
-            )
+        check_choice("step_size", self.step_size, StepSize)
         if self.step_size == "learned" and not self.symmetric:
             raise ValueError(
                 "A learned step size has no zero point. Received: step_size='learned' "
@@ -166,7 +163,7 @@ class QuantizationAwareTraining(Pass):
             )
             variable.assign(kernel)
             if not kernel.all():
-                variable.constraint = KeepZeros(kernel, then=variable.constraint)
+                variable.constraint = KeepMasked(kernel != 0, then=variable.constraint)
             if rounded.learned:
                 getattr(rounded, f"{name}_scale").assign(_first_scale(kernel, view))
         copy_others(layer, rounded)

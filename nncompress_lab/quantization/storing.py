@@ -13,7 +13,6 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from nncompress_lab.attention import ATTENTION
 from nncompress_lab.kernels import (
     KernelLayer,
     Skip,
@@ -23,13 +22,12 @@ from nncompress_lab.kernels import (
     kernel_shape,
     other_variables,
     to_numpy,
-    walk,
 )
 from nncompress_lab.quantization.codebook_format import CodebookFormat, CodebookView
 from nncompress_lab.quantization.formats import Format, View
 from nncompress_lab.quantization.kernel_format import KernelFormat, KernelView
 from nncompress_lab.quantization.layers import QUANTIZED, quantized_shell
-from nncompress_lab.rewrite import rewrite_layers
+from nncompress_lab.rewrite import replaceable_layers, rewrite_layers
 from nncompress_lab.selection import Selection
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -85,12 +83,8 @@ def explain_storing(
     Returns:
         Reasons by path, in the order of the model.
     """
-    reasons = select.explain(model)
     replaceable = replaceable_layers(model)
-    for one in kernel_layers(model):
-        if reasons[one.path] is None:
-            reasons[one.path] = _obstacle(one, format_, replaceable)
-    return reasons
+    return select.explain_with(model, lambda one: _obstacle(one, format_, replaceable))
 
 
 @overload
@@ -123,19 +117,6 @@ def dequantized(model: keras.Model) -> keras.Model:
         return _floats(layer, plain[type(layer)]) if type(layer) in plain else None
 
     return rewrite_layers(model, rewrite)
-
-
-def replaceable_layers(model: Any) -> set[int]:
-    """The ids of layers that `rewrite_layers` offers: nodes of the graph, projections."""
-    found: set[int] = set()
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            found |= replaceable_layers(layer)
-        elif type(layer) in ATTENTION:
-            found |= {id(inner) for _, inner in walk(layer)}
-        else:
-            found.add(id(layer))
-    return found
 
 
 def _obstacle(one: KernelLayer, format_: Format, replaceable: set[int]) -> Skip | None:

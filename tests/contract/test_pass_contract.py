@@ -148,6 +148,30 @@ def test_twice_the_same_input_gives_twice_the_same_model(case):
         np.testing.assert_allclose(one, other, rtol=0, atol=tolerance)
 
 
+def keeps_its_layers(step: Pass) -> bool:
+    """Whether a pass puts neither two layers in place of one nor rounding before them."""
+    adding = ncl.ActivationQuantization, ncl.Factorization, ncl.LowRank
+    return not any(
+        isinstance(one, adding) or getattr(one, "activation_bits", None)
+        for one in ncl.pipeline(step).passes
+    )
+
+
+def test_no_layer_is_lost(case):
+    if not keeps_its_layers(case.step):
+        return  # what stands for a layer is then held by the outputs, in its own tests
+    expected = len(case.model.layers)
+    if any(
+        isinstance(one, ncl.FoldBatchNorm) for one in ncl.pipeline(case.step).passes
+    ):
+        expected -= sum(
+            isinstance(layer, keras.layers.BatchNormalization)
+            for layer in case.model.layers
+        )
+
+    assert len({id(layer) for layer in case.result.layers}) == expected
+
+
 def calls_by_layer(model: keras.Model) -> dict[str, int]:
     config = keras.Model(model.inputs, model.outputs).get_config()
     return {one["name"]: len(one["inbound_nodes"]) for one in config["layers"]}

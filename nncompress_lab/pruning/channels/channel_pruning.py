@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import keras
 import numpy as np
 
+from nncompress_lab.errors import check_choice
 from nncompress_lab.kernels import Skip
 from nncompress_lab.passes import Context, Pass, check_context
 from nncompress_lab.pruning.channels.criteria import Criterion, Mask
@@ -106,8 +107,8 @@ class ChannelPruning(Pass):
             check_sparsity(self.sparsity)
         for name in ("macs", "parameters"):
             _check_fraction(name, getattr(self, name))
-        _check_choice("criterion", self.criterion, get_args(Criterion))
-        _check_choice("scope", self.scope, get_args(ChannelScope))
+        check_choice("criterion", self.criterion, Criterion)
+        check_choice("scope", self.scope, ChannelScope)
         _check_round_to(self.round_to)
 
     @property
@@ -218,13 +219,6 @@ def _check_fraction(name: str, value: float | None) -> None:
         raise ValueError(
             f"`{name}` is the fraction to keep and must be in (0, 1]. Received: "
             f"{name}={value!r}. For half of them pass {name}=0.5."
-        )
-
-
-def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ValueError(
-            f"`{name}` must be one of {allowed}. Received: {name}={value!r}."
         )
 
 
