@@ -21,8 +21,7 @@ from rich.table import Table
 
 import nncompress_lab as ncl
 from nncompress_lab import measure
-from nncompress_lab.measure.latency import race
-from nncompress_lab.runtimes.litert import LiteRT, random_input, to_litert
+from nncompress_lab.runtimes.litert import race_models
 from nncompress_lab.zoo.architectures import resnet20
 
 SECONDS = 40  # for each pair: on a busy machine few blocks are undisturbed
@@ -45,15 +44,10 @@ MODELS: dict[str, tuple[Callable[[], keras.Model], float]] = {
 def figures_of(name: str, model: keras.Model, goal: float) -> dict[str, Any]:
     """Prune one model and compare it with what it was."""
     narrow = ncl.ChannelPruning(sparsity=SPARSITY)(model)
-    x = random_input(model, batch_size=1)
-    files = {"original": to_litert(model), "pruned": to_litert(narrow)}
-    runs = {
-        key: lambda content=content: LiteRT(content, threads=1).runner(x)
-        for key, content in files.items()
-    }
-    milliseconds = race(runs, rounds=4).milliseconds["original"]
+    models = {"original": model, "pruned": narrow}
+    milliseconds = race_models(models, rounds=4).milliseconds["original"]
     rounds = int(SECONDS / (3 * max(0.008, milliseconds / 1e3)))
-    result = race(runs, rounds=max(24, rounds))
+    result = race_models(models, rounds=max(24, rounds))
     return {
         "name": name,
         "macs": [measure.macs(one) for one in (model, narrow)],

@@ -19,8 +19,7 @@ from rich.table import Table
 
 import nncompress_lab as ncl
 from nncompress_lab import measure
-from nncompress_lab.measure.latency import race
-from nncompress_lab.runtimes.litert import LiteRT, random_input, to_litert
+from nncompress_lab.runtimes.litert import race_models
 from nncompress_lab.zoo.architectures import resnet20
 
 WIDTH = 64
@@ -52,15 +51,7 @@ def main() -> None:
     keras.utils.set_random_seed(0)
     model = resnet20(width=WIDTH)
     models = factorized(model)
-    x = random_input(model, batch_size=1)
-    files = {name: to_litert(one) for name, one in models.items()}
-    result = race(
-        {
-            name: lambda content=content: LiteRT(content, threads=1).runner(x)
-            for name, content in files.items()
-        },
-        rounds=ROUNDS,
-    )
+    result = race_models(models, rounds=ROUNDS)
     table = Table("model", "parameters", "MACs", "ms", "against the original")
     figures = []
     for name, one in models.items():

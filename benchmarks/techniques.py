@@ -1,21 +1,22 @@
 """What each technique costs and saves on four trained models, before and after recovery.
 
-    python benchmarks/techniques.py [--models lenet5 ...] [--seeds 3]
-    python benchmarks/techniques.py --table      # only print what has been measured
+    python benchmarks/techniques.py [--models lenet5 ...] [--stages latency] [--seeds 3]
+    python benchmarks/techniques.py --stages     # only print what has been measured
 
 Fashion-MNIST, the embedded subset: techniques train on its 10,000 training images, epochs
 are chosen on its validation images, and the test images are looked at once for a row. Every
 row is kept in `results/techniques.json` as soon as it is measured, so a run that was
-interrupted goes on where it stopped. Without `--seeds` each trained row is measured three
-times; the table has the mean and the spread.
+interrupted goes on where it stopped. What trains is measured with each of the seeds; the
+table has the mean and the spread. Latency depends on the shape of a model and not on its
+training: it is a stage of its own, for a time when the machine is quiet.
 """
 
 import argparse
 import json
 import os
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -23,17 +24,17 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 from file_sizes import by_keras
 from results_file import FOLDER, save_results
-from rich.console import Console
 from techniques_table import table
 
 import nncompress_lab as ncl
 from nncompress_lab import measure
 from nncompress_lab.errors import CompressionError
-from nncompress_lab.runtimes import litert
+from nncompress_lab.runtimes.litert import race_models
 
 # How long recovery trains, by the time that an epoch of the model takes.
 EPOCHS = {"lenet5": 4, "resnet20": 2, "mobilenet_small": 2, "vit_tiny": 2}
 RESULTS = "techniques"
+STAGES = ("before", "after", "latency")
 Step = Callable[[int], ncl.Pass]
 
 
@@ -46,12 +47,15 @@ class Setting:
         label: The setting in words.
         before: The pass without training; None if there is nothing without it.
         after: For a number of epochs, the pass with recovery; None if it needs none.
+        untrained: Makes a model of the same shape where there is no pass without
+            training.
     """
 
     technique: str
     label: str
     before: ncl.Pass | None
     after: Step | None
+    untrained: Callable[[keras.Model], keras.Model] = ncl.copy_model
 
 
 def tuned(*passes: ncl.Pass) -> Step:
@@ -110,7 +114,9 @@ def _student(width: float) -> Setting:
         # A student begins untrained, so it learns for longer than a recovery takes.
         return ncl.Distillation(student=ncl.Student(width=width), epochs=4 * epochs)
 
-    return Setting("distillation", f"{width:.0%} of the width", None, distilled)
+    return Setting(
+        "distillation", f"{width:.0%} of the width", None, distilled, ncl.Student(width)
+    )
 
 
 SETTINGS = (
@@ -129,7 +135,7 @@ SETTINGS = (
     _low_rank(0.25),
     _tucker(0.25),
 )
-KERAS = Setting("keras.Model.quantize", "int8", None, None)
+KERAS = Setting("keras.Model.quantize", "int8", None, None, by_keras)
 
 
 class Measurements:
@@ -151,23 +157,29 @@ class Measurements:
         save_results(RESULTS, self.rows, data="Fashion-MNIST subset", epochs=EPOCHS)
 
 
-def jobs(seeds: int) -> Iterator[tuple[Setting, str, int]]:
-    """Every setting with its stage and seed; only what trains depends on a seed."""
-    for setting in SETTINGS:
-        if setting.before is not None:
-            yield setting, "before", 0
-        if setting.after is not None:
-            yield from ((setting, "after", seed) for seed in range(seeds))
-    yield KERAS, "before", 0
+def jobs(stages: Sequence[str], seeds: int) -> Iterator[tuple[Setting, str, int]]:
+    """Every setting with its stages and seeds; only what trains depends on a seed."""
+    for setting in (*SETTINGS, KERAS):
+        for stage in stages:
+            if stage == "before" and setting.before is None and setting is not KERAS:
+                continue
+            if stage == "after" and setting.after is None:
+                continue
+            trained = stage == "after"
+            yield from (
+                (setting, stage, seed) for seed in range(seeds if trained else 1)
+            )
 
 
-def measure_model(name: str, seeds: int, done: Measurements) -> None:
+def measure_model(
+    name: str, stages: Sequence[str], seeds: int, done: Measurements
+) -> None:
     """Measure every row of one model that is not there yet."""
     model, data = getattr(ncl.zoo, name)(), ncl.data.fashion_mnist()
     original = {"model": name, "technique": "original", "setting": ""}
     if not done.has(**original):
-        done.add(**original, stage="before", seed=0, **figures(model, model, data))
-    for setting, stage, seed in jobs(seeds):
+        done.add(**original, stage="before", seed=0, **figures(model, data))
+    for setting, stage, seed in jobs(stages, seeds):
         key = {
             "model": name,
             "technique": setting.technique,
@@ -177,10 +189,14 @@ def measure_model(name: str, seeds: int, done: Measurements) -> None:
         }
         if done.has(**key):
             continue
+        begun = time.monotonic()
         context = ncl.Context.of(data, seed=seed, progress=False)
         result = run(setting, stage, EPOCHS[name], model, context)
-        done.add(**key, **figures(model, result, data, latency=seed == 0))
-        print(name, setting.technique, setting.label, stage, seed, flush=True)
+        if stage == "latency":
+            done.add(**key, **speed(model, result))
+        else:
+            done.add(**key, **figures(result, data))
+        print(*key.values(), f"{time.monotonic() - begun:.0f} s", flush=True)
 
 
 def run(
@@ -192,63 +208,54 @@ def run(
 ) -> keras.Model:
     """The model that a setting makes."""
     keras.utils.set_random_seed(context.seed)
-    if setting is KERAS:
-        return by_keras(model)
-    step = setting.before if stage == "before" else None
-    if step is None and setting.after is not None:
-        step = setting.after(epochs)
-    return ncl.pipeline(step)(model, context)
+    if stage == "after" and setting.after is not None:
+        return setting.after(EPOCHS[model.name])(model, context)
+    if setting.before is not None:
+        return setting.before(model, context)
+    return setting.untrained(model)
 
 
-def figures(
-    original: keras.Model, result: keras.Model, data: ncl.Dataset, latency: bool = True
-) -> dict[str, Any]:
-    """Accuracy, bytes, MACs and, if asked for, latency beside the original's."""
-    sizes = measure.file_sizes(result)
-    found: dict[str, Any] = {
-        "accuracy": measure.accuracy(result, data.test),
+def figures(model: keras.Model, data: ncl.Dataset) -> dict[str, Any]:
+    """Accuracy, bytes, parameters and MACs."""
+    sizes = measure.file_sizes(model)
+    return {
+        "accuracy": measure.accuracy(model, data.test),
         "keras_bytes": sizes.keras,
         "packed_bytes": sizes.packed,
-        "parameters": measure.parameters(result),
-        "macs": None,
-        "speedup": None,
-        "band": None,
+        "parameters": measure.parameters(model),
+        "macs": _macs(model),
     }
+
+
+def speed(original: keras.Model, result: keras.Model) -> dict[str, Any]:
+    """How many times faster than the original, with the noise, if it can be exported."""
     try:
-        found["macs"] = measure.macs(result)
-        if latency:
-            found["speedup"], found["band"] = _speedup(original, result)
+        race = race_models({"original": original, "result": result})
     except CompressionError as error:  # Keras's integer layers cannot be exported
-        print("not measured:", str(error).partition("\n")[0][:90])
-    return found
+        print("no latency:", str(error).partition("\n")[0][:90])
+        return {"speedup": None, "band": None}
+    return {"speedup": race.speedup("result"), "band": race.band}
 
 
-def _speedup(original: keras.Model, result: keras.Model) -> tuple[float, float]:
-    x = litert.random_input(original, batch_size=1)
-    contents = {"original": litert.to_litert(original)}
-    contents["result"] = litert.to_litert(result)
-    race = measure.race(
-        {name: partial(_runner, content, x) for name, content in contents.items()}
-    )
-    return race.speedup("result"), race.band
-
-
-def _runner(content: bytes, x: Any) -> Callable[[], object]:
-    return litert.LiteRT(content).runner(x)
+def _macs(model: keras.Model) -> int | None:
+    try:
+        return measure.macs(model)
+    except CompressionError:
+        return None
 
 
 def main() -> None:
     """Measure what is missing, then print the table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--models", nargs="+", choices=list(EPOCHS), default=EPOCHS)
+    parser.add_argument("--stages", nargs="*", choices=STAGES, default=STAGES)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--table", action="store_true")
     arguments = parser.parse_args()
     done = Measurements()
-    if not arguments.table:
+    if arguments.stages:
         for name in arguments.models:
-            measure_model(name, arguments.seeds, done)
-    Console(width=200).print(table(done.rows, list(EPOCHS)), markup=False)
+            measure_model(name, arguments.stages, arguments.seeds, done)
+    print(table(done.rows, list(EPOCHS)))
 
 
 if __name__ == "__main__":

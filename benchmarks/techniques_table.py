@@ -44,6 +44,9 @@ def _table_row(
     before = [100 * row["accuracy"] for row in same if row["stage"] == "before"]
     after = [100 * row["accuracy"] for row in same if row["stage"] == "after"]
     last = [row for row in same if row["stage"] == ("after" if after else "before")]
+    if not last:
+        return f"| {technique} | {setting} |" + " - |" * 5
+    races = [row for row in same if row["stage"] == "latency"]
     packed = mean(row["packed_bytes"] for row in last)
     cells = [
         technique,
@@ -52,7 +55,7 @@ def _table_row(
         _spread(after) if after else "-",
         f"{first['packed_bytes'] / packed:.1f}x less",
         _ratio(first["macs"], last[0]["macs"]),
-        _verdict(last[0]),
+        _verdict(races[0]) if races else "-",
     ]
     return f"| {' | '.join(cells)} |"
 

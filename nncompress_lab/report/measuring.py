@@ -113,26 +113,19 @@ def _race(
 ) -> tuple[measure.Race | None, str]:
     """The race and what ran the models, or None and why there was no race."""
     try:
+        if litert.is_available():
+            return litert.race_models(models, batch_size=batch_size), LITERT
         x = litert.random_input(next(iter(models.values())), batch_size=batch_size)
-        if not litert.is_available():
-            race = measure.race(
-                {name: partial(_keras_runner, one, x) for name, one in models.items()}
-            )
-            return race, f"Keras on {keras.backend.backend()}"
-        contents = {name: litert.to_litert(model) for name, model in models.items()}
     except (ValueError, CompressionError) as error:
         return None, f"not measured: {error}"
-    return measure.race(
-        {name: partial(_litert_runner, one, x) for name, one in contents.items()}
-    ), LITERT
+    race = measure.race(
+        {name: partial(_keras_runner, one, x) for name, one in models.items()}
+    )
+    return race, f"Keras on {keras.backend.backend()}"
 
 
 def _keras_runner(model: keras.Model, x: Any) -> Callable[[], object]:
     return partial(model.predict_on_batch, x)
-
-
-def _litert_runner(content: bytes, x: Any) -> Callable[[], object]:
-    return litert.LiteRT(content).runner(x)
 
 
 def _with_latency(stage: Stage, race: measure.Race) -> Stage:

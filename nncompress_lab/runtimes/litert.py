@@ -4,6 +4,7 @@ import importlib.util
 import tempfile
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy.typing as npt
 
 from nncompress_lab.atomic import replace_file
 from nncompress_lab.errors import CompressionError
+from nncompress_lab.measure.latency import ROUNDS, Race, race
 from nncompress_lab.quantization.storing import dequantized
 from nncompress_lab.quiet import quiet_logger, quiet_stderr
 
@@ -116,6 +118,37 @@ class LiteRT:
         self._interpreter.set_tensor(self._input, x)
         invoke: Callable[[], None] = self._interpreter.invoke
         return invoke
+
+
+def race_models(
+    models: dict[str, keras.Model],
+    *,
+    batch_size: int = 1,
+    threads: int = 1,
+    rounds: int = ROUNDS,
+) -> Race:
+    """Time models against each other in LiteRT, on random inputs.
+
+    Args:
+        models: By name; the first is the one that the others are compared with.
+        batch_size: Examples in one run.
+        threads: How many the runtime may use.
+        rounds: As `measure.race` takes it.
+
+    Raises:
+        ValueError: If a model has several inputs or a size that is not fixed.
+        CompressionError: As `to_litert` raises it.
+    """
+    x = random_input(next(iter(models.values())), batch_size=batch_size)
+    contents = {name: to_litert(model) for name, model in models.items()}
+
+    def start(content: bytes) -> Callable[[], None]:
+        return LiteRT(content, threads=threads).runner(x)
+
+    return race(
+        {name: partial(start, content) for name, content in contents.items()},
+        rounds=rounds,
+    )
 
 
 def random_input(model: keras.Model, *, batch_size: int) -> npt.NDArray[Any]:
