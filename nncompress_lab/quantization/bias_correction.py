@@ -21,6 +21,7 @@ from nncompress_lab.kernels import (
 )
 from nncompress_lab.kernels import reason_without_kernel as without_kernel
 from nncompress_lab.passes import Context, Pass
+from nncompress_lab.quantization.storing import dequantized
 from nncompress_lab.rewrite import copy_model
 from nncompress_lab.training import given
 
@@ -42,6 +43,16 @@ class CorrectBias(Pass):
     The model is compared with the last one of the pipeline whose kernels were floats.
     Outside a pipeline pass that as `Context(unquantized=...)`.
 
+    Equal means are not equal outputs: where clipping has made the outputs smaller, their
+    old mean can leave less of them above zero than the shifted one. Compare the accuracy.
+
+    Args:
+        examples: How many of the calibration examples are used, at least 1. The shift is
+            a difference between two models on the same examples, so few tell it.
+
+    Raises:
+        ValueError: If `examples` is below 1.
+
     Example:
         >>> sorted(CorrectBias().needs)
         ['calibration', 'unquantized']
@@ -51,6 +62,14 @@ class CorrectBias(Pass):
         Equalization and Bias Correction", ICCV 2019, section 4.2 and appendix D (with
         data). https://arxiv.org/abs/1906.04721
     """
+
+    examples: int = 128
+
+    def __post_init__(self) -> None:
+        if self.examples < 1:
+            raise ValueError(
+                f"`examples` must be at least 1. Received: examples={self.examples!r}."
+            )
 
     @property
     def needs(self) -> frozenset[str]:
@@ -66,17 +85,23 @@ class CorrectBias(Pass):
 
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model and correct its biases in turn."""
-        corrected = copy_model(model)
-        x = given(context.calibration).x
-        pairs = _pairs(context.unquantized, corrected)
+        floats = dequantized(model)  # the same outputs, without decoding at each run
+        x = given(context.calibration).x[: self.examples]
+        pairs = _pairs(context.unquantized, floats)
         expected = _mean_outputs(context.unquantized, [one for one, _ in pairs], x)
         title = f"correct {model.name}"
         with progress.bar(title, len(pairs), show=context.progress) as bar:
             for reference, one in pairs:
-                found = _mean_outputs(corrected, [one], x)
+                found = _mean_outputs(floats, [one], x)
                 shift = found[one.path] - expected[reference.path]
                 one.layer.bias.assign(to_numpy(one.layer.bias) - shift)
                 bar.advance()
+        corrected = copy_model(model)
+        for source, target in zip(
+            kernel_layers(floats), kernel_layers(corrected), strict=True
+        ):
+            if _obstacle(target) is None:
+                target.layer.bias.assign(to_numpy(source.layer.bias))
         return corrected
 
 

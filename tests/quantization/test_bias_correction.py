@@ -93,6 +93,25 @@ def test_activations_are_corrected_too(context):
         np.testing.assert_allclose(mean, expected[path], rtol=1e-3, atol=1e-4)
 
 
+def test_only_the_first_examples_are_used(context):
+    model = tiny_models.sequential()
+    x, y = context.calibration.x, context.calibration.y
+    spoiled = np.concatenate([x[:8], 100 * x[8:]])
+    contexts = [ncl.Context(calibration=ncl.Data(one, y)) for one in (x, spoiled)]
+
+    first, second = (
+        ncl.pipeline(W3, ncl.CorrectBias(examples=8))(model, one) for one in contexts
+    )
+
+    for one, other in zip(first.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_no_examples_are_refused():
+    with pytest.raises(ValueError, match="`examples` must be at least 1"):
+        ncl.CorrectBias(examples=0)
+
+
 def test_a_layer_without_bias_is_named(context):
     model = tiny_models.residual()
 
