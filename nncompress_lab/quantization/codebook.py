@@ -7,6 +7,7 @@ places of the cuts finds them. NumPy only.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,8 @@ Integers = npt.NDArray[np.int64]
 LARGEST_TABLE = 256
 EXACT_POINTS = 4096  # of so many distinct values the optimum is found exactly
 _BINS = 1 << 16
-_CHUNK = 1 << 16
+_CHUNK = 1 << 16  # so that the intermediate arrays stay in the cache
+_FEW_BOUNDS = 63
 _SMOOTHING = 129  # bins, for the density that says where cells must be narrow
 _MOST_ROUNDS = 100
 
@@ -115,13 +117,25 @@ def nearest_codes(
         >>> nearest_codes(np.array([0.1, 0.8]), np.array([0.0, 1.0], dtype=np.float32))
         array([0, 1], dtype=uint8)
     """
-    bounds = (table[1:].astype(np.float64) + table[:-1]) / 2
-    codes = np.empty(weights.size, dtype=np.uint8)
     flat = weights.reshape(-1)
+    bounds = _at_least((table[1:].astype(np.float64) + table[:-1]) / 2, flat.dtype)
+    codes = np.zeros(weights.size, dtype=np.uint8)
     for start in range(0, flat.size, _CHUNK):
-        part = slice(start, start + _CHUNK)
-        codes[part] = np.searchsorted(bounds, flat[part], side="right")
+        part, found = flat[start : start + _CHUNK], codes[start : start + _CHUNK]
+        if bounds.size > _FEW_BOUNDS:
+            found[:] = np.searchsorted(bounds, part, side="right")
+            continue
+        for bound in bounds:  # few passes over what is in the cache beat a search
+            found += part >= bound
     return codes.reshape(weights.shape)
+
+
+def _at_least(bounds: Floats, dtype: Any) -> Weights:
+    """The least numbers of a type of floats that are not below the bounds."""
+    if not np.issubdtype(dtype, np.floating) or dtype.itemsize >= bounds.itemsize:
+        return bounds
+    near = bounds.astype(dtype)
+    return np.where(near < bounds, np.nextafter(near, np.inf, dtype=dtype), near)
 
 
 def _checked(weights: Weights, size: int) -> Weights:
@@ -164,8 +178,10 @@ def _points(values: Weights) -> tuple[Floats, Integers]:
     scale = (_BINS - 1) / (high - low)
     counts = np.zeros(_BINS, dtype=np.int64)
     for start in range(0, values.size, _CHUNK):
-        bins = (values[start : start + _CHUNK].astype(np.float64) - low) * scale
-        counts += np.bincount((bins + 0.5).astype(np.int64), minlength=_BINS)
+        bins = values[start : start + _CHUNK] - values.dtype.type(low)
+        bins *= scale
+        bins += 0.5
+        counts += np.bincount(bins.astype(np.int64), minlength=_BINS)
     filled = np.flatnonzero(counts)
     return low + filled / scale, counts[filled]
 
@@ -206,34 +222,42 @@ def _best_cuts(counted: Floats, summed: Floats, size: int) -> Integers:
     # Spread = squares - sum²/count, and the squares are the same for every partition.
     with np.errstate(invalid="ignore", divide="ignore"):
         error = np.where(counted > 0, -(summed**2) / counted, 0.0)
-    order = list(_halvings(last))
+    order = list(_levels(last))
     chosen = np.zeros((size, last + 1), dtype=np.int32)
+    fewer = np.zeros(last + 1, dtype=np.int64)
     for interval in range(1, size):
-        error, chosen[interval] = _one_more(error, counted, summed, order)
+        error, fewer = _one_more(error, counted, summed, order, fewer)
+        chosen[interval] = fewer
     cuts = [last]
     for interval in range(size - 1, 0, -1):
         cuts.append(int(chosen[interval, cuts[-1]]))
     return np.unique([0, *cuts])
 
 
-def _halvings(last: int) -> Iterator[tuple[Integers, Integers, Integers]]:
-    """The places 1..last, the middles first, with their solved neighbours."""
-    spans = [(1, last)]
-    while spans:
-        yield (
-            np.array([(left + right) // 2 for left, right in spans]),
-            np.array([left - 1 for left, _ in spans]),
-            np.array([right + 1 for _, right in spans]),
-        )
-        halves = [
-            half
-            for left, right in spans
-            for half in (
-                (left, (left + right) // 2 - 1),
-                ((left + right) // 2 + 1, right),
-            )
+def _levels(last: int) -> Iterator[tuple[Integers, Integers, Integers]]:
+    """The places 1..last, level by level, with the solved ones to their left and right.
+
+    Each level splits what lies between solved places into quarters: half the levels of
+    halving, for a little more searching.
+    """
+    gaps = [(0, last + 1)]
+    while gaps:
+        solved = [(left, right, _quarters(left, right)) for left, right in gaps]
+        rows = [
+            (place, left, right) for left, right, places in solved for place in places
         ]
-        spans = [(left, right) for left, right in halves if left <= right]
+        places, lefts, rights = np.array(rows).T
+        yield places, lefts, rights
+        gaps = [
+            gap
+            for left, right, places in solved
+            for gap in pairwise([left, *places, right])
+            if gap[1] - gap[0] > 1
+        ]
+
+
+def _quarters(left: int, right: int) -> list[int]:
+    return sorted({left + (right - left) * i // 4 for i in (1, 2, 3)} - {left})
 
 
 def _one_more(
@@ -241,32 +265,34 @@ def _one_more(
     counted: Floats,
     summed: Floats,
     order: list[tuple[Integers, Integers, Integers]],
-) -> tuple[Floats, npt.NDArray[np.int32]]:
+    fewer: Integers,
+) -> tuple[Floats, Integers]:
     """The best errors with one interval more, and where the last interval begins.
 
-    The best beginning never moves left when the end moves right, so the beginnings of
-    the neighbours bound each search: n log n steps in all.
+    The best beginning never moves left when the end moves right, nor when there is an
+    interval more (`fewer` has the beginnings with one less), so the beginnings of the
+    neighbours bound each search: n log n steps in all, and far fewer with many intervals.
     """
     last = counted.size - 1
     begin = np.zeros(last + 2, dtype=np.int64)
     begin[last + 1] = last
     better = np.zeros(last + 1)
     for places, left, right in order:
-        low = begin[left]
+        low = np.maximum(begin[left], fewer[places])
         high = np.maximum(np.minimum(begin[right], places - 1), low)
         lengths = high - low + 1
-        offsets = np.append(0, np.cumsum(lengths)[:-1])
-        tried = np.arange(lengths.sum()) - np.repeat(offsets - low, lengths)
-        end = np.repeat(places, lengths)
+        offsets = np.cumsum(lengths) - lengths
+        owner = np.repeat(np.arange(places.size), lengths)
+        tried = np.arange(owner.size) + (low - offsets)[owner]
+        end = places[owner]
         count = counted[end] - counted[tried]
         total = error[tried] - (summed[end] - summed[tried]) ** 2 / count
         least = np.minimum.reduceat(total, offsets)
-        hits = np.flatnonzero(total == np.repeat(least, lengths))
-        owners = np.searchsorted(offsets, hits, side="right") - 1
-        _, firsts = np.unique(owners, return_index=True)
-        begin[places] = tried[hits[firsts]]
+        hits = np.flatnonzero(total == least[owner])
+        first = np.diff(owner[hits], prepend=-1) > 0
+        begin[places] = tried[hits[first]]
         better[places] = least
-    return better, begin[:-1].astype(np.int32)
+    return better, begin[:-1]
 
 
 def _settled(points: Floats, counted: Floats, summed: Floats, table: Floats) -> Floats:
