@@ -124,6 +124,7 @@ def train(
                     on_epoch_end=lambda _epoch, logs: _show(bar, logs)
                 ),
             ],
+            shuffle=False,  # Keras would draw the order of the batches anew
             verbose=0,
         )
     round_to_float16(model)  # so that what is measured is what is shipped
