@@ -57,10 +57,8 @@ def test_full_ranks_compute_the_same(method, padding, size, settings):
 
     result = chained(model, method)
 
-    # CP's ridge takes 1e-4 of the length of each component, and the sum of 54 does not
-    # cancel; the others differ in the order of float32 roundings.
-    tolerance = 5e-3 if method == "cp" else 1e-4
-    np.testing.assert_allclose(outputs(result), outputs(model), rtol=0, atol=tolerance)
+    # They differ in the order of float32 roundings.
+    np.testing.assert_allclose(outputs(result), outputs(model), rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("method", ["tucker2", "spatial", "channel_svd"])
@@ -95,9 +93,8 @@ def test_one_dimensional_convolutions_compute_the_same(method, settings):
 
     result = chained(model, method)
 
-    tolerance = 5e-3 if method == "cp" else 1e-4  # as above
     np.testing.assert_allclose(
-        outputs(result, (9, 6)), outputs(model, (9, 6)), rtol=0, atol=tolerance
+        outputs(result, (9, 6)), outputs(model, (9, 6)), rtol=0, atol=1e-4
     )
 
 

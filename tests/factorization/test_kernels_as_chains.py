@@ -38,9 +38,7 @@ def test_full_ranks_reproduce_the_kernel(name, shape):
 
     chain = method.factor(kernel, method.full_ranks(shape), None)
 
-    # CP keeps a ridge, which takes RIDGE of each component's length; the others are exact.
-    tolerance = 3e-3 if name.startswith("cp") else 1e-9
-    np.testing.assert_allclose(chain.product(), kernel, rtol=0, atol=tolerance)
+    np.testing.assert_allclose(chain.product(), kernel, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -53,9 +51,8 @@ def test_a_chain_keeps_at_least_the_energy_that_was_promised(name, shape):
     total = float((kernel**2).sum())
     for ranks in list(np.ndindex(energies.shape))[::5]:
         chain = method.factor(kernel, tuple(rank + 1 for rank in ranks), None)
-        # As above for CP; 1e-9 is rounding.
-        slack = 1e-3 if name.startswith("cp") else 1e-9
-        assert squared_error(kernel, chain) <= (1 - energies[ranks] + slack) * total
+        # 1e-9 is rounding.
+        assert squared_error(kernel, chain) <= (1 - energies[ranks] + 1e-9) * total
 
 
 @pytest.mark.parametrize("shape", SHAPES)
