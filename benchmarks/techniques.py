@@ -32,7 +32,8 @@ from nncompress_lab.errors import CompressionError
 from nncompress_lab.runtimes.litert import race_models
 
 # How long recovery trains, by the time that an epoch of the model takes.
-EPOCHS = {"lenet5": 4, "resnet20": 2, "mobilenet_small": 2, "vit_tiny": 2}
+EPOCHS = {"lenet5": 4, "resnet20": 1, "mobilenet_small": 1, "vit_tiny": 1}
+LEAST_OF_A_STUDENT = 8
 RESULTS = "techniques"
 STAGES = ("before", "after", "latency")
 Step = Callable[[int], ncl.Pass]
@@ -112,7 +113,8 @@ def _tucker(macs: float) -> Setting:
 def _student(width: float) -> Setting:
     def distilled(epochs: int) -> ncl.Pass:
         # A student begins untrained, so it learns for longer than a recovery takes.
-        return ncl.Distillation(student=ncl.Student(width=width), epochs=4 * epochs)
+        longer = max(LEAST_OF_A_STUDENT, 4 * epochs)
+        return ncl.Distillation(student=ncl.Student(width=width), epochs=longer)
 
     return Setting(
         "distillation", f"{width:.0%} of the width", None, distilled, ncl.Student(width)
