@@ -53,7 +53,7 @@ def _table_row(
         setting,
         f"{before[0]:.2f} %" if before else "-",
         _spread(after) if after else "-",
-        f"{first['packed_bytes'] / packed:.1f}x less",
+        f"{packed / 1e3:.0f} kB",
         _ratio(first["macs"], last[0]["macs"]),
         _verdict(races[0]) if races else "-",
     ]
