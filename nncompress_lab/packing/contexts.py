@@ -74,7 +74,7 @@ def encode(mask: Mask, columns: int) -> bytes:
     def bits(fineness: tuple[int, int]) -> float:
         grid = grid_of(fineness)
         context = grid.rows[row] * grid.shape[1] + grid.columns[column]
-        return _ideal_bits(grid, np.bincount(context, minlength=grid.places().size))
+        return _estimated_bits(grid, np.bincount(context, minlength=grid.places().size))
 
     def grid_of(fineness: tuple[int, int]) -> _Grid:
         rows = _classes(row_counts, fineness[0])
@@ -158,12 +158,12 @@ def _weights(places: int, ones: int) -> Counts:
     return np.array([max(places - ones, 1), ones])
 
 
-def _ideal_bits(grid: _Grid, ones: Counts) -> float:
+def _estimated_bits(grid: _Grid, ones: Counts) -> float:
     places = grid.places()
     mixed = (ones > 0) & (ones < places)
     ones, zeros = ones[mixed], (places - ones)[mixed]
     bits = ones @ np.log2(1 + zeros / ones) + zeros @ np.log2(1 + ones / zeros)
     classes = [
-        entropy.ideal_bits(np.bincount(one)) for one in (grid.rows, grid.columns)
+        entropy.estimated_bits(np.bincount(one)) for one in (grid.rows, grid.columns)
     ]
     return float(bits) + _BITS_PER_CONTEXT * np.count_nonzero(places) + sum(classes)

@@ -134,12 +134,16 @@ def decode(cursor: Cursor, count: int, limit: int) -> Symbols:
     return symbols
 
 
-def ideal_bits(counts: Counts) -> float:
+def estimated_bits(counts: Counts) -> float:
     """About how many bits `encode` takes for symbols that occur so often."""
     used = np.flatnonzero(counts)
     if used.size < 2:
         return 16.0
-    return 64.0 + Table(counts[used[0] : used[-1] + 1]).bits
+    occurring = counts[used]
+    symbols = occurring @ np.log2(occurring.sum() / occurring)
+    # A count need not be known better than its chance deviation: half of its digits.
+    table = 0.5 * np.log2(occurring).sum() + (used[-1] - used[0])
+    return 64.0 + float(symbols + table)
 
 
 def _model(weights: Counts) -> Any:

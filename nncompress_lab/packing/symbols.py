@@ -43,7 +43,7 @@ def encode(symbols: Symbols) -> bytes:
     if not symbols.size:
         return b""
     counts = np.bincount(symbols, minlength=256)
-    bits = [_ideal_bits(counts, low) for low in range(PLAIN)]
+    bits = [_estimated_bits(counts, low) for low in range(PLAIN)]
     low = int(np.argmin(bits))
     many = symbols.size >= MANY
     by_ans = _coded(symbols, low, ANS)
@@ -101,9 +101,9 @@ def unpack(packed: Symbols, bits: int, count: int) -> Symbols:
     return unpacked
 
 
-def _ideal_bits(counts: npt.NDArray[np.int64], low: int) -> float:
+def _estimated_bits(counts: npt.NDArray[np.int64], low: int) -> float:
     high = counts.reshape(-1, 2**low).sum(1)
-    return low * float(counts.sum()) + entropy.ideal_bits(high)
+    return low * float(counts.sum()) + entropy.estimated_bits(high)
 
 
 def _coded(symbols: Symbols, low: int, coder: int) -> bytes:
