@@ -1,4 +1,4 @@
-"""The command line: `nncompress lab | demo | inspect | compress | report | pack | grade`.
+"""The command line: `nncompress lab`, `demo`, `inspect`, `compress`, `pack` and others.
 
 Keras starts only in the commands, so that help and the version come at once. Exit codes:
 0 done, 2 bad input (the message says what and how to fix it), 1 anything else; `grade`
@@ -18,7 +18,12 @@ from rich.markup import escape
 
 import nncompress_lab as ncl
 from nncompress_lab.errors import CompressionError, MissingContextError
-from nncompress_lab.model_paths import PACKED_SUFFIX, check_source, check_target
+from nncompress_lab.model_paths import (
+    PACKED_SUFFIX,
+    check_packed,
+    check_source,
+    check_target,
+)
 
 if TYPE_CHECKING:
     from nncompress_lab.passes import Context
@@ -214,6 +219,7 @@ def unpack(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT.keras")],
 ) -> None:
     """Write the Keras model that a packed file holds."""
+    check_packed(packed)
     check_target(output)
     _start_keras()
     _save(ncl.unpack(packed), output)

@@ -44,6 +44,15 @@ def check_source(path: str | Path) -> None:
         )
 
 
+def check_packed(path: str | Path) -> None:
+    """Raise a `ModelFileError` unless there is a file at `path`."""
+    if not Path(path).is_file():
+        raise ModelFileError(
+            f"There is no file {path}. Check the path; a model is packed with "
+            f"nncompress_lab.pack(model, 'NAME{PACKED_SUFFIX}')."
+        )
+
+
 def check_target(path: str | Path, *, suffix: str = SUFFIX) -> None:
     """Raise unless a model could be saved at `path`; call it before long work."""
     path = Path(path)

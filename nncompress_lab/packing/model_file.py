@@ -5,13 +5,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import keras
 
 from nncompress_lab.atomic import replace_file
 from nncompress_lab.errors import CorruptFileError, ModelFileError
 from nncompress_lab.kernels import walk
-from nncompress_lab.model_paths import PACKED_SUFFIX, check_target
+from nncompress_lab.model_paths import PACKED_SUFFIX, check_packed, check_target
 from nncompress_lab.packing import archive, container
 from nncompress_lab.packing.declared import variable_bytes
 from nncompress_lab.packing.tensors import Layout, layout_of
@@ -54,26 +55,28 @@ def packed_bytes(model: keras.Model) -> int:
 
 def packed(model: keras.Model) -> bytes:
     """The content of the file that `pack` writes."""
+    file = io.BytesIO()
+    container.write(file, *contents(model))
+    return file.getvalue()
+
+
+def contents(model: keras.Model) -> tuple[dict[str, Any], list[container.Tensor]]:
+    """What the packed file of a model holds: how to build it, and its tensors."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         (copy_model(model) if model.compiled else model).save(path)
         saved = archive.read(path)
     layouts = _layouts(model)
-    content = io.BytesIO()
-    container.write(
-        content,
-        {"keras": saved.keras_version, "config": saved.config},
-        [
-            container.Tensor(
-                one.name,
-                one.dtype,
-                one.array,
-                layouts.get((one.layer, one.index), layout_of(one.array.shape)),
-            )
-            for one in saved.members
-        ],
-    )
-    return content.getvalue()
+    tensors = [
+        container.Tensor(
+            one.name,
+            one.dtype,
+            one.array,
+            layouts.get((one.layer, one.index), layout_of(one.array.shape)),
+        )
+        for one in saved.members
+    ]
+    return {"keras": saved.keras_version, "config": saved.config}, tensors
 
 
 def unpack(path: str | Path, *, max_bytes: int | None = None) -> keras.Model:
@@ -98,11 +101,7 @@ def unpack(path: str | Path, *, max_bytes: int | None = None) -> keras.Model:
             or holds a layer that is not known here.
     """
     path = Path(path)
-    if not path.is_file():
-        raise ModelFileError(
-            f"There is no file {path}. Check the path; a model is packed with "
-            f"nncompress_lab.pack(model, 'NAME{PACKED_SUFFIX}')."
-        )
+    check_packed(path)
     try:
         with path.open("rb") as file:
             reader = container.Reader(file, path.stat().st_size, max_bytes)
