@@ -91,6 +91,7 @@ def test_a_newer_version_is_told_from_damage():
     [
         (b"\xff\xfe", "not JSON"),
         (b"[" * 100_000, "not JSON"),
+        (b" " * 2**25, "which no model needs"),
         ([], "describes nothing"),
         ({"tensors": []}, "describes nothing"),
         ({"about": {}}, "lists no tensors"),

@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as arrays
 from packed_arrays import codes, dead, pruned, weights
 
 from nncompress_lab.errors import CorruptFileError
-from nncompress_lab.packing import symbols, tensors
+from nncompress_lab.packing import symbols, tensors, zstd
 from nncompress_lab.packing.cursor import Cursor
 from nncompress_lab.packing.frequencies import counts_of, levels_of
 from nncompress_lab.packing.tensors import Layout, layout_of
@@ -106,6 +106,14 @@ def test_a_repeated_pattern_costs_less_than_the_entropy():
     assert size_of(array) <= 0.05 * entropy(array)
 
 
+def test_a_pattern_that_comes_again_from_column_to_column_costs_less():
+    pattern = pruned(np.ones(400, np.uint8), 0.9)
+    starts = (packed_arrays.chance(250, 7) * 400).astype(int)
+    array = np.stack([np.roll(pattern, start) for start in starts], axis=1)
+
+    assert size_of(array) <= 0.5 * entropy(array)
+
+
 def test_weights_of_half_precision_take_no_more_than_half_of_their_bytes():
     array = weights(400, 250).astype(np.float16).astype(np.float32)
 
@@ -172,6 +180,26 @@ def test_levels_number_what_they_stand_for_in_order(digits):
 def test_content_that_no_writer_writes_is_refused(content, message):
     with pytest.raises(CorruptFileError, match=message):
         tensors.decode(content, "int8", (8,))
+
+
+def test_a_symbol_that_is_left_over_is_noticed():
+    array = codes(500, bits=3)
+    coded = tensors.encode(array, "uint8", Layout(1))
+    stack = 6  # behind bits, kind, coder, first, span and settings
+    assert coded[2] == 0
+    assert coded[stack] < 127
+    one_word_more = bytes([coded[stack] + 1]) + b"word" + coded[stack + 1 :]
+
+    with pytest.raises(CorruptFileError, match="left over"):
+        tensors.decode(coded[:stack] + one_word_more, "uint8", (500,))
+
+
+def test_a_symbol_of_too_many_bits_is_refused():
+    frame = zstd.compress(bytes([3, 16, 1, 0]), level=1)
+    coded = bytes([symbols.ZSTD * 16 + 4, len(frame)]) + frame + bytes(4)
+
+    with pytest.raises(CorruptFileError, match="symbol that is too large"):
+        symbols.decode(Cursor(coded), 4)
 
 
 def test_integers_of_more_than_their_bits_are_refused():
