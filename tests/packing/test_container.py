@@ -148,12 +148,12 @@ def test_more_than_is_allowed_is_refused_and_can_be_allowed():
 
 
 MEGA = {
-    "gaps by rows": np.tile(pruned(codes(1, 2048, bits=4), 0.9), (512, 1)),
-    "gaps by columns": np.tile(pruned(codes(512, 1, bits=4), 0.9), (1, 2048)),
-    "contexts": dead(weights(512, 2048)),
-    "one context": pruned(codes(512, 2048, bits=8), 0.9).astype(np.int8),
-    "palette": weights(9)[codes(512, 2048, bits=3) % 9],
-    "planes": weights(512, 2048),
+    "gaps by rows": np.tile(pruned(codes(1, 2048, bits=4), 0.9), (256, 1)),
+    "gaps by columns": np.tile(pruned(codes(256, 1, bits=4), 0.9), (1, 2048)),
+    "contexts": dead(weights(256, 2048)),
+    "one context": pruned(codes(256, 2048, bits=8), 0.9).astype(np.int8),
+    "palette": weights(9)[codes(256, 2048, bits=3) % 9],
+    "planes": weights(256, 2048),
 }
 
 
