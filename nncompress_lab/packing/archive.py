@@ -25,6 +25,7 @@ ASSETS = "assets/"  # files beside the weights, say a vocabulary
 _BFLOAT16 = "bfloat16"
 _VARIABLES = "vars"
 _SHARED = "shared_object_id"
+_LONGEST_NAME = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,5 +168,6 @@ def _store(weights: h5py.File, name: str, dtype: str, array: Any) -> None:
 
 def _check_name(name: str) -> None:
     path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or str(path) != name or "\0" in name:
-        raise CorruptFileError(f"{name!r} cannot be the name of a tensor")
+    in_folder = not path.is_absolute() and ".." not in path.parts and str(path) == name
+    if not in_folder or not name.isprintable() or len(name) > _LONGEST_NAME:
+        raise CorruptFileError(f"{name[:99]!r} cannot be the name of a tensor")

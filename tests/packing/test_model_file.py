@@ -209,6 +209,8 @@ def of_no_model(index):
         (renamed("/outside"), ncl.CorruptFileError, "cannot be the name"),
         (renamed(""), ncl.CorruptFileError, "cannot be the name"),
         (renamed("a\0b"), ncl.CorruptFileError, "cannot be the name"),
+        (renamed("assets/\ud800"), ncl.CorruptFileError, "cannot be the name"),
+        (renamed("assets/" + 70_000 * "a"), ncl.CorruptFileError, "cannot be the name"),
     ],
 )
 def test_a_file_that_misleads_is_refused(change, error, message, tmp_path):
