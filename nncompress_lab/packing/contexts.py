@@ -73,7 +73,7 @@ def encode(mask: Mask, columns: int) -> bytes:
 
     def bits(fineness: tuple[int, int]) -> float:
         grid = grid_of(fineness)
-        context = grid.rows[row] * grid.shape[1] + grid.columns[column]
+        context = grid.rows[row].astype(np.int64) * grid.shape[1] + grid.columns[column]
         return _estimated_bits(grid, np.bincount(context, minlength=grid.places().size))
 
     def grid_of(fineness: tuple[int, int]) -> _Grid:

@@ -42,7 +42,5 @@ def variable_bytes(config: dict[str, Any]) -> int:
 
 
 def _bytes(variable: Any) -> int:
-    itemsize = np.dtype(
-        str(variable.dtype)
-    ).itemsize  # Keras's own types are registered
-    return itemsize * math.prod(int(axis) for axis in variable.shape)
+    dtype = np.dtype(str(variable.dtype))  # Keras registers its own types with NumPy
+    return dtype.itemsize * math.prod(int(axis) for axis in variable.shape)

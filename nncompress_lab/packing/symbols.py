@@ -101,6 +101,15 @@ def unpack(packed: Symbols, bits: int, count: int) -> Symbols:
     return unpacked
 
 
+def pack(symbols: Symbols, bits: int) -> Symbols:
+    """The inverse of `unpack`; unused bits are 0. All symbols are below `2**bits`."""
+    packed = np.empty(packed_size(symbols.size, bits=bits), np.uint8)
+    for start in range(0, symbols.size, _CHUNK):
+        part = pack_bits(symbols[start : start + _CHUNK], bits=bits)
+        packed[start * bits // 8 :][: part.size] = part
+    return packed
+
+
 def _estimated_bits(counts: npt.NDArray[np.int64], low: int) -> float:
     high = counts.reshape(-1, 2**low).sum(1)
     return low * float(counts.sum()) + entropy.estimated_bits(high)
@@ -114,7 +123,7 @@ def _coded(symbols: Symbols, low: int, coder: int) -> bytes:
     ]
     if low:
         lowest = symbols & np.uint8(2**low - 1)
-        parts.append(pack_bits(lowest, bits=low).tobytes())
+        parts.append(pack(lowest, low).tobytes())
     return b"".join(parts)
 
 

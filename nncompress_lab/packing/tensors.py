@@ -15,7 +15,6 @@ from nncompress_lab.errors import CorruptFileError
 from nncompress_lab.packing import planes, positions, symbols
 from nncompress_lab.packing.cursor import Cursor, number
 from nncompress_lab.packing.planes import Items
-from nncompress_lab.quantization.bitpacking import pack_bits
 
 # Types by the name in the file: those that Keras can store. NumPy has no bfloat16; its
 # arrays are the bits of it.
@@ -32,6 +31,7 @@ LARGEST_PALETTE = 256
 # A value that is not at least as common as this is not worth a stream of its positions:
 # what it costs among the others is already near the entropy.
 COMMON = 1 / 16
+MOST_SPARSE = 2**25  # items of which positions are stored: they take memory to read
 SOME = 4096  # items that are looked at to see whether all of them are worth it
 SCATTER = 2654435761  # a prime: its multiples hit rows and columns of all sizes
 
@@ -90,8 +90,8 @@ def decode(
     Args:
         content: What `encode` returned.
         dtype: As for `encode`.
-        shape: Of the array. Up to 24 times as many bytes as it has entries are allocated
-            beside it.
+        shape: Of the array. Beside it, up to 32 bytes for each of its entries are
+            allocated; if it is sparse, 24 for each of at most `MOST_SPARSE` items.
 
     Returns:
         The array; its bits, if NumPy lacks the type.
@@ -107,7 +107,7 @@ def decode(
         unpacked = _decoded(cursor, size * 8 // bits, "uint8", is_float=False)
         if unpacked.size and int(unpacked.max()) >= 2**bits:
             raise CorruptFileError(f"it holds an integer of more than {bits} bits")
-        items = pack_bits(unpacked, bits=bits)
+        items = symbols.pack(unpacked, bits)
     else:
         items = _decoded(cursor, size, DTYPES[dtype], is_float=dtype in FLOATS)
     cursor.close()
@@ -130,7 +130,7 @@ def _coded(items: Items, columns: int, *, is_float: bool) -> bytes:
 
 def _plain_or_sparse(items: Items, columns: int, *, is_float: bool) -> bytes:
     plain = bytes([PLAIN]) + planes.encode(items, is_float=is_float)
-    if not items.size:
+    if not 0 < items.size <= MOST_SPARSE:
         return plain
     common = _most_common(items)
     others = items != common
@@ -149,7 +149,7 @@ def _decoded(cursor: Cursor, count: int, dtype: str, *, is_float: bool) -> Items
     kind = cursor.byte()
     if kind == PALETTE:
         palette = planes.decode(
-            cursor, _at_most(cursor.number(), 256), dtype, is_float=is_float
+            cursor, _at_most(cursor.number(), LARGEST_PALETTE), dtype, is_float=is_float
         )
         codes = _decoded_items(cursor, cursor.byte(), count, "uint8", is_float=False)
         if count and int(codes.max()) >= palette.size:
@@ -165,9 +165,9 @@ def _decoded_items(
         return planes.decode(cursor, count, dtype, is_float=is_float)
     if kind != SPARSE:
         raise CorruptFileError("it is of a kind that does not exist")
-    columns = cursor.number()
-    if not 1 <= columns <= count:
-        raise CorruptFileError(f"it cannot have {columns} columns")
+    columns = _at_most(cursor.number(), _at_most(count, MOST_SPARSE))
+    if not columns:
+        raise CorruptFileError("it holds no columns")
     stored = np.dtype(dtype).newbyteorder("<")
     common = np.frombuffer(cursor.take(stored.itemsize), stored)[0]
     others = positions.decode(cursor, count, columns)

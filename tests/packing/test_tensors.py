@@ -169,7 +169,8 @@ def test_levels_number_what_they_stand_for_in_order(digits):
         (b"\x00\x00\x00\xff\x01", "too large"),
         (b"\x00\x00\x00\x00\x01\x00\x00", "impossible settings"),
         (b"\x00\x00\x00\x00\x01\x08\x01\x00\x00\x00\x00", "ends in a zero"),
-        (b"\x00\x01\x00", "0 columns"),
+        (b"\x00\x01\x00", "no columns"),
+        (b"\x00\x01\x09", "at most 8"),
         (b"\x00\x01\x01\x00\x00\x09", "more positions than places"),
         (b"\x00\x01\x01\x00\x07", "positions of a kind"),
         (b"\x00\x01\x01\x00\x02\x0c", "contexts of a kind"),
@@ -180,6 +181,11 @@ def test_levels_number_what_they_stand_for_in_order(digits):
 def test_content_that_no_writer_writes_is_refused(content, message):
     with pytest.raises(CorruptFileError, match=message):
         tensors.decode(content, "int8", (8,))
+
+
+def test_positions_of_too_many_items_are_refused():
+    with pytest.raises(CorruptFileError, match="at most 33554432"):
+        tensors.decode(b"\x00\x01\x01", "int8", (2**25 + 1,))
 
 
 def test_a_symbol_that_is_left_over_is_noticed():
