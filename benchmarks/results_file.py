@@ -13,6 +13,7 @@ from nncompress_lab.atomic import replace_file
 FOLDER = Path(__file__).parent / "results"
 PACKAGES = (
     "nncompress-lab",
+    "constriction",
     "keras",
     "numpy",
     "tf_keras",
@@ -23,6 +24,7 @@ PACKAGES = (
     "torch",
     "scikit-learn",
     "tensorly",
+    "zstandard",
 )
 
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from nncompress_lab.distillation.student import Student as Student
     from nncompress_lab.distillation.teaching import teacher_logits as teacher_logits
     from nncompress_lab.errors import CompressionError as CompressionError
+    from nncompress_lab.errors import CorruptFileError as CorruptFileError
     from nncompress_lab.errors import DataNotFoundError as DataNotFoundError
     from nncompress_lab.errors import MissingContextError as MissingContextError
     from nncompress_lab.errors import ModelFileError as ModelFileError
@@ -50,6 +51,9 @@ if TYPE_CHECKING:
     from nncompress_lab.lowrank.low_rank import LowRank as LowRank
     from nncompress_lab.model_files import load_model as load_model
     from nncompress_lab.model_files import save_model as save_model
+    from nncompress_lab.packing.model_file import pack as pack
+    from nncompress_lab.packing.model_file import packed_bytes as packed_bytes
+    from nncompress_lab.packing.model_file import unpack as unpack
     from nncompress_lab.passes import Context as Context
     from nncompress_lab.passes import Pass as Pass
     from nncompress_lab.passes import pipeline as pipeline
@@ -119,6 +123,7 @@ _HOMES = {
     "distillation.teaching": ("teacher_logits",),
     "errors": (
         "CompressionError",
+        "CorruptFileError",
         "DataNotFoundError",
         "MissingContextError",
         "ModelFileError",
@@ -129,6 +134,7 @@ _HOMES = {
     "fine_tune": ("FineTune",),
     "kernels": ("Skip",),
     "lowrank.low_rank": ("LowRank",),
+    "packing.model_file": ("pack", "packed_bytes", "unpack"),
     "passes": ("Context", "Pass", "pipeline"),
     "pruning.channels.channel_pruning": ("ChannelPruning",),
     "pruning.channels.groups": ("ChannelGroup", "channel_groups"),

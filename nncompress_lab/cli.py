@@ -1,4 +1,4 @@
-"""The command line: `nncompress lab | demo | inspect | compress | report | grade`.
+"""The command line: `nncompress lab`, `demo`, `inspect`, `compress`, `pack` and others.
 
 Keras starts only in the commands, so that help and the version come at once. Exit codes:
 0 done, 2 bad input (the message says what and how to fix it), 1 anything else; `grade`
@@ -18,7 +18,12 @@ from rich.markup import escape
 
 import nncompress_lab as ncl
 from nncompress_lab.errors import CompressionError, MissingContextError
-from nncompress_lab.model_paths import check_source, check_target
+from nncompress_lab.model_paths import (
+    PACKED_SUFFIX,
+    check_packed,
+    check_source,
+    check_target,
+)
 
 if TYPE_CHECKING:
     from nncompress_lab.passes import Context
@@ -186,6 +191,38 @@ def report(
     _show(measured, as_json=as_json)
     if layers and not as_json:
         Console().print(measured.layers_table())
+
+
+@app.command()
+def pack(
+    model: Annotated[Path, typer.Argument(metavar="MODEL.keras")],
+    *,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT.ncz")],
+) -> None:
+    """Write a model as a file of as few bytes as its numbers need."""
+    check_source(model)
+    check_target(output, suffix=PACKED_SUFFIX)
+    _start_keras()
+    size, before = ncl.pack(ncl.load_model(model), output), model.stat().st_size
+    Console(stderr=True, soft_wrap=True).print(
+        f"Packed {model} ({before:,} bytes) into {output} ({size:,} bytes, "
+        f"{before / size:.1f}x less).",
+        markup=False,
+        highlight=False,
+    )
+
+
+@app.command()
+def unpack(
+    packed: Annotated[Path, typer.Argument(metavar="MODEL.ncz")],
+    *,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT.keras")],
+) -> None:
+    """Write the Keras model that a packed file holds."""
+    check_packed(packed)
+    check_target(output)
+    _start_keras()
+    _save(ncl.unpack(packed), output)
 
 
 @app.command()

@@ -45,3 +45,7 @@ class DataNotFoundError(CompressionError):
 
 class ModelFileError(CompressionError):
     """A file is missing, is not a Keras model or is damaged."""
+
+
+class CorruptFileError(ModelFileError):
+    """A packed file is truncated, damaged or made to mislead; nothing of it was used."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from nncompress_lab.errors import ModelFileError
 
 SUFFIX = ".keras"
+PACKED_SUFFIX = ".ncz"
 
 
 def check_source(path: str | Path) -> None:
@@ -43,12 +44,21 @@ def check_source(path: str | Path) -> None:
         )
 
 
-def check_target(path: str | Path) -> None:
+def check_packed(path: str | Path) -> None:
+    """Raise a `ModelFileError` unless there is a file at `path`."""
+    if not Path(path).is_file():
+        raise ModelFileError(
+            f"There is no file {path}. Check the path; a model is packed with "
+            f"nncompress_lab.pack(model, 'NAME{PACKED_SUFFIX}')."
+        )
+
+
+def check_target(path: str | Path, *, suffix: str = SUFFIX) -> None:
     """Raise unless a model could be saved at `path`; call it before long work."""
     path = Path(path)
-    if path.suffix != SUFFIX:
+    if path.suffix != suffix:
         raise ValueError(
-            f"A model file's name ends in {SUFFIX}. Received: {str(path)!r}."
+            f"A model file's name ends in {suffix}. Received: {str(path)!r}."
         )
     if path.is_dir():
         raise ValueError(f"Cannot write {path}: it is a folder. Choose another name.")

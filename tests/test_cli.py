@@ -338,6 +338,45 @@ def test_the_name_of_a_written_file_is_shown_as_it_is(
     assert "Saved small[bold].keras." in errors
 
 
+def test_a_packed_model_is_unpacked_as_it_was(files, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    model = str(files / "half.keras")
+
+    packing = run_here(
+        "pack", model, "-o", "half.ncz", monkeypatch=monkeypatch, capfd=capfd
+    )
+    unpacking = run_here(
+        *("unpack", "half.ncz", "-o", "half.keras"),
+        monkeypatch=monkeypatch,
+        capfd=capfd,
+    )
+
+    assert (packing[0], unpacking[0]) == (0, 0)
+    packed_bytes = Path("half.ncz").stat().st_size
+    assert f"into half.ncz ({packed_bytes:,} bytes, " in packing[2]
+    assert "Saved half.keras." in unpacking[2]
+    before, after = ncl.load_model(model), ncl.load_model("half.keras")
+    for old, new in zip(before.weights, after.weights, strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_a_damaged_packed_file_is_refused(files, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    ncl.pack(ncl.load_model(files / "model.keras"), "model.ncz")
+    whole = Path("model.ncz").read_bytes()
+    Path("damaged.ncz").write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+
+    code, _, errors = run_here(
+        *("unpack", "damaged.ncz", "-o", "model.keras"),
+        monkeypatch=monkeypatch,
+        capfd=capfd,
+    )
+
+    assert code == 2
+    assert "damaged.ncz cannot be unpacked: tensor 'layers/" in errors
+    assert not Path("model.keras").exists()
+
+
 BAD_MODELS = {
     "missing": ("nowhere.keras", ("no file nowhere.keras", "Check the path")),
     "folder": ("empty", ("no file empty", "Check the path")),
@@ -542,6 +581,8 @@ def test_the_demo_makes_the_model_smaller(demo):
         ["inspect", "none.keras"],
         ["report", "none.keras", "other.keras"],
         ["compress", "none.keras", "--recipe", "r.json", "-o", "small.keras"],
+        ["pack", "none.keras", "-o", "small.ncz"],
+        ["unpack", "none.keras", "-o", "whole.keras"],
     ],
     ids=lambda command: command[0],
 )

@@ -1,0 +1,164 @@
+"""Packing a Keras model into a file of few bytes, and getting the same model back."""
+
+import io
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from nncompress_lab.atomic import replace_file
+from nncompress_lab.errors import CorruptFileError, ModelFileError
+from nncompress_lab.kernels import walk
+from nncompress_lab.model_paths import PACKED_SUFFIX, check_packed, check_target
+from nncompress_lab.packing import archive, container
+from nncompress_lab.packing.declared import variable_bytes
+from nncompress_lab.packing.tensors import Layout, layout_of
+from nncompress_lab.quantization.layers import QuantizedKernels
+from nncompress_lab.rewrite import copy_model
+
+
+def pack(model: keras.Model, path: str | Path) -> int:
+    """Write a model as one file that is as small as the numbers in it allow.
+
+    Nothing is lost: `unpack` returns a model with the same bits in all its weights. What
+    is small is what a model has in common: zeros, codes, few different values. Each
+    array is stored in the shortest of several forms; `docs/packed-format.md` describes
+    them. As in `measure.file_sizes`, the state of an optimizer is left out.
+
+    Args:
+        model: Any model that Keras can save. It is not changed.
+        path: Ends in `.ncz`; an existing file is replaced as a whole or not at all.
+
+    Returns:
+        Bytes of the file.
+
+    Raises:
+        ValueError: If the path does not end in `.ncz`.
+        FileNotFoundError: If its folder does not exist.
+        UnsupportedModelError: If the model is compiled and cannot be copied, or has
+            variables of a type that Keras does not save.
+    """
+    check_target(path, suffix=PACKED_SUFFIX)
+    content = packed(model)
+    with replace_file(path) as temporary:
+        temporary.write_bytes(content)
+    return len(content)
+
+
+def packed_bytes(model: keras.Model) -> int:
+    """How many bytes `pack` would write for a model."""
+    return len(packed(model))
+
+
+def packed(model: keras.Model) -> bytes:
+    """The content of the file that `pack` writes."""
+    file = io.BytesIO()
+    container.write(file, *contents(model))
+    return file.getvalue()
+
+
+def contents(model: keras.Model) -> tuple[dict[str, Any], list[container.Tensor]]:
+    """What the packed file of a model holds: how to build it, and its tensors."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        (copy_model(model) if model.compiled else model).save(path)
+        saved = archive.read(path)
+    layouts = _layouts(model)
+    tensors = [
+        container.Tensor(
+            one.name,
+            one.dtype,
+            one.array,
+            layouts.get((one.layer, one.index), layout_of(one.array.shape)),
+        )
+        for one in saved.members
+    ]
+    return {"keras": saved.keras_version, "config": saved.config}, tensors
+
+
+def unpack(path: str | Path, *, max_bytes: int | None = None) -> keras.Model:
+    """Read a model that `pack` wrote.
+
+    The file is not trusted. Every size in it is checked before memory is taken for it,
+    and Keras builds the model in its safe mode: code (Lambda layers) is refused.
+
+    Args:
+        path: A packed file.
+        max_bytes: Of all arrays together, and of the variables of the model; by default
+            64 MiB and 1000 times the bytes of the file. While reading, about three times
+            as many bytes are taken.
+
+    Returns:
+        The model, not compiled.
+
+    Raises:
+        CorruptFileError: If the file is damaged, is not a packed file, or would take
+            more memory than is allowed; the message names the part.
+        ModelFileError: If the file is missing, needs a newer version of this library,
+            or holds a layer that is not known here.
+    """
+    path = Path(path)
+    check_packed(path)
+    try:
+        with path.open("rb") as file:
+            reader = container.Reader(file, path.stat().st_size, max_bytes)
+            return _restored(reader)
+    except CorruptFileError as error:
+        raise CorruptFileError(
+            f"{path} cannot be unpacked: {error}. Copy the file again, or pack the model "
+            "again."
+        ) from error
+    except ModelFileError as error:
+        raise ModelFileError(f"{path} cannot be unpacked. {error}") from error
+
+
+def _restored(reader: container.Reader) -> keras.Model:
+    config, version = reader.about.get("config"), reader.about.get("keras")
+    if not isinstance(config, dict) or not isinstance(version, str):
+        raise CorruptFileError("it describes no model")
+    with _keras_errors():
+        needed = variable_bytes(config)
+    if needed > reader.max_bytes:
+        raise CorruptFileError(
+            f"its model would take {needed} bytes and {reader.max_bytes} are allowed; if "
+            "you trust this file, say max_bytes"
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        members = ((one.name, one.dtype, array) for one, array in reader.tensors())
+        archive.write(path, config, version, members)
+        with _keras_errors():
+            return keras.saving.load_model(path, compile=False, safe_mode=True)
+
+
+@contextmanager
+def _keras_errors() -> Iterator[None]:
+    """Say in one sentence what Keras does not accept."""
+    try:
+        yield
+    except Exception as error:  # Keras raises many kinds
+        first_line = str(error).strip().partition("\n")[0]
+        raise ModelFileError(
+            f"Keras does not accept its model: {first_line} If it uses layers of your "
+            "own, import the module that registers them with "
+            "keras.saving.register_keras_serializable."
+        ) from error
+
+
+def _layouts(model: keras.Model) -> dict[tuple[str, int], Layout]:
+    """The layouts of packed integers, by the path of their layer and their place in it."""
+    found = {}
+    for path, layer in walk(model):
+        if not isinstance(layer, QuantizedKernels):
+            continue
+        # In the order in which a layer saves its variables.
+        saved = [*layer._trainable_variables, *layer._non_trainable_variables]
+        places = {id(variable): place for place, variable in enumerate(saved)}
+        for name, view in layer.views.items():
+            place = places[id(layer.stored_kernel(name)["q"])]
+            bits = view.format.bits if view.format.bits < 8 else 0
+            found[path, place] = Layout(columns=view.channels, bits=bits)
+    return found

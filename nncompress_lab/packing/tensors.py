@@ -1,0 +1,199 @@
+"""One array as bytes: cut into symbols, without what is common, in its shortest form.
+
+An array is read row by row as unsigned integers, whatever it holds, so that every bit
+comes back: negative zeros and all kinds of NaN too. NumPy only.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nncompress_lab.errors import CorruptFileError
+from nncompress_lab.packing import planes, positions, symbols
+from nncompress_lab.packing.cursor import Cursor, number
+from nncompress_lab.packing.planes import Items
+
+# Types by the name in the file: those that Keras can store. NumPy has no bfloat16; its
+# arrays are the bits of it.
+DTYPES = {
+    **{f"float{bits}": f"uint{bits}" for bits in (16, 32, 64)},
+    **{f"int{bits}": f"uint{bits}" for bits in (8, 16, 32, 64)},
+    **{f"uint{bits}": f"uint{bits}" for bits in (8, 16, 32, 64)},
+    "bfloat16": "uint16",
+    "bool": "uint8",
+}
+FLOATS = ("float16", "float32", "float64", "bfloat16")
+PLAIN, SPARSE, PALETTE = 0, 1, 2
+LARGEST_PALETTE = 256
+# A value that is not at least as common as this is not worth a stream of its positions:
+# what it costs among the others is already near the entropy.
+COMMON = 1 / 16
+MOST_SPARSE = 2**25  # items of which positions are stored: they take memory to read
+SOME = 4096  # items that are looked at to see whether all of them are worth it
+SCATTER = 2654435761  # a prime: its multiples hit rows and columns of all sizes
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a writer knows about an array beyond its type and shape.
+
+    It only helps to find a short form; nothing is lost if it is wrong.
+
+    Args:
+        columns: Of the array as a matrix; what belongs to one output is a column.
+        bits: Of the integers that are packed in its bytes, 1 to 7; 0 if none are.
+    """
+
+    columns: int
+    bits: int = 0
+
+
+def layout_of(shape: tuple[int, ...]) -> Layout:
+    """The layout of an ordinary kernel: its last axis counts the outputs."""
+    return Layout(columns=shape[-1] if shape else 1)
+
+
+def encode(array: npt.NDArray[Any], dtype: str, layout: Layout) -> bytes:
+    """Code an array; its type and shape are not stored.
+
+    Args:
+        array: Any shape; of a type that `DTYPES` lists, or the bits of it.
+        dtype: The name of that type.
+        layout: What is known about it.
+
+    Returns:
+        What `decode` turns back into the same array.
+
+    Example:
+        >>> zeros = np.zeros((300, 100), np.float32)
+        >>> zeros[::7, 3] = -0.5
+        >>> coded = encode(zeros, "float32", layout_of(zeros.shape))
+        >>> len(coded) < 50, np.array_equal(decode(coded, "float32", zeros.shape), zeros)
+        (True, True)
+    """
+    items = np.ascontiguousarray(array).reshape(-1).view(DTYPES[dtype])
+    columns = max(1, min(layout.columns, items.size))
+    if dtype == "uint8" and layout.bits and items.size % layout.bits == 0:
+        unpacked = symbols.unpack(items, layout.bits, items.size * 8 // layout.bits)
+        return bytes([layout.bits]) + _coded(unpacked, columns, is_float=False)
+    return bytes([0]) + _coded(items, columns, is_float=dtype in FLOATS)
+
+
+def decode(
+    content: bytes | memoryview, dtype: str, shape: tuple[int, ...]
+) -> npt.NDArray[Any]:
+    """Read an array that `encode` wrote.
+
+    Args:
+        content: What `encode` returned.
+        dtype: As for `encode`.
+        shape: Of the array. Beside it, up to 32 bytes for each of its entries are
+            allocated; if it is sparse, 24 for each of at most `MOST_SPARSE` items.
+
+    Returns:
+        The array; its bits, if NumPy lacks the type.
+
+    Raises:
+        CorruptFileError: If `encode` cannot have written this for such an array.
+    """
+    cursor, size = Cursor(content), math.prod(shape)
+    bits = cursor.byte()
+    if bits and (bits > 7 or dtype != "uint8" or size % bits):
+        raise CorruptFileError("it holds packed integers, which do not fit its type")
+    if bits:
+        unpacked = _decoded(cursor, size * 8 // bits, "uint8", is_float=False)
+        if unpacked.size and int(unpacked.max()) >= 2**bits:
+            raise CorruptFileError(f"it holds an integer of more than {bits} bits")
+        items = symbols.pack(unpacked, bits)
+    else:
+        items = _decoded(cursor, size, DTYPES[dtype], is_float=dtype in FLOATS)
+    cursor.close()
+    if dtype == "bool" and items.size and int(items.max()) > 1:
+        raise CorruptFileError("it holds a truth value other than 0 and 1")
+    return items.view(DTYPES[dtype] if dtype == "bfloat16" else dtype).reshape(shape)
+
+
+def _coded(items: Items, columns: int, *, is_float: bool) -> bytes:
+    """The shortest of a plain form, one with a palette, and one without what is common."""
+    coded = [_plain_or_sparse(items, columns, is_float=is_float)]
+    if items.itemsize > 1 and np.unique(_some(items)).size <= LARGEST_PALETTE:
+        palette, codes = np.unique(items, return_inverse=True)
+        if palette.size <= LARGEST_PALETTE:
+            body = _plain_or_sparse(codes.astype(np.uint8), columns, is_float=False)
+            head = bytes([PALETTE]) + number(palette.size)
+            coded.append(head + planes.encode(palette, is_float=is_float) + body)
+    return min(coded, key=len)
+
+
+def _plain_or_sparse(items: Items, columns: int, *, is_float: bool) -> bytes:
+    plain = bytes([PLAIN]) + planes.encode(items, is_float=is_float)
+    if not 0 < items.size <= MOST_SPARSE:
+        return plain
+    common = _most_common(items)
+    others = items != common
+    if not COMMON < 1 - np.count_nonzero(others) / items.size < 1:
+        return plain
+    sparse = [
+        bytes([SPARSE]) + number(columns),
+        np.array(common).astype(items.dtype.newbyteorder("<")).tobytes(),
+        positions.encode(others, columns),
+        planes.encode(items[others], is_float=is_float),
+    ]
+    return min(plain, b"".join(sparse), key=len)
+
+
+def _decoded(cursor: Cursor, count: int, dtype: str, *, is_float: bool) -> Items:
+    kind = cursor.byte()
+    if kind == PALETTE:
+        palette = planes.decode(
+            cursor, _at_most(cursor.number(), LARGEST_PALETTE), dtype, is_float=is_float
+        )
+        codes = _decoded_items(cursor, cursor.byte(), count, "uint8", is_float=False)
+        if count and int(codes.max()) >= palette.size:
+            raise CorruptFileError("it holds a code that stands for nothing")
+        return palette[codes]
+    return _decoded_items(cursor, kind, count, dtype, is_float=is_float)
+
+
+def _decoded_items(
+    cursor: Cursor, kind: int, count: int, dtype: str, *, is_float: bool
+) -> Items:
+    if kind == PLAIN:
+        return planes.decode(cursor, count, dtype, is_float=is_float)
+    if kind != SPARSE:
+        raise CorruptFileError("it is of a kind that does not exist")
+    columns = _at_most(cursor.number(), _at_most(count, MOST_SPARSE))
+    if not columns:
+        raise CorruptFileError("it holds no columns")
+    stored = np.dtype(dtype).newbyteorder("<")
+    common = np.frombuffer(cursor.take(stored.itemsize), stored)[0]
+    others = positions.decode(cursor, count, columns)
+    items = np.full(count, common, dtype)
+    items[others] = planes.decode(
+        cursor, int(np.count_nonzero(others)), dtype, is_float=is_float
+    )
+    return items
+
+
+def _at_most(value: int, limit: int) -> int:
+    if value > limit:
+        raise CorruptFileError(f"it holds {value} of what there are at most {limit}")
+    return value
+
+
+def _most_common(items: Items) -> Any:
+    """The most common value, among some of them if there are many possible ones."""
+    if items.itemsize == 1:
+        return np.uint8(np.bincount(items).argmax())
+    values, counts = np.unique(_some(items), return_counts=True)
+    return values[counts.argmax()]
+
+
+def _some(items: Items) -> Items:
+    """A few thousand of the items, spread over all of them without a pattern."""
+    if items.size <= SOME:
+        return items
+    return items[np.arange(SOME) * SCATTER % items.size]

@@ -1,0 +1,67 @@
+"""zstd, used so that a frame cannot take more memory than its reader expects.
+
+The format is that of RFC 8878 (Y. Collet and M. Kucherawy, "Zstandard Compression and the
+application/zstd Media Type", 2021, https://www.rfc-editor.org/rfc/rfc8878).
+"""
+
+import functools
+from pathlib import Path
+
+import zstandard
+
+from nncompress_lab.errors import CorruptFileError
+
+_INDEX_LEVEL = 19
+_DICTIONARY = Path(__file__).with_name("dictionary.json")
+
+
+def compress(content: bytes, *, level: int) -> bytes:
+    """A frame that says how large its content is."""
+    return zstandard.ZstdCompressor(level=level).compress(content)
+
+
+def decompress(frame: bytes | memoryview, size: int) -> bytes:
+    """The content of a frame.
+
+    Args:
+        frame: What `compress` returned.
+        size: Of the content.
+
+    Raises:
+        CorruptFileError: If the frame is damaged or announces another size; then
+            nothing is allocated.
+    """
+    return _decompress(zstandard.ZstdDecompressor(), frame, size)
+
+
+def compress_index(text: bytes) -> bytes:
+    """A frame of text that is much like other models' texts, with a dictionary.
+
+    `dictionary.json` holds what most Keras models say about themselves, which would be
+    most of a small file. It is a part of the format and never changes.
+    """
+    compressor = zstandard.ZstdCompressor(level=_INDEX_LEVEL, dict_data=_dictionary())
+    return compressor.compress(text)
+
+
+def decompress_index(frame: bytes, size: int) -> bytes:
+    """The text of a frame that `compress_index` returned; errors as in `decompress`."""
+    return _decompress(zstandard.ZstdDecompressor(dict_data=_dictionary()), frame, size)
+
+
+def _decompress(
+    decompressor: zstandard.ZstdDecompressor, frame: bytes | memoryview, size: int
+) -> bytes:
+    try:
+        if zstandard.frame_content_size(frame) != size:
+            raise CorruptFileError(f"a part of it does not unpack to {size} bytes")
+        return decompressor.decompress(frame, allow_extra_data=False)
+    except zstandard.ZstdError as error:
+        raise CorruptFileError(f"a part of it cannot be unpacked ({error})") from error
+
+
+@functools.cache
+def _dictionary() -> zstandard.ZstdCompressionDict:
+    return zstandard.ZstdCompressionDict(
+        _DICTIONARY.read_bytes(), dict_type=zstandard.DICT_TYPE_RAWCONTENT
+    )

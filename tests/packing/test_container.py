@@ -1,0 +1,172 @@
+"""A file that is not what it says is refused, by name and before it takes memory."""
+
+import io
+import tracemalloc
+
+import numpy as np
+import pytest
+from packed_arrays import codes, dead, ordinary, pruned, weights
+from packed_files import HEAD, file_that_says
+
+from nncompress_lab.errors import CorruptFileError, ModelFileError
+from nncompress_lab.packing import container, tensors
+from nncompress_lab.packing.container import Reader, Tensor
+
+MEBIBYTE = 2**20
+
+
+def file_of(*names: str) -> bytes:
+    array, dtype, layout = ordinary(codes(30, 20, bits=4))
+    file = io.BytesIO()
+    container.write(file, {}, [Tensor(name, dtype, array, layout) for name in names])
+    return file.getvalue()
+
+
+def index_of(*tensors: object) -> dict[str, object]:
+    return {"about": {}, "tensors": list(tensors)}
+
+
+def read(content: bytes, max_bytes: int | None = None) -> dict[str, np.ndarray]:
+    reader = Reader(io.BytesIO(content), len(content), max_bytes)
+    return {section.name: array for section, array in reader.tensors()}
+
+
+def test_tensors_come_back_in_their_order():
+    restored = read(file_of("second", "first"))
+
+    assert list(restored) == ["second", "first"]
+    np.testing.assert_array_equal(restored["first"], codes(30, 20, bits=4))
+
+
+@pytest.mark.parametrize("left", [0, 7, 8, 21, HEAD, 60])
+def test_a_file_that_ends_before_its_tensors_is_refused(left):
+    with pytest.raises(CorruptFileError, match="index is damaged"):
+        read(file_of("kernel")[:left])
+
+
+def test_a_file_that_ends_too_early_is_refused_before_a_tensor_is_read():
+    with pytest.raises(CorruptFileError, match=r"need \d+ bytes and the file has \d+"):
+        read(file_of("kernel", "bias")[:-1])
+
+
+def test_a_file_that_goes_on_behind_its_end_is_refused():
+    with pytest.raises(CorruptFileError, match=r"need \d+ bytes and the file has \d+"):
+        read(file_of("kernel") + b"\0")
+
+
+def test_the_damaged_tensor_is_named():
+    content = bytearray(file_of("first", "second"))
+    content[-1] ^= 1
+
+    with pytest.raises(CorruptFileError, match=r"tensor 'second' is damaged.*checksum"):
+        read(bytes(content))
+
+
+@pytest.mark.parametrize("place", range(8, HEAD + 30))
+def test_every_bit_of_header_and_index_is_covered_by_the_checksum(place):
+    for bit in range(8):
+        content = bytearray(file_of("kernel"))
+        content[place] ^= 1 << bit
+
+        with pytest.raises(CorruptFileError, match="index is damaged"):
+            read(bytes(content))
+
+
+def test_another_kind_of_file_is_refused():
+    with pytest.raises(CorruptFileError, match="does not begin as packed files do"):
+        read(b"PK\3\4" + bytes(100))
+
+
+def test_a_newer_version_is_told_from_damage():
+    with pytest.raises(
+        ModelFileError, match=r"version 2.*reads 1.*Install a newer"
+    ) as e:
+        read(file_that_says(index_of(), version=2))
+
+    assert not isinstance(e.value, CorruptFileError)
+
+
+@pytest.mark.parametrize(
+    ("index", "message"),
+    [
+        (b"\xff\xfe", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b" " * 2**25, "which no model needs"),
+        ([], "describes nothing"),
+        ({"tensors": []}, "describes nothing"),
+        ({"about": {}}, "lists no tensors"),
+        (index_of("kernel"), "not described"),
+        (index_of(["kernel", "float8", [3], 5]), "not described"),
+        (index_of(["kernel", "int8", [3], "5"]), "not described"),
+        (index_of(["kernel", "int8", [3.0], 5]), "not described"),
+        (index_of(["kernel", "int8", [True], 5]), "not described"),
+        (index_of(["kernel", "int8", [-3], 5]), "not described"),
+        (index_of(["kernel", "int8", [3], -5]), "not described"),
+        (index_of(["kernel", "int8", [2**20, 2**20], 5]), "not described"),
+        (index_of(["kernel", "int8", [1] * 33, 5]), "not described"),
+        (index_of(["a", "int8", [0], 0], ["a", "int8", [0], 0]), "the same name"),
+    ],
+)
+def test_an_index_that_no_writer_writes_is_refused(index, message):
+    with pytest.raises(CorruptFileError, match=message):
+        read(file_that_says(index))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        file_that_says(index_of(), unpacked=MEBIBYTE * 63),
+        file_that_says(index_of(), unpacked=2**32 - 1),
+        file_that_says(index_of(["k", "float64", [2**32], 10]), contents=bytes(14)),
+        file_that_says(
+            index_of(*([f"k{i}", "float64", [2**23], 10] for i in range(2))),
+            contents=bytes(28),
+        ),
+        file_that_says(index_of(["k", "int8", [3], 2**40]), contents=bytes(14)),
+    ],
+)
+def test_a_file_that_asks_for_memory_gets_none(content):
+    tracemalloc.start()
+    try:
+        with pytest.raises(CorruptFileError):
+            read(content)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < MEBIBYTE
+
+
+def test_more_than_is_allowed_is_refused_and_can_be_allowed():
+    content = file_of("kernel")  # 600 bytes
+
+    with pytest.raises(
+        CorruptFileError, match=r"600 bytes and 599 are allowed.*max_byt"
+    ):
+        read(content, max_bytes=599)
+    assert read(content, max_bytes=600)["kernel"].nbytes == 600
+
+
+MEGA = {
+    "gaps by rows": np.tile(pruned(codes(1, 2048, bits=4), 0.9), (256, 1)),
+    "gaps by columns": np.tile(pruned(codes(256, 1, bits=4), 0.9), (1, 2048)),
+    "contexts": dead(weights(256, 2048)),
+    "one context": pruned(codes(256, 2048, bits=8), 0.9).astype(np.int8),
+    "palette": weights(9)[codes(256, 2048, bits=3) % 9],
+    "planes": weights(256, 2048),
+}
+
+
+@pytest.mark.parametrize("name", MEGA)
+def test_reading_takes_no_more_memory_than_the_document_says(name):
+    array, dtype, layout = ordinary(MEGA[name])
+    coded = tensors.encode(array, dtype, layout)
+    tracemalloc.start()
+    try:
+        decoded = tensors.decode(coded, dtype, array.shape)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    np.testing.assert_array_equal(decoded, array)
+    assert peak <= array.nbytes + 32 * array.size
