@@ -40,7 +40,9 @@ def _op(kind: str, graph: Graph, x: str, **attributes: Any) -> str:
 
 
 def _clip(graph: Graph, x: str, low: float | None, high: float | None) -> str:
-    ends = ["" if end is None else graph.constant(np.float32(end)) for end in (low, high)]
+    ends = [
+        "" if end is None else graph.constant(np.float32(end)) for end in (low, high)
+    ]
     return graph.op("Clip", x, *ends)
 
 
@@ -56,7 +58,9 @@ FUNCTIONS: dict[str, Function] = {
     "gelu": partial(_op, "Gelu"),
     "silu": _silu,
     "sigmoid": partial(_op, "Sigmoid"),
-    "hard_sigmoid": lambda graph, x: _op("HardSigmoid", graph, x, alpha=1 / 6, beta=0.5),
+    "hard_sigmoid": lambda graph, x: _op(
+        "HardSigmoid", graph, x, alpha=1 / 6, beta=0.5
+    ),
     "hard_silu": partial(_op, "HardSwish"),
     "leaky_relu": lambda graph, x: _op("LeakyRelu", graph, x, alpha=0.2),
     "tanh": partial(_op, "Tanh"),

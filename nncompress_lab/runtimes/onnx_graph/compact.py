@@ -17,34 +17,43 @@ from nncompress_lab.runtimes.onnx_graph.graph import Graph
 Array = npt.NDArray[Any]
 INT32 = onnx.TensorProto.INT32
 UNPACKING = 600  # bytes that the operations take, about; measured on small kernels
-PLACE = 8  # bytes of a place in ONNX's sparse tensors
 
 
 def floats(graph: Graph, array: Array, name: str) -> str:
     """Write a float32 array in the way that takes the fewest bytes.
 
-    That is as it is, as a mask and the numbers that are not 0, or, where only one in 64
-    is not, as ONNX's sparse tensor.
+    That is as it is, as the numbers that are not 0 with a bit for each number that says
+    where they are, or, where only few are not 0, as these with their places.
 
     Returns:
         The name of a float32 tensor of the shape of `array`.
     """
     array = np.ascontiguousarray(array, np.float32)
-    kept = np.count_nonzero(array)
+    flat, shape = array.reshape(-1), graph.integers(*array.shape)
+    kept, place = np.count_nonzero(flat), np.min_scalar_type(max(flat.size - 1, 0))
     sizes = {
-        "plain": array.nbytes,
-        "mask": array.size // 8 + kept * array.itemsize + UNPACKING,
-        "sparse": kept * (array.itemsize + PLACE) + UNPACKING // 3,
+        "plain": flat.nbytes,
+        "mask": flat.size // 8 + kept * flat.itemsize + UNPACKING,
+        "places": kept * (flat.itemsize + place.itemsize) + UNPACKING,
     }
-    best = min(sizes, key=lambda way: sizes[way])
-    if best == "plain" or kept == 0:
+    best = min(sizes, key=lambda way: int(sizes[way]))
+    if best == "plain":
         return graph.constant(array, name)
-    if best == "sparse":
-        return graph.sparse(array, name)
-    flat = array.reshape(-1)
-    values = graph.constant(np.append(np.float32(0), flat[flat != 0]), name)
-    chosen = graph.op("Gather", values, _places(graph, flat != 0, name))
-    return graph.op("Reshape", chosen, graph.integers(*array.shape))
+    if best == "mask":
+        values = graph.constant(np.append(np.float32(0), flat[flat != 0]), name)
+        filled = graph.op("Gather", values, _places(graph, flat != 0, name))
+    else:
+        filled = _scattered(graph, flat, place, name)
+    return graph.op("Reshape", filled, shape)
+
+
+def _scattered(graph: Graph, flat: Array, place: np.dtype[Any], name: str) -> str:
+    """A vector of zeros with its other numbers put in their places."""
+    where = np.flatnonzero(flat)
+    zeros = graph.op("ConstantOfShape", graph.integers(flat.size))
+    places = graph.constant(where.astype(place), f"{name}_places")
+    places = graph.op("Cast", places, to=onnx.TensorProto.INT64)
+    return graph.op("ScatterElements", zeros, places, graph.constant(flat[where], name))
 
 
 def integers(graph: Graph, codes: Array, bits: int, name: str) -> str:

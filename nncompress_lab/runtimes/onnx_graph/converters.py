@@ -82,9 +82,20 @@ class Call:
         move = self.graph.channels_first if channels_first else self.graph.as_keras
         return [move(value) for value in self.values]
 
-    def per_channel(self, array: Array, value: Value) -> str:
-        """A constant with one number for each channel, to compute with `value`."""
-        array = np.asarray(array, np.float32)
+    def operand(self, value: Value, *, as_integers: bool) -> str:
+        """What to multiply with a kernel: integers if both are, else floats or integers.
+
+        Between rounded inputs and rounded outputs ONNX Runtime would round a float
+        kernel to 8 bits, too, with one scale for all channels. Rounded floats keep it
+        from that.
+        """
+        if self.then_rounded and not as_integers:
+            return value.name
+        return self.graph.as_integers(value).name
+
+    def per_channel(self, numbers: Any, value: Value) -> str:
+        """A constant with a number for each channel, or one for all, to fit `value`."""
+        array: Array = np.asarray(numbers, np.float32)
         if value.channels_first and array.ndim == 1:
             array = array.reshape(-1, *(1,) * (value.rank - 2))
         return self.graph.constant(array)

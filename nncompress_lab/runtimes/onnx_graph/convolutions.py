@@ -9,7 +9,8 @@ from nncompress_lab.runtimes.onnx_graph import geometry
 from nncompress_lab.runtimes.onnx_graph.activations import activated
 from nncompress_lab.runtimes.onnx_graph.converters import Array, Call, layer
 from nncompress_lab.runtimes.onnx_graph.graph import Value
-from nncompress_lab.runtimes.onnx_graph.kernels import Kernel, Layout, kernel_of
+from nncompress_lab.runtimes.onnx_graph.kernels import kernel_of
+from nncompress_lab.runtimes.onnx_graph.layout import Kernel, Layout
 from nncompress_lab.runtimes.onnx_graph.normalization import folded, normalized
 
 INT32_MAX = 2**31 - 1
@@ -36,13 +37,14 @@ def depthwise_convolution(call: Call) -> Value:
 def separable_convolution(call: Call) -> Value:
     """A depthwise convolution, then one of size 1."""
     one, value = call.layer, geometry.image(call)
-    weights = _depthwise(one, "depthwise_kernel").write(call.graph, as_integers=False)
+    weights = _depthwise(one, "depthwise_kernel").write(call.graph)
     attributes = _windows(call, value) | {"group": _channels(call, value)}
-    name = call.graph.op("Conv", value.name, weights, **attributes)
+    name = call.operand(value, as_integers=False)
+    name = call.graph.op("Conv", name, weights, **attributes)
     order = (one.rank + 1, one.rank, *range(one.rank))
     pointwise = kernel_of(one, "pointwise_kernel", Layout(order, None, 0))
     pointwise, bias, norm = folded(pointwise, _bias(call), call.norm)
-    inputs = [name, pointwise.write(call.graph, as_integers=False)]
+    inputs = [name, pointwise.write(call.graph)]
     if bias is not None:
         inputs.append(call.graph.constant(bias, "bias"))
     result = geometry.image_result(call, call.graph.op("Conv", *inputs))
@@ -55,7 +57,7 @@ def transposed_convolution(call: Call) -> Value:
     one, graph, value = call.layer, call.graph, geometry.image(call)
     order = (one.rank + 1, one.rank, *range(one.rank))
     kernel = kernel_of(one, "kernel", Layout(order, None, 1))
-    inputs = [value.name, kernel.write(graph, as_integers=False)]
+    inputs = [call.operand(value, as_integers=False), kernel.write(graph)]
     if one.use_bias:
         inputs.append(graph.constant(call.weight("bias"), "bias"))
     extra = _each(one.output_padding, one.rank)
@@ -80,8 +82,9 @@ def _finished(call: Call, value: Value, kernel: Kernel, groups: int) -> Value:
     kernel, bias, norm = folded(kernel, _bias(call), call.norm)
     attributes = _windows(call, value) | {"group": groups}
     scales = None if norm is not None else _integer_scales(call, value, kernel, bias)
-    weights = kernel.write(call.graph, as_integers=scales is not None)
-    inputs = [value.name, weights]
+    integers = scales is not None
+    weights = kernel.write(call.graph, "integers" if integers else "floats")
+    inputs = [call.operand(value, as_integers=integers), weights]
     if bias is not None:
         inputs.append(_written_bias(call, bias, scales))
     name = call.graph.op("Conv", *inputs, **attributes)
@@ -98,11 +101,10 @@ def _integer_scales(
     bits of that scale.
     """
     scales = kernel.integer_scales()
-    if scales is None or not call.then_rounded:
+    of_input = call.graph.integer_scale(value)
+    if scales is None or of_input is None or not call.then_rounded or value.rank != 4:
         return None
-    if value.name not in call.graph.input_scales or value.rank != 4:
-        return None
-    sums = (scales * call.graph.input_scales[value.name]).astype(np.float32)
+    sums = (scales * of_input).astype(np.float32)
     if bias is not None and np.abs(bias / sums).max() >= INT32_MAX:
         return None
     return sums

@@ -1,20 +1,20 @@
 """Dense, EinsumDense and Embedding: products with a matrix, and rows of one.
 
-A product is always MatMul, never Gemm. In front of Gemm, ONNX Runtime turns integers into
-floats at every call, which made a multilayer perceptron 14 times slower.
+A product is always MatMul, and never becomes Gemm: in front of Gemm, ONNX Runtime turns
+integers into floats at every call, which made a multilayer perceptron 14 times slower.
 """
 
 import math
 
 import onnx
-from typing import Any
 
 from nncompress_lab.kernels import channel_axes, kernel_shape
 from nncompress_lab.patches import summed_first
 from nncompress_lab.runtimes.onnx_graph.activations import activated
-from nncompress_lab.runtimes.onnx_graph.converters import Call, layer
+from nncompress_lab.runtimes.onnx_graph.converters import Array, Call, layer
 from nncompress_lab.runtimes.onnx_graph.graph import Value
-from nncompress_lab.runtimes.onnx_graph.kernels import Kernel, Layout, kernel_of
+from nncompress_lab.runtimes.onnx_graph.kernels import kernel_of
+from nncompress_lab.runtimes.onnx_graph.layout import Kernel, Layout, Product
 from nncompress_lab.runtimes.onnx_graph.normalization import folded, normalized
 
 # Above it a product of floats is faster than one of rounded numbers: ONNX Runtime's 8-bit
@@ -33,7 +33,7 @@ def dense(call: Call) -> Value:
     )
     name = _product(call, value, kernel)
     if bias is not None:
-        name = call.graph.op("Add", name, call.graph.constant(bias, "bias"))
+        name = _plus(call, name, bias)
     result = normalized(call, call.result(name), norm)
     return activated(call, result, call.layer.activation)
 
@@ -55,7 +55,7 @@ def einsum_dense(call: Call) -> Value:
         kernel = _by_letter(kernel_of(one, "kernel", whole), call)
         name = call.graph.op("Einsum", value.name, kernel, equation=one.equation)
     if one.bias is not None:
-        name = call.graph.op("Add", name, call.graph.constant(call.weight("bias")))
+        name = _plus(call, name, call.weight("bias"))
     return activated(call, call.result(name), one.activation)
 
 
@@ -65,7 +65,7 @@ def embedding(call: Call) -> Value:
     if call.layer.mask_zero:
         raise call.refuse("ONNX has no masks that travel along (mask_zero=True).")
     kernel = kernel_of(call.layer, "embeddings", Layout((0, 1), None, 0))
-    rows = kernel.write(call.graph, as_integers=False)
+    rows = kernel.write(call.graph)
     value = call.graph.as_keras(call.value)
     places = call.graph.op("Cast", value.name, to=onnx.TensorProto.INT64)
     return call.result(call.graph.op("Gather", rows, places))
@@ -73,11 +73,26 @@ def embedding(call: Call) -> Value:
 
 def _product(call: Call, value: Value, kernel: Kernel) -> str:
     """MatMul in integers where the runtime has it and it is faster."""
-    positions = [size for size in value.shape[1:-1] if size is not None]
-    few = None not in value.shape[1:-1] and math.prod(positions) <= MOST_ROWS
-    rounded = value.name in call.graph.input_scales
-    weights = kernel.write(call.graph, as_integers=few or rounded)
-    return call.graph.op("MatMul", value.name, weights)
+    product = _kind(call, value, kernel)
+    weights = kernel.write(call.graph, product)
+    name = call.operand(value, as_integers=product == "integers")
+    return call.graph.op("MatMul", name, weights)
+
+
+def _kind(call: Call, value: Value, kernel: Kernel) -> Product:
+    if call.graph.integer_scale(value) is not None:
+        return "floats" if kernel.integer_scales() is None else "integers"
+    rows = [MOST_ROWS + 1 if size is None else size for size in value.shape[1:-1]]
+    return "rounded" if math.prod(rows) <= MOST_ROWS else "floats"
+
+
+def _plus(call: Call, name: str, bias: Array) -> str:
+    """A product plus the bias, as a difference.
+
+    A product and Add would become a Gemm, in front of which ONNX Runtime turns integers
+    into floats at every call. `x - (-bias)` is the same number.
+    """
+    return call.graph.op("Sub", name, call.graph.constant(-bias, "minus_bias"))
 
 
 def _as_matrix(call: Call, value: Value, summed: int) -> str:
@@ -100,12 +115,10 @@ def _by_letter(kernel: Kernel, call: Call) -> str:
             f"its kernel is stored in few bits, and equation {call.layer.equation!r} is "
             "no product with a matrix. Call ncl.dequantized(model) first."
         )
-    return kernel.write(call.graph, as_integers=False)
+    return kernel.write(call.graph)
 
 
 def _terms(equation: str) -> tuple[str, str, str]:
     inputs, output = equation.replace(" ", "").split("->")
     term, kernel = inputs.split(",")
     return term, kernel, output
-
-

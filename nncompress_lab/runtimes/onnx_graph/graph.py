@@ -54,10 +54,9 @@ class Graph:
         self._scope = ""
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
-        self._sparse: list[onnx.SparseTensorProto] = []
-        self._known: dict[Any, list[str]] = {}
+        self._known: dict[Any, str] = {}
         self._counts: dict[str, int] = {}
-        self.input_scales: dict[str, float] = {}  # of tensors that are 8-bit integers
+        self._integers: dict[str, tuple[str, float]] = {}
 
     @contextmanager
     def inside(self, name: str) -> Iterator[None]:
@@ -87,13 +86,22 @@ class Graph:
                 kind, list(inputs), [output], name=output, **attributes
             )
             self._nodes.append(node)
-            self._known[key] = [output]
-        return self._known[key][0]
+            self._known[key] = output
+        return self._known[key]
 
-    def constant(self, array: Any, name: str = "constant") -> str:
-        """Write an array, unless an equal one is there; returns its name."""
+    def constant(
+        self, array: Any, name: str = "constant", *, shared: bool = True
+    ) -> str:
+        """Write an array, unless an equal one is there; returns its name.
+
+        Args:
+            array: Any array or number.
+            name: What it is, as a part of its name.
+            shared: Whether others may use it, too.
+        """
         array = np.ascontiguousarray(array)
-        return self._tensor(array, onnx.numpy_helper.from_array, name)
+        kind = "" if shared else str(len(self._constants))
+        return self._tensor(array, onnx.numpy_helper.from_array, name, kind)
 
     def integers(self, *numbers: int) -> str:
         """A vector of sizes, axes or positions."""
@@ -113,19 +121,6 @@ class Graph:
             )
 
         return self._tensor(np.ascontiguousarray(array), make, name, "4 bits")
-
-    def sparse(self, array: Array, name: str) -> str:
-        """Write an array as its numbers that are not 0 and their places."""
-
-        def make(array: Array, name: str) -> onnx.SparseTensorProto:
-            places = np.flatnonzero(array)
-            values = onnx.numpy_helper.from_array(array.reshape(-1)[places], name)
-            where = onnx.numpy_helper.from_array(
-                places.astype(np.int64), f"{name}_places"
-            )
-            return onnx.helper.make_sparse_tensor(values, where, array.shape)
-
-        return self._tensor(np.ascontiguousarray(array), make, name, "sparse")
 
     def channels_first(self, value: Value) -> Value:
         """The value with its channels behind the batch."""
@@ -148,6 +143,24 @@ class Graph:
         sizes = [0, *(-1 if size is None else size for size in shape[1:])]
         return self.op("Reshape", name, self.integers(*sizes))
 
+    def rounded(self, name: str, as_integers: str, scale: float) -> None:
+        """Note that a tensor of rounded floats is also there as 8-bit integers.
+
+        Args:
+            name: Of the tensor.
+            as_integers: Of an equal tensor that DequantizeLinear returns.
+            scale: Of its integers.
+        """
+        self._integers[name] = as_integers, scale
+
+    def integer_scale(self, value: Value) -> float | None:
+        """Scale of the 8-bit integers that a value is; None if it is floats."""
+        return self._integers.get(value.name, (None, None))[1]
+
+    def as_integers(self, value: Value) -> Value:
+        """The value as the output of DequantizeLinear, if it can be."""
+        return replace(value, name=self._integers.get(value.name, (value.name,))[0])
+
     def input(self, name: str, tensor: Any, kind: int) -> onnx.ValueInfoProto:
         """What the file says about an input that the model takes."""
         self._counts[name] = 1
@@ -169,13 +182,13 @@ class Graph:
                 onnx.helper.make_node("Identity", [last.name], [name], name=name)
             )
             ends.append(_value_info(name, last.shape, onnx.TensorProto.FLOAT))
+        nodes, used = _needed(self._nodes, set(outputs))
         graph = onnx.helper.make_graph(
-            self._nodes,
+            nodes,
             self._name,
             list(inputs),
             ends,
-            self._constants,
-            sparse_initializer=self._sparse,
+            [one for one in self._constants if one.name in used],
         )
         return onnx.helper.make_model(
             graph,
@@ -189,17 +202,27 @@ class Graph:
         key = (kind, str(array.dtype), array.shape, digest)
         if key not in self._known:
             unique = self._unique(name)
-            tensor = make(array, unique)
-            target: list[Any] = self._sparse if kind == "sparse" else self._constants
-            target.append(tensor)
-            self._known[key] = [unique]
-        return self._known[key][0]
+            self._constants.append(make(array, unique))
+            self._known[key] = unique
+        return self._known[key]
 
     def _unique(self, name: str) -> str:
         full = f"{self._scope}{name}"
         count = self._counts.get(full, 0)
         self._counts[full] = count + 1
         return f"{full}_{count}" if count else full
+
+
+def _needed(
+    nodes: list[onnx.NodeProto], names: set[str]
+) -> tuple[list[onnx.NodeProto], set[str]]:
+    """The operations that some tensors depend on, and all tensors that these use."""
+    kept = []
+    for node in reversed(nodes):
+        if names.intersection(node.output):
+            kept.append(node)
+            names |= set(node.input)
+    return kept[::-1], names
 
 
 def _value_info(

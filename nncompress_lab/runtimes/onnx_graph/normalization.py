@@ -12,7 +12,7 @@ from nncompress_lab.runtimes.onnx_graph.converters import (
     layer,
 )
 from nncompress_lab.runtimes.onnx_graph.graph import Value
-from nncompress_lab.runtimes.onnx_graph.kernels import Kernel
+from nncompress_lab.runtimes.onnx_graph.layout import Kernel
 
 
 def per_channel(norm: Any) -> PerChannel:
@@ -129,7 +129,9 @@ def normalization(call: Call) -> Value:
     """Subtract a mean and divide by a deviation that data has taught."""
     one, value = call.layer, call.graph.as_keras(call.value)
     mean, variance = (to_numpy(x).astype(np.float32) for x in (one.mean, one.variance))
-    deviation = np.maximum(np.sqrt(variance), np.float32(1e-7))  # keras.config.epsilon()
+    deviation = np.maximum(
+        np.sqrt(variance), np.float32(1e-7)
+    )  # keras.config.epsilon()
     first, second = ("Mul", "Add") if one.invert else ("Sub", "Div")
     numbers = (deviation, mean) if one.invert else (mean, deviation)
     name = value.name

@@ -17,26 +17,27 @@ MIDDLE = 128  # the uint8 that stands for 0 where the range is symmetric
 
 @layer("FakeQuantize")
 def fake_quantize(call: Call) -> Value:
-    """Round as the layer does; as uint8 where it has 8 bits and a fixed range.
+    """Round as the layer does; 8 bits of a fixed range also as uint8.
 
-    A symmetric range of 8 bits is that of uint8 around 128, which goes one step further
-    down than -127.
+    The layer behind it chooses one of the two. As uint8, a symmetric range goes one step
+    further down than -127.
     """
     one, graph, value = call.layer, call.graph, call.value
     if one.dynamic:
         return call.like(value, _round_each(call, value))
     scale = to_numpy(one.scale).astype(np.float32)
-    if one.bits != 8:
-        zero = graph.constant(np.float32(to_numpy(one.zero_point)), "zero_point")
-        name = _round(call, value.name, graph.constant(scale, "scale"), zero)
-        return call.like(value, name)
-    if value.rank > 3:  # the convolution behind it wants them so, without a step between
+    if (
+        value.rank > 3
+    ):  # the convolution behind it wants them so, without a step between
         value = graph.channels_first(value)
-    zero_point = MIDDLE if one.symmetric else int(to_numpy(one.zero_point))
-    inputs = graph.constant(scale, "scale"), graph.constant(np.uint8(zero_point), "zero")
-    steps = graph.op("QuantizeLinear", value.name, *inputs)
-    name = graph.op("DequantizeLinear", steps, *inputs)
-    graph.input_scales[name] = float(scale)
+    zero = graph.constant(np.float32(to_numpy(one.zero_point)), "zero_point")
+    name = _round(call, value.name, graph.constant(scale, "scale"), zero)
+    if one.bits == 8:
+        zero_point = MIDDLE if one.symmetric else int(to_numpy(one.zero_point))
+        small = graph.constant(np.uint8(zero_point), "zero_point")
+        inputs = graph.constant(scale, "scale"), small
+        steps = graph.op("QuantizeLinear", value.name, *inputs)
+        graph.rounded(name, graph.op("DequantizeLinear", steps, *inputs), float(scale))
     return call.like(value, name)
 
 

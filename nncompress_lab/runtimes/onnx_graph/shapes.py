@@ -16,9 +16,9 @@ LONGEST = 2**31 - 1
 def reshape(call: Call) -> Value:
     """The same numbers, row by row, in another shape; the batch stays."""
     value = call.graph.as_keras(call.value)
-    if _sizes(value.shape) == _sizes(call.shape) and value.rank == call.value.rank == len(
+    if _sizes(value.shape) == _sizes(
         call.shape
-    ):
+    ) and value.rank == call.value.rank == len(call.shape):
         return value
     if sum(size is None for size in call.shape[1:]) > 1:
         raise call.refuse(f"two sizes of its output {call.shape} are not fixed.")

@@ -11,7 +11,6 @@ import keras
 import onnx
 
 from nncompress_lab.errors import UnsupportedModelError
-from nncompress_lab.quantization.fake_quantize import FakeQuantize
 from nncompress_lab.rewrite import check_model
 from nncompress_lab.runtimes.onnx_graph import (  # noqa: F401 (they register functions)
     attention,
@@ -22,9 +21,10 @@ from nncompress_lab.runtimes.onnx_graph import (  # noqa: F401 (they register fu
     rounding,
     shapes,
 )
-from nncompress_lab.runtimes.onnx_graph.converters import Call, folds, layer, write
+from nncompress_lab.runtimes.onnx_graph.converters import Call, layer, write
 from nncompress_lab.runtimes.onnx_graph.graph import Graph, Value
 from nncompress_lab.runtimes.onnx_graph.normalization import per_channel
+from nncompress_lab.runtimes.onnx_graph.plan import Plan
 
 TYPES = {
     "float32": onnx.TensorProto.FLOAT,
@@ -33,8 +33,6 @@ TYPES = {
     "int32": onnx.TensorProto.INT32,
     "int64": onnx.TensorProto.INT64,
 }
-# What keeps 8-bit integers what they are, or their order: the runtime rounds before it.
-ROUNDED_THROUGH = ("ReLU", "MaxPooling2D", "Flatten", "Reshape", "Dropout", "Identity")
 
 
 def to_onnx(model: keras.Model) -> bytes:
@@ -71,11 +69,13 @@ def to_onnx(model: keras.Model) -> bytes:
 @layer("Functional", "Sequential")
 def inner_model(call: Call) -> Sequence[Value]:
     """A model inside a model."""
-    return _walk(call.graph, call.layer, call.values)
+    return _walk(call.graph, call.layer, call.values, then_rounded=call.then_rounded)
 
 
-def _walk(graph: Graph, model: Any, inputs: Sequence[Value]) -> list[Value]:
-    plan = _Plan(model)
+def _walk(
+    graph: Graph, model: Any, inputs: Sequence[Value], *, then_rounded: bool = False
+) -> list[Value]:
+    plan = Plan(model, then_rounded=then_rounded)
     known = dict(zip((id(one) for one in model.inputs), inputs, strict=True))
     for node in plan.nodes:
         if node.is_input or id(node) in plan.folded:
@@ -90,57 +90,11 @@ def _walk(graph: Graph, model: Any, inputs: Sequence[Value]) -> list[Value]:
             dict(kwargs),
             [tuple(one.shape) for one in outputs],
             norm=per_channel(norm.operation) if norm else None,
-            then_rounded=plan.is_rounded(outputs[0]),
+            then_rounded=all(plan.is_rounded(one) for one in outputs),
         )
         results = write(call)
         known |= zip((id(one) for one in outputs), results, strict=True)
     return [known[id(one)] for one in keras.tree.flatten(model.outputs)]
-
-
-class _Plan:
-    """The calls of a model in their order, and who uses which tensor."""
-
-    def __init__(self, model: Any) -> None:
-        graph = model._functional if isinstance(model, keras.Sequential) else model
-        depths = sorted(graph._nodes_by_depth, reverse=True)
-        self.nodes = [node for one in depths for node in graph._nodes_by_depth[one]]
-        self.outputs = {id(one) for one in keras.tree.flatten(graph.outputs)}
-        self.users: dict[int, list[Any]] = {}
-        for node in self.nodes:
-            for tensor in node.input_tensors:
-                self.users.setdefault(id(tensor), []).append(node)
-        norms = (self.norm_after(node) for node in self.nodes)
-        self.folded = {id(norm) for norm in norms if norm}
-
-    def norm_after(self, node: Any) -> Any:
-        """The call of a BatchNormalization that can be left to `node`, or None."""
-        if not folds(node.operation):
-            return None
-        users = self.users.get(id(node.outputs[0]), [])
-        linear = node.operation.activation is keras.activations.linear
-        if len(users) != 1 or id(node.outputs[0]) in self.outputs or not linear:
-            return None
-        norm, rank = users[0].operation, len(node.outputs[0].shape)
-        last = getattr(node.operation, "data_format", None) != "channels_first"
-        is_norm = type(norm) is keras.layers.BatchNormalization
-        axis = {-1, rank - 1} if last else {1}
-        return users[0] if is_norm and norm.axis in axis else None
-
-    def is_rounded(self, tensor: Any) -> bool:
-        """Whether all that uses a tensor rounds it to 8-bit integers first."""
-        users = self.users.get(id(tensor), [])
-        if not users or id(tensor) in self.outputs:
-            return False
-        return all(self._rounds(user) for user in users)
-
-    def _rounds(self, node: Any) -> bool:
-        one = node.operation
-        if type(one) is FakeQuantize:
-            return bool(one.bits == 8 and not one.dynamic)
-        through = type(one).__name__ in ROUNDED_THROUGH
-        if isinstance(one, keras.layers.Activation):
-            through = one.activation is keras.activations.relu
-        return through and self.is_rounded(node.outputs[0])
 
 
 def _type(model: Any, name: str, tensor: Any) -> int:
