@@ -1,4 +1,4 @@
-"""The command line: `nncompress lab | demo | inspect | compress | report | grade`.
+"""The command line: `nncompress lab | demo | inspect | compress | export | report | grade`.
 
 Keras starts only in the commands, so that help and the version come at once. Exit codes:
 0 done, 2 bad input (the message says what and how to fix it), 1 anything else; `grade`
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 BAD_INPUT = 2
 NOT_PASSED = 1
 EMBEDDED = "fashion_mnist"
+CALIBRATION = 200  # inputs, which TensorFlow's converter takes one by one
 
 app = typer.Typer(
     add_completion=False,
@@ -161,6 +162,42 @@ def compress(
     result = ncl.compress(_load(model), steps, context=context)
     _save(result.model, output)
     _show(result.measured(latency=latency), as_json=as_json)
+
+
+@app.command()
+def export(
+    model: Annotated[Path, typer.Argument(metavar="MODEL.keras")],
+    *,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="OUT.onnx|OUT.tflite")
+    ],
+    quantize: Annotated[
+        str | None,
+        typer.Option(metavar="dynamic|int8", help="For .tflite; int8 needs --data."),
+    ] = None,
+    data: DataOption = None,
+    as_json: Json = False,
+) -> None:
+    """Write a model file for a runtime and check it against Keras."""
+    check_source(model)
+    _start_keras()
+    calibration = _context(data).calibration
+    difference = ncl.export(
+        _load(model),
+        output,
+        quantize=quantize,  # type: ignore[arg-type] # checked there
+        calibration=None if calibration is None else calibration.x[:CALIBRATION],
+    )
+    size = output.stat().st_size
+    if as_json:
+        facts = {"path": str(output), "bytes": size, "difference": difference}
+        typer.echo(json.dumps(facts))
+        return
+    Console(soft_wrap=True).print(
+        f"Wrote {output}, {size:,} bytes. Largest difference from Keras: "
+        f"{difference:.1e}.",
+        markup=False,
+    )
 
 
 @app.command()

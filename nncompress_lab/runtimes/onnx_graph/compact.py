@@ -30,13 +30,13 @@ def floats(graph: Graph, array: Array, name: str) -> str:
     """
     array = np.ascontiguousarray(array, np.float32)
     flat, shape = array.reshape(-1), graph.integers(*array.shape)
-    kept, place = np.count_nonzero(flat), np.min_scalar_type(max(flat.size - 1, 0))
-    sizes = {
+    kept, place = int(np.count_nonzero(flat)), np.min_scalar_type(flat.size)
+    sizes: dict[str, int] = {
         "plain": flat.nbytes,
         "mask": flat.size // 8 + kept * flat.itemsize + UNPACKING,
         "places": kept * (flat.itemsize + place.itemsize) + UNPACKING,
     }
-    best = min(sizes, key=lambda way: int(sizes[way]))
+    best = min(sizes, key=lambda way: sizes[way])
     if best == "plain":
         return graph.constant(array, name)
     if best == "mask":
@@ -109,12 +109,16 @@ def _places(graph: Graph, mask: Array, name: str) -> str:
 
 
 def _bits(graph: Graph, packed: Array, name: str) -> str:
-    """All bits of some bytes, the lowest of each byte first, as a vector of int32."""
-    column = graph.constant(packed.reshape(-1, 1), name)
-    places = graph.constant(np.arange(8, dtype=np.uint8), "bit_places")
-    shifted = graph.op("BitShift", column, places, direction="RIGHT")
-    ones = graph.op("BitwiseAnd", shifted, graph.constant(np.uint8(1), "one"))
-    return graph.op("Reshape", graph.op("Cast", ones, to=INT32), graph.integers(-1))
+    """All bits of some bytes, the lowest of each byte first, as a vector of int32.
+
+    By division: OpenVINO does not compute shifts of constants when it loads a file, and
+    then multiplies wrongly by what depends on them (2026.4).
+    """
+    bytes_ = graph.constant(packed.reshape(-1, 1), name)
+    powers = graph.constant(2 ** np.arange(8, dtype=np.int32), "powers")
+    shifted = graph.op("Div", graph.op("Cast", bytes_, to=INT32), powers)
+    bits = graph.op("Mod", shifted, graph.constant(np.int32(2), "two"))
+    return graph.op("Reshape", bits, graph.integers(-1))
 
 
 def _first(graph: Graph, vector: str, count: int) -> str:

@@ -6,6 +6,7 @@ integers into floats at every call, which made a multilayer perceptron 14 times 
 
 import math
 
+import numpy as np
 import onnx
 
 from nncompress_lab.kernels import channel_axes, kernel_shape
@@ -13,6 +14,7 @@ from nncompress_lab.patches import summed_first
 from nncompress_lab.runtimes.onnx_graph.activations import activated
 from nncompress_lab.runtimes.onnx_graph.converters import Array, Call, layer
 from nncompress_lab.runtimes.onnx_graph.graph import Value
+from nncompress_lab.runtimes.onnx_graph.integer_kernels import IntegerKernel
 from nncompress_lab.runtimes.onnx_graph.kernels import kernel_of
 from nncompress_lab.runtimes.onnx_graph.layout import Kernel, Layout, Product
 from nncompress_lab.runtimes.onnx_graph.normalization import folded, normalized
@@ -31,9 +33,7 @@ def dense(call: Call) -> Value:
         call.weight("bias") if call.layer.use_bias else None,
         call.norm,
     )
-    name = _product(call, value, kernel)
-    if bias is not None:
-        name = _plus(call, name, bias)
+    name = _product(call, value, kernel, bias)
     result = normalized(call, call.result(name), norm)
     return activated(call, result, call.layer.activation)
 
@@ -48,14 +48,13 @@ def einsum_dense(call: Call) -> Value:
     made = "".join(letter for letter in letters if letter in output)
     free = term.removesuffix(summed) if summed else term
     if term.endswith(summed) and output == free + made and not set(free) & set(made):
-        name = _as_matrix(call, value, len(summed))
-    else:
-        shape = kernel_shape(one, "kernel")
-        whole = Layout(tuple(range(len(shape))), None, len(shape) - 1)
-        kernel = _by_letter(kernel_of(one, "kernel", whole), call)
-        name = call.graph.op("Einsum", value.name, kernel, equation=one.equation)
+        return _as_matrix(call, value, len(summed))
+    shape = kernel_shape(one, "kernel")
+    whole = Layout(tuple(range(len(shape))), None, len(shape) - 1)
+    kernel = _by_letter(kernel_of(one, "kernel", whole), call)
+    name = call.graph.op("Einsum", value.name, kernel, equation=one.equation)
     if one.bias is not None:
-        name = _plus(call, name, call.weight("bias"))
+        name = call.graph.op("Add", name, call.graph.constant(call.weight("bias")))
     return activated(call, call.result(name), one.activation)
 
 
@@ -71,31 +70,30 @@ def embedding(call: Call) -> Value:
     return call.result(call.graph.op("Gather", rows, places))
 
 
-def _product(call: Call, value: Value, kernel: Kernel) -> str:
-    """MatMul in integers where the runtime has it and it is faster."""
-    product = _kind(call, value, kernel)
-    weights = kernel.write(call.graph, product)
-    name = call.operand(value, as_integers=product == "integers")
-    return call.graph.op("MatMul", name, weights)
+def _product(call: Call, value: Value, kernel: Kernel, bias: Array | None) -> str:
+    """MatMul plus the bias, in integers where the runtime has it and it is faster."""
+    graph, kind = call.graph, _kind(call, value, kernel)
+    weights = kernel.write(graph, kind)
+    name = call.operand(value, as_integers=kind == "integers")
+    product = graph.op("MatMul", name, weights)
+    if bias is None:
+        return product
+    if kind == "floats":
+        return graph.op("Add", product, graph.constant(bias, "bias"))
+    # With Add it would become a Gemm; `x - (-bias)` is the same number.
+    return graph.op("Sub", product, graph.constant(-bias, "minus_bias"))
 
 
 def _kind(call: Call, value: Value, kernel: Kernel) -> Product:
+    if not isinstance(kernel, IntegerKernel):
+        return "floats"
     if call.graph.integer_scale(value) is not None:
         return "floats" if kernel.integer_scales() is None else "integers"
     rows = [MOST_ROWS + 1 if size is None else size for size in value.shape[1:-1]]
     return "rounded" if math.prod(rows) <= MOST_ROWS else "floats"
 
 
-def _plus(call: Call, name: str, bias: Array) -> str:
-    """A product plus the bias, as a difference.
-
-    A product and Add would become a Gemm, in front of which ONNX Runtime turns integers
-    into floats at every call. `x - (-bias)` is the same number.
-    """
-    return call.graph.op("Sub", name, call.graph.constant(-bias, "minus_bias"))
-
-
-def _as_matrix(call: Call, value: Value, summed: int) -> str:
+def _as_matrix(call: Call, value: Value, summed: int) -> Value:
     one, graph = call.layer, call.graph
     shape = kernel_shape(one, "kernel")
     channels = channel_axes(one, "kernel", len(shape))
@@ -105,8 +103,15 @@ def _as_matrix(call: Call, value: Value, summed: int) -> str:
     if summed > 1:
         before = value.shape[: value.rank - summed]
         value = Value(graph.reshape(value.name, (*before, rows)), (*before, rows))
-    name = _product(call, value, kernel_of(one, "kernel", layout))
-    return name if len(channels) == 1 else graph.reshape(name, call.shape)
+    bias, column = None if one.bias is None else call.weight("bias"), None
+    if bias is not None and bias.ndim <= len(channels):
+        sizes = [shape[axis] for axis in channels]
+        column = np.broadcast_to(bias, sizes).reshape(columns)
+    name = _product(call, value, kernel_of(one, "kernel", layout), column)
+    name = name if len(channels) == 1 else graph.reshape(name, call.shape)
+    if bias is not None and column is None:  # it differs from place to place
+        name = graph.op("Add", name, graph.constant(bias, "bias"))
+    return activated(call, call.result(name), one.activation)
 
 
 def _by_letter(kernel: Kernel, call: Call) -> str:
