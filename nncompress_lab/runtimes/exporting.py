@@ -37,8 +37,10 @@ def export(
         quantize: For `.tflite`: `"dynamic"` stores kernels as int8, `"int8"` computes
             with int8 throughout. What `ActivationQuantization` added is left out, because
             the converter measures ranges itself.
-        calibration: Inputs of the model, a hundred or so. `"int8"` needs them; else the
-            first four are what the file is checked on, random numbers without them.
+        calibration: Inputs of the model, a hundred or so. `"int8"` needs them, and an
+            `.onnx` file of integers computes sums of convolutions in integers with them
+            (see `to_onnx`). The first four are what the file is checked on; without
+            them that is random numbers.
 
     Returns:
         The largest absolute difference between the outputs of the file, in its runtime,
@@ -77,7 +79,7 @@ def _converted(
     calibration: Inputs | None,
 ) -> tuple[bytes, Runtime]:
     if path.suffix == ".onnx":
-        content = to_onnx(model)
+        content = to_onnx(model, calibration=calibration)
         return content, OnnxRuntime(content)
     content = to_litert(model, quantize=quantize, calibration=calibration)
     return content, LiteRT(content)

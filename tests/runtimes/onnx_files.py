@@ -27,6 +27,17 @@ def apart(model: keras.Model, x: np.ndarray, *, optimized: bool = True) -> float
     return float(np.abs(outputs - expected).max() / np.abs(expected).max())
 
 
+def assert_equal_but_for_steps(outputs: np.ndarray, expected: np.ndarray) -> None:
+    """Most outputs are equal, and none is off by more than a few roundings.
+
+    An activation that lies between two integers goes to either of them, as the last bit
+    of a sum decides. That is a step of its range, in what depends on it.
+    """
+    differences = np.abs(outputs - expected) / np.abs(expected).max()
+    assert np.median(differences) <= TOLERANCE
+    assert differences.max() <= 0.1
+
+
 def operators(content: bytes) -> list[str]:
     return [node.op_type for node in onnx.load_from_string(content).graph.node]
 

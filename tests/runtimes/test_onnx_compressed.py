@@ -13,7 +13,13 @@ import onnx
 import pytest
 import tiny_models
 from keras import layers
-from onnx_files import TOLERANCE, apart, checked, operators, randomized
+from onnx_files import (
+    TOLERANCE,
+    apart,
+    assert_equal_but_for_steps,
+    checked,
+    randomized,
+)
 
 import nncompress_lab as ncl
 from nncompress_lab.runtimes.onnx_graph.walk import to_onnx
@@ -49,9 +55,6 @@ PASSES = {
     "tucker2": ncl.Factorization("tucker2", energy=0.8),
     "spatial": ncl.Factorization("spatial", energy=0.8),
     "cp": ncl.Factorization("cp", rank=3),
-    "activations of 4 bits": ncl.ActivationQuantization(bits=4),
-    "activations, dynamic": ncl.ActivationQuantization(calibration="dynamic"),
-    "activations, symmetric": ncl.ActivationQuantization(symmetric=True),
 }
 # Its projections are EinsumDense layers, and a low rank makes models of them.
 IN_ATTENTION = ("8 bits", "4 bits in blocks", "codes per channel", "low rank in 4 bits")
@@ -59,8 +62,20 @@ IN_ATTENTION = ("8 bits", "4 bits in blocks", "codes per channel", "low rank in 
 SCALED = ("8 bits", "8 bits affine", "2 bits in blocks", "codes", "zeros in 8 bits")
 
 
+ROUNDINGS = {
+    "8 bits": ncl.ActivationQuantization(),
+    "8 bits symmetric": ncl.ActivationQuantization(symmetric=True),
+    "4 bits": ncl.ActivationQuantization(bits=4),
+    "dynamic": ncl.ActivationQuantization(calibration="dynamic"),
+    "dynamic symmetric": ncl.ActivationQuantization(
+        calibration="dynamic", symmetric=True
+    ),
+}
+
+
 @functools.cache
 def model_of(build) -> keras.Model:
+    keras.utils.set_random_seed(7)
     return tiny_models.randomize_statistics(build())
 
 
@@ -83,6 +98,18 @@ def test_normalization_is_folded_into_any_kernel(name):
     compressed = PASSES[name](model_of(tiny_models.residual))
 
     assert apart(compressed, tiny_models.images(), optimized=False) <= TOLERANCE
+
+
+@pytest.mark.parametrize("name", ROUNDINGS)
+def test_activations_are_rounded_as_keras_rounds_them(name):
+    context = tiny_models.context()
+    rounding = ROUNDINGS[name](model_of(tiny_models.every_layer), context)
+    x = context.calibration.x
+
+    outputs = OnnxRuntime(checked(rounding)).predict(x)
+
+    expected = keras.ops.convert_to_numpy(rounding(x, training=False))
+    assert_equal_but_for_steps(outputs, expected)
 
 
 def test_channels_that_are_gone_are_gone_in_the_file():
@@ -166,11 +193,8 @@ def test_integers_give_what_the_rounded_floats_give():
 
     outputs = OnnxRuntime(to_onnx(model)).predict(x)
 
-    # Sums of integers are exact, and the bias is rounded to one of them. An activation
-    # that lies between two integers may go to the other: a step of 1/255 of its range.
-    expected = model.predict_on_batch(x)
-    assert np.abs(outputs - expected).max() <= 0.02 * np.abs(expected).max()
-    assert np.median(np.abs(outputs - expected)) <= 1e-5
+    # Sums of integers are exact, and the bias is rounded to one of them.
+    assert_equal_but_for_steps(outputs, model.predict_on_batch(x))
 
 
 def test_activations_are_unsigned_and_kernels_signed():
@@ -192,16 +216,43 @@ def test_float_kernels_between_rounded_tensors_are_not_rounded():
     # ONNX Runtime would, with one scale for all channels, if it saw a pair of
     # QuantizeLinear and DequantizeLinear on both sides of them.
     model = ncl.ActivationQuantization()(randomized(deep()), tiny_models.context())
+    x = tiny_models.context().calibration.x
 
-    assert apart(model, tiny_models.context().calibration.x) <= TOLERANCE
+    outputs = OnnxRuntime(to_onnx(model)).predict(x)
+
+    assert_equal_but_for_steps(outputs, model.predict_on_batch(x))
 
 
-def test_float_convolutions_are_not_computed_in_integers():
-    float_outputs = INTEGERS(model_of(tiny_models.residual), tiny_models.context())
+def test_convolutions_into_a_sum_need_inputs_to_see_their_range(tmp_path):
+    context = tiny_models.context()
+    model = INTEGERS(model_of(tiny_models.residual), context)
+    x = context.calibration.x
 
-    # The second convolution goes into a sum of floats.
-    assert operators(to_onnx(float_outputs)).count("QuantizeLinear") == 3
-    assert apart(float_outputs, tiny_models.images()) <= 0.02
+    floats, integers = to_onnx(model), to_onnx(model, calibration=x)
+
+    assert "QLinearConv" not in rewritten(floats, tmp_path / "floats.onnx")
+    assert rewritten(integers, tmp_path / "integers.onnx").count("QLinearConv") == 2
+    expected = model.predict_on_batch(x)
+    assert_equal_but_for_steps(OnnxRuntime(floats).predict(x), expected)
+    # Two more tensors are rounded to 1/255 of their ranges.
+    difference = np.abs(OnnxRuntime(integers).predict(x) - expected).max()
+    assert 0 < difference <= 0.02 * np.abs(expected).max()
+
+
+def test_projections_of_attention_are_computed_in_integers(tmp_path):
+    model = INTEGERS(model_of(tiny_models.transformer), tiny_models.context())
+
+    ran = rewritten(to_onnx(model), tmp_path / "rewritten.onnx")
+
+    # Query, key, value and output of the attention, the MLP and the logits.
+    assert ran.count("MatMulIntegerToFloat") == 6
+
+
+def test_many_tokens_are_multiplied_as_floats(tmp_path):
+    tokens = keras.Sequential([keras.Input((196, 64)), layers.Dense(64)])
+    content = to_onnx(PASSES["8 bits"](tokens))
+
+    assert "MatMulNBits" not in rewritten(content, tmp_path / "rewritten.onnx")
 
 
 # --- bytes

@@ -91,7 +91,7 @@ class Call:
         """
         if self.then_rounded and not as_integers:
             return value.name
-        return self.graph.as_integers(value).name
+        return self.graph.as_integers(value.name)
 
     def per_channel(self, numbers: Any, value: Value) -> str:
         """A constant with a number for each channel, or one for all, to fit `value`."""

@@ -1,10 +1,13 @@
 """Convolutions: plain, grouped, depthwise, separable and transposed, 1D to 3D."""
 
+from dataclasses import dataclass
 from typing import Any
 
+import keras
 import numpy as np
 
 from nncompress_lab.kernels import kernel_shape
+from nncompress_lab.quantization.affine import AffineParams
 from nncompress_lab.runtimes.onnx_graph import geometry
 from nncompress_lab.runtimes.onnx_graph.activations import activated
 from nncompress_lab.runtimes.onnx_graph.converters import Array, Call, layer
@@ -82,27 +85,67 @@ def _finished(call: Call, value: Value, kernel: Kernel, groups: int) -> Value:
     kernel, bias, norm = folded(kernel, _bias(call), call.norm)
     attributes = _windows(call, value) | {"group": groups}
     scales = None if norm is not None else _integer_scales(call, value, kernel, bias)
-    integers = scales is not None
-    weights = kernel.write(call.graph, "integers" if integers else "floats")
-    inputs = [call.operand(value, as_integers=integers), weights]
+    output = None if scales is None else _Output.of(call)
+    if output is None or not output.is_rounded:
+        scales = None
+    weights = kernel.write(call.graph, "floats" if scales is None else "integers")
+    inputs = [call.operand(value, as_integers=scales is not None), weights]
     if bias is not None:
         inputs.append(_written_bias(call, bias, scales))
     name = call.graph.op("Conv", *inputs, **attributes)
     result = normalized(call, geometry.image_result(call, name), norm)
-    return activated(call, result, call.layer.activation)
+    if output is None:
+        return activated(call, result, call.layer.activation)
+    return output.finished(call, result)
+
+
+@dataclass(frozen=True)
+class _Output:
+    """What becomes of a convolution that could be computed in integers.
+
+    Args:
+        place: Of the convolution in the graph.
+        then_rounded: Whether what comes behind it rounds its output.
+        params: What to round its output with, if nothing else does.
+    """
+
+    place: str
+    then_rounded: bool
+    params: AffineParams | None
+
+    @classmethod
+    def of(cls, call: Call) -> "_Output":
+        place = call.graph.place("Conv")
+        return cls(place, call.then_rounded, call.graph.ranges.get(place))
+
+    @property
+    def is_rounded(self) -> bool:
+        return self.then_rounded or self.params is not None
+
+    def finished(self, call: Call, result: Value) -> Value:
+        """The activation, and before it (or behind ReLU) the rounding."""
+        first = call.layer.activation is keras.activations.relu
+        if first:
+            result = activated(call, result, call.layer.activation)
+        if not self.is_rounded:
+            call.graph.unrounded[self.place] = result.name
+        elif self.params is not None and not self.then_rounded:
+            scale, zero_point = self.params
+            rounded = call.graph.quantize(result.name, scale, int(zero_point))
+            result = call.like(result, call.graph.dequantize(rounded))
+        return result if first else activated(call, result, call.layer.activation)
 
 
 def _integer_scales(
     call: Call, value: Value, kernel: Kernel, bias: Array | None
 ) -> Array | None:
-    """Scales of the integer sums, if the runtime can compute the convolution in integers.
+    """Scales of the integer sums, if inputs and kernel are 8-bit integers.
 
-    It does if inputs, kernel and outputs are 8-bit integers, and the bias fits into 32
-    bits of that scale.
+    None too if the bias does not fit into 32 bits of that scale.
     """
     scales = kernel.integer_scales()
     of_input = call.graph.integer_scale(value)
-    if scales is None or of_input is None or not call.then_rounded or value.rank != 4:
+    if scales is None or of_input is None or value.rank != 4:
         return None
     sums = (scales * of_input).astype(np.float32)
     if bias is not None and np.abs(bias / sums).max() >= INT32_MAX:

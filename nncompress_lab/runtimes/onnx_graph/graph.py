@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
+from nncompress_lab.quantization.affine import AffineParams
+
 Array = npt.NDArray[Any]
 OPSET = 21  # the first with 4-bit integers and scales by block
 IR_VERSION = 10  # that opset 21 came with
@@ -42,21 +44,42 @@ class Value:
         return len(self.shape)
 
 
+@dataclass(frozen=True)
+class Bytes:
+    """A tensor that QuantizeLinear has rounded to uint8.
+
+    Args:
+        name: Of the tensor of uint8.
+        numbers: Names of its scale and zero point.
+        scale: Of the integers.
+    """
+
+    name: str
+    numbers: tuple[str, str]
+    scale: float
+
+
 class Graph:
     """Collects the constants and operations of a model.
 
     Args:
         name: Of the model.
+        ranges: Scale and zero point of tensors that are to be rounded to 8 bits, by the
+            places that `place` names.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(
+        self, name: str, ranges: dict[str, AffineParams] | None = None
+    ) -> None:
+        self.ranges = ranges or {}
+        self.unrounded: dict[str, str] = {}  # tensors by places that lack a range
         self._name = name
         self._scope = ""
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
         self._known: dict[Any, str] = {}
         self._counts: dict[str, int] = {}
-        self._integers: dict[str, tuple[str, float]] = {}
+        self._bytes: dict[str, Bytes] = {}
 
     @contextmanager
     def inside(self, name: str) -> Iterator[None]:
@@ -127,7 +150,7 @@ class Graph:
         if value.channels_first or value.rank < 3:
             return value
         order = [0, value.rank - 1, *range(1, value.rank - 1)]
-        name = self.op("Transpose", value.name, perm=order)
+        name = self._moved("Transpose", value.name, perm=order)
         return replace(value, name=name, channels_first=True)
 
     def as_keras(self, value: Value) -> Value:
@@ -135,31 +158,53 @@ class Graph:
         if not value.channels_first:
             return value
         order = [0, *range(2, value.rank), 1]
-        name = self.op("Transpose", value.name, perm=order)
+        name = self._moved("Transpose", value.name, perm=order)
         return replace(value, name=name, channels_first=False)
 
     def reshape(self, name: str, shape: Sequence[int | None]) -> str:
         """The tensor in another shape; the batch stays, one more size may be None."""
         sizes = [0, *(-1 if size is None else size for size in shape[1:])]
-        return self.op("Reshape", name, self.integers(*sizes))
+        return self._moved("Reshape", name, self.integers(*sizes))
 
-    def rounded(self, name: str, as_integers: str, scale: float) -> None:
-        """Note that a tensor of rounded floats is also there as 8-bit integers.
+    def place(self, kind: str) -> str:
+        """What the next operation of a kind in this layer is called, every time."""
+        return f"{self._scope}{kind}_{self._counts.get(f'{self._scope}{kind}', 0)}"
 
-        Args:
-            name: Of the tensor.
-            as_integers: Of an equal tensor that DequantizeLinear returns.
-            scale: Of its integers.
-        """
-        self._integers[name] = as_integers, scale
+    def quantize(self, name: str, scale: Array, zero_point: int) -> Bytes:
+        """Round a tensor to uint8."""
+        numbers = (
+            self.constant(np.float32(scale), "scale"),
+            self.constant(np.uint8(zero_point), "zero_point"),
+        )
+        steps = self.op("QuantizeLinear", name, *numbers)
+        return Bytes(steps, numbers, float(scale))
+
+    def dequantize(self, rounded: Bytes) -> str:
+        """The floats that a rounded tensor stands for."""
+        return self.op("DequantizeLinear", rounded.name, *rounded.numbers)
+
+    def note_bytes(self, name: str, rounded: Bytes) -> None:
+        """Remember that a tensor of rounded floats is also there as uint8."""
+        self._bytes[name] = rounded
 
     def integer_scale(self, value: Value) -> float | None:
-        """Scale of the 8-bit integers that a value is; None if it is floats."""
-        return self._integers.get(value.name, (None, None))[1]
+        """Scale of the uint8 that a value is; None if it is floats."""
+        rounded = self._bytes.get(value.name)
+        return None if rounded is None else rounded.scale
 
-    def as_integers(self, value: Value) -> Value:
-        """The value as the output of DequantizeLinear, if it can be."""
-        return replace(value, name=self._integers.get(value.name, (value.name,))[0])
+    def as_integers(self, name: str) -> str:
+        """The tensor as the output of DequantizeLinear, if it is there as uint8."""
+        rounded = self._bytes.get(name)
+        return name if rounded is None else self.dequantize(rounded)
+
+    def _moved(self, kind: str, name: str, *inputs: str, **attributes: Any) -> str:
+        """A tensor with its numbers in other places, also as uint8 if it is that."""
+        moved = self.op(kind, name, *inputs, **attributes)
+        if name in self._bytes:
+            rounded = self._bytes[name]
+            steps = self.op(kind, rounded.name, *inputs, **attributes)
+            self._bytes[moved] = replace(rounded, name=steps)
+        return moved
 
     def input(self, name: str, tensor: Any, kind: int) -> onnx.ValueInfoProto:
         """What the file says about an input that the model takes."""

@@ -26,18 +26,11 @@ def fake_quantize(call: Call) -> Value:
     if one.dynamic:
         return call.like(value, _round_each(call, value))
     scale = to_numpy(one.scale).astype(np.float32)
-    if (
-        value.rank > 3
-    ):  # the convolution behind it wants them so, without a step between
-        value = graph.channels_first(value)
     zero = graph.constant(np.float32(to_numpy(one.zero_point)), "zero_point")
     name = _round(call, value.name, graph.constant(scale, "scale"), zero)
     if one.bits == 8:
         zero_point = MIDDLE if one.symmetric else int(to_numpy(one.zero_point))
-        small = graph.constant(np.uint8(zero_point), "zero_point")
-        inputs = graph.constant(scale, "scale"), small
-        steps = graph.op("QuantizeLinear", value.name, *inputs)
-        graph.rounded(name, graph.op("DequantizeLinear", steps, *inputs), float(scale))
+        graph.note_bytes(name, graph.quantize(value.name, scale, zero_point))
     return call.like(value, name)
 
 

@@ -11,6 +11,7 @@ import keras
 import onnx
 
 from nncompress_lab.errors import UnsupportedModelError
+from nncompress_lab.quantization.affine import AffineParams
 from nncompress_lab.rewrite import check_model
 from nncompress_lab.runtimes.onnx_graph import (  # noqa: F401 (they register functions)
     attention,
@@ -24,7 +25,9 @@ from nncompress_lab.runtimes.onnx_graph import (  # noqa: F401 (they register fu
 from nncompress_lab.runtimes.onnx_graph.converters import Call, layer, write
 from nncompress_lab.runtimes.onnx_graph.graph import Graph, Value
 from nncompress_lab.runtimes.onnx_graph.normalization import per_channel
+from nncompress_lab.runtimes.onnx_graph.output_ranges import observed_ranges
 from nncompress_lab.runtimes.onnx_graph.plan import Plan
+from nncompress_lab.runtimes.running import Inputs
 
 TYPES = {
     "float32": onnx.TensorProto.FLOAT,
@@ -35,7 +38,7 @@ TYPES = {
 }
 
 
-def to_onnx(model: keras.Model) -> bytes:
+def to_onnx(model: keras.Model, *, calibration: Inputs | None = None) -> bytes:
     """The content of a float32 `.onnx` file for a model.
 
     Inputs and outputs have the names and shapes of Keras, with a free batch size. Each
@@ -44,6 +47,10 @@ def to_onnx(model: keras.Model) -> bytes:
 
     Args:
         model: A built functional or sequential model.
+        calibration: Inputs of the model. If it has convolutions of integers whose outputs
+            no layer rounds, because they go into a sum, these are rounded to 8 bits of
+            the range that is seen with them, and the convolutions run in integers. They
+            run in floats without.
 
     Raises:
         UnsupportedModelError: If the model is subclassed or unbuilt, or holds a layer
@@ -55,7 +62,17 @@ def to_onnx(model: keras.Model) -> bytes:
         'MatMul'
     """
     check_model(model)
-    graph = Graph(model.name)
+    content, unrounded = _written(model, {})
+    if calibration is None or not unrounded:
+        return content
+    return _written(model, observed_ranges(content, unrounded, calibration))[0]
+
+
+def _written(
+    model: keras.Model, ranges: dict[str, AffineParams]
+) -> tuple[bytes, dict[str, str]]:
+    """The file, and the tensors in it whose ranges would make more of it integers."""
+    graph = Graph(model.name, ranges)
     inputs, values = [], []
     for tensor in keras.tree.flatten(model.inputs):
         name = tensor._keras_history.operation.name
@@ -63,7 +80,7 @@ def to_onnx(model: keras.Model) -> bytes:
         values.append(Value(name, tuple(tensor.shape)))
     results = _walk(graph, model, values)
     file = graph.model(inputs, _named(model, results, {one.name for one in values}))
-    return bytes(file.SerializeToString(deterministic=True))
+    return bytes(file.SerializeToString(deterministic=True)), graph.unrounded
 
 
 @layer("Functional", "Sequential")
