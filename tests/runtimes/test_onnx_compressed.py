@@ -95,7 +95,11 @@ def test_the_projections_of_attention_may_be_compressed(name):
 
 @pytest.mark.parametrize("name", SCALED)
 def test_normalization_is_folded_into_any_kernel(name):
-    compressed = PASSES[name](model_of(tiny_models.residual))
+    model = ncl.copy_model(model_of(tiny_models.residual))
+    for norm in ("stem_bn", "conv_bn"):  # some channels change their sign
+        model.get_layer(norm).gamma.assign([1.5, -1.0, 0.5, -0.5, 1.0, -1.5])
+
+    compressed = PASSES[name](model)
 
     assert apart(compressed, tiny_models.images(), optimized=False) <= TOLERANCE
 

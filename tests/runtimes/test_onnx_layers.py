@@ -28,6 +28,7 @@ CHAINS = {
     "conv1d": ([layers.Conv1D(3, 3, strides=2, padding="same")], (9, 4)),
     "causal": ([layers.Conv1D(3, 3, dilation_rate=2, padding="causal")], (9, 4)),
     "conv2d": ([layers.Conv2D(5, (3, 2), strides=2, padding="same")], IMAGE),
+    "padded_more_behind": ([layers.Conv2D(5, (2, 4), padding="same")], IMAGE),
     "dilated": ([layers.Conv2D(5, 3, dilation_rate=2, activation="silu")], IMAGE),
     "grouped": ([layers.Conv2D(6, 3, groups=2, padding="same")], IMAGE),
     "channels_first": (
