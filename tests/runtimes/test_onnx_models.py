@@ -10,56 +10,11 @@ import keras
 import numpy as np
 import pytest
 import tiny_models
-from keras.src.applications import (
-    convnext,
-    densenet,
-    efficientnet,
-    mobilenet_v2,
-    resnet,
-)
 from onnx_files import TOLERANCE, apart, randomized
 
 import nncompress_lab as ncl
 from nncompress_lab.runtimes.onnx_graph.walk import to_onnx
 from nncompress_lab.zoo import architectures
-
-SMALL = {"weights": None, "input_shape": (32, 32, 3), "classes": 5}
-
-
-def mobilenet() -> keras.Model:
-    return mobilenet_v2.MobileNetV2(alpha=0.35, **SMALL)
-
-
-def small_resnet() -> keras.Model:
-    def stages(x):
-        x = resnet.stack_residual_blocks_v1(x, 8, 2, stride1=1, name="stage1")
-        return resnet.stack_residual_blocks_v1(x, 16, 2, name="stage2")
-
-    return resnet.ResNet(stages, False, True, name="small_resnet", **SMALL)
-
-
-def small_efficientnet() -> keras.Model:
-    return efficientnet.EfficientNet(0.25, 0.25, 32, name="small_efficientnet", **SMALL)
-
-
-def small_densenet() -> keras.Model:
-    return densenet.DenseNet([2, 2, 2, 2], name="small_densenet", **SMALL)
-
-
-def small_convnext() -> keras.Model:
-    return convnext.ConvNeXt(
-        [1, 1, 1, 1], [8, 16, 24, 32], name="small_convnext", **SMALL
-    )
-
-
-# The layers of the five architectures, at a size that takes seconds.
-FAMILIES = (
-    mobilenet,
-    small_resnet,
-    small_efficientnet,
-    small_densenet,
-    small_convnext,
-)
 
 
 def pixels(count: int = 2, size: int = 32) -> np.ndarray:
@@ -67,12 +22,6 @@ def pixels(count: int = 2, size: int = 32) -> np.ndarray:
     return (255 * generator.random((count, size, size, 3))).astype(np.float32)
 
 
-@pytest.mark.parametrize("build", FAMILIES, ids=lambda one: one.__name__)
-def test_a_family_of_keras_applications_computes_the_same(build):
-    assert apart(randomized(build()), pixels()) <= TOLERANCE
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["MobileNetV2", "ResNet50", "EfficientNetB0", "DenseNet121", "ConvNeXtTiny"]
 )
@@ -80,12 +29,12 @@ def test_a_model_of_keras_applications_computes_the_same(name):
     build = getattr(keras.applications, name)
     model = build(
         weights=None,
-        input_shape=(64, 64, 3),
+        input_shape=(32, 32, 3),
         classes=10,
         classifier_activation=None,
     )
 
-    assert apart(randomized(model), pixels(size=64)) <= TOLERANCE
+    assert apart(randomized(model), pixels()) <= TOLERANCE
 
 
 @pytest.mark.parametrize(
@@ -129,7 +78,9 @@ def kept(tmp_path_factory):
         "norms": tiny_models.randomize_statistics(tiny_models.residual()),
         "integers": integers(tiny_models.depthwise(), tiny_models.context()),
         "codes": ncl.CodebookQuantization(bits=2)(tiny_models.transformer()),
-        "convnext": small_convnext(),
+        "mobilenet": keras.applications.MobileNetV2(
+            weights=None, input_shape=(32, 32, 3), alpha=0.35
+        ),
     }
     paths = []
     for name, model in models.items():

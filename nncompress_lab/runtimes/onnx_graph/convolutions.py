@@ -116,7 +116,13 @@ class _Output:
     @classmethod
     def of(cls, call: Call) -> "_Output":
         place = call.graph.place("Conv")
-        return cls(place, call.then_rounded, call.graph.ranges.get(place))
+        # Others than these two come between the sums and their rounding.
+        direct = call.layer.activation in {
+            keras.activations.linear,
+            keras.activations.relu,
+        }
+        then_rounded = call.then_rounded and direct
+        return cls(place, then_rounded, call.graph.ranges.get(place))
 
     @property
     def is_rounded(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nncompress_lab.kernels import to_numpy
+from nncompress_lab.kernels import keras_classes, to_numpy
 from nncompress_lab.quantization.codebook_format import CodebookView
 from nncompress_lab.quantization.kernel_format import KernelView
 from nncompress_lab.runtimes.onnx_graph import compact
@@ -24,6 +24,9 @@ from nncompress_lab.runtimes.onnx_graph.layout import (
     arranged,
     unpacked,
 )
+
+# What ONNX Runtime computes in integers on a CPU.
+IN_INTEGERS = ("Dense", "EinsumDense", "Conv2D", "DepthwiseConv2D")
 
 
 def kernel_of(layer: Any, name: str, layout: Layout) -> Kernel:
@@ -41,6 +44,8 @@ def kernel_of(layer: Any, name: str, layout: Layout) -> Kernel:
 
 def is_bytes(layer: Any) -> bool:
     """Whether a layer's kernels are integers that an 8-bit product can take."""
+    if not any(name in IN_INTEGERS for name in keras_classes(layer)):
+        return False
     views = getattr(layer, "views", {}).values()
     return bool(views) and all(
         isinstance(view, KernelView) and view.groups == 1 and view.format.symmetric
