@@ -30,6 +30,7 @@ import wrapt
 if TYPE_CHECKING:
     from nncompress_lab import data as data
     from nncompress_lab import measure as measure
+    from nncompress_lab import runtimes as runtimes
     from nncompress_lab import zoo as zoo
     from nncompress_lab.compression import Compression as Compression
     from nncompress_lab.compression import compress as compress
@@ -106,7 +107,7 @@ if TYPE_CHECKING:
     from nncompress_lab.rewrite import copy_model as copy_model
     from nncompress_lab.rewrite import copy_weights as copy_weights
     from nncompress_lab.rewrite import rewrite_layers as rewrite_layers
-    from nncompress_lab.runtimes.litert import export as export
+    from nncompress_lab.runtimes.exporting import export as export
     from nncompress_lab.selection import Selection as Selection
     from nncompress_lab.selection import select as select
     from nncompress_lab.training import keeping_zeros as keeping_zeros
@@ -114,7 +115,7 @@ if TYPE_CHECKING:
 __version__ = version("nncompress-lab")
 
 _BACKENDS = ("tensorflow", "jax", "torch")
-_MODULES = ("data", "measure", "zoo")
+_MODULES = ("data", "measure", "runtimes", "zoo")
 _HOMES = {
     "compression": ("Compression", "compress"),
     "data.datasets": ("Data", "Dataset"),
@@ -162,7 +163,7 @@ _HOMES = {
     "report.measuring": ("compare",),
     "report.report": ("Report",),
     "rewrite": ("copy_model", "copy_weights", "rewrite_layers"),
-    "runtimes.litert": ("export",),
+    "runtimes.exporting": ("export",),
     "selection": ("Selection", "select"),
     "training": ("keeping_zeros",),
 }

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 BAD_INPUT = 2
 NOT_PASSED = 1
 EMBEDDED = "fashion_mnist"
+CALIBRATION = 200  # inputs, which TensorFlow's converter takes one by one
 
 app = typer.Typer(
     add_completion=False,
@@ -166,6 +167,42 @@ def compress(
     result = ncl.compress(_load(model), steps, context=context)
     _save(result.model, output)
     _show(result.measured(latency=latency), as_json=as_json)
+
+
+@app.command()
+def export(
+    model: Annotated[Path, typer.Argument(metavar="MODEL.keras")],
+    *,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="OUT.onnx|OUT.tflite")
+    ],
+    quantize: Annotated[
+        str | None,
+        typer.Option(metavar="dynamic|int8", help="For .tflite; int8 needs --data."),
+    ] = None,
+    data: DataOption = None,
+    as_json: Json = False,
+) -> None:
+    """Write a model file for a runtime and check it against Keras."""
+    check_source(model)
+    _start_keras()
+    calibration = _context(data).calibration
+    difference = ncl.export(
+        _load(model),
+        output,
+        quantize=quantize,  # type: ignore[arg-type] # checked there
+        calibration=None if calibration is None else calibration.x[:CALIBRATION],
+    )
+    size = output.stat().st_size
+    if as_json:
+        facts = {"path": str(output), "bytes": size, "difference": difference}
+        typer.echo(json.dumps(facts))
+        return
+    Console(soft_wrap=True).print(
+        f"Wrote {output}, {size:,} bytes. Largest difference from Keras: "
+        f"{difference:.1e}.",
+        markup=False,
+    )
 
 
 @app.command()

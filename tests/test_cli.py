@@ -293,6 +293,59 @@ def test_compress_with_a_data_folder_trains_and_measures_accuracy(
     assert tuned["parameters"] == pruned["parameters"]
 
 
+def test_export_writes_a_file_that_a_runtime_loads(files, monkeypatch, capfd):
+    written = files / "exported.onnx"
+
+    code, output, errors = run_here(
+        "export",
+        str(files / "model.keras"),
+        "-o",
+        str(written),
+        "--json",
+        monkeypatch=monkeypatch,
+        capfd=capfd,
+    )
+
+    assert (code, errors) == (0, "")
+    facts = json.loads(output)
+    assert facts["bytes"] == written.stat().st_size
+    assert facts["difference"] <= 1e-5
+    expected = ncl.load_model(files / "model.keras").predict(tiny_models.images())
+    outputs = ncl.runtimes.load(written).predict(tiny_models.images())
+    np.testing.assert_allclose(outputs, expected, atol=1e-5)
+
+
+def test_export_names_the_file_and_the_difference(files, monkeypatch, capfd):
+    written = files / "shown.onnx"
+
+    code, output, _ = run_here(
+        "export",
+        str(files / "half.keras"),
+        "-o",
+        str(written),
+        monkeypatch=monkeypatch,
+        capfd=capfd,
+    )
+
+    assert code == 0
+    assert f"Wrote {written}, {written.stat().st_size:,} bytes" in output
+    assert "Largest difference from Keras" in output
+
+
+def test_export_refuses_an_unknown_suffix(files, monkeypatch, capfd):
+    code, _, errors = run_here(
+        "export",
+        str(files / "model.keras"),
+        "-o",
+        str(files / "model.pb"),
+        monkeypatch=monkeypatch,
+        capfd=capfd,
+    )
+
+    assert code == 2
+    assert ".onnx or .tflite" in errors
+
+
 def test_report_measures_two_files(files, monkeypatch, capfd):
     monkeypatch.chdir(files)
 

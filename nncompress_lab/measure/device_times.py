@@ -18,7 +18,7 @@ from nncompress_lab.measure.devices import CPU, GPU, Device, devices, place_of
 from nncompress_lab.measure.latency import ROUNDS, Race, Run, race
 from nncompress_lab.quiet import quiet_logger, quiet_stderr
 from nncompress_lab.rewrite import check_model, copy_model
-from nncompress_lab.runtimes.litert import random_input
+from nncompress_lab.runtimes.inputs import random_input
 
 NO_GPU = "no GPU here"
 _TEXT_WIDTH = 100

@@ -17,6 +17,7 @@ from nncompress_lab.report.figures import LayerRow, Setup, Stage
 from nncompress_lab.report.report import Report
 from nncompress_lab.rewrite import check_model
 from nncompress_lab.runtimes import litert
+from nncompress_lab.runtimes.inputs import random_input
 
 LITERT = "LiteRT"
 
@@ -115,7 +116,7 @@ def _race(
     try:
         if litert.is_available():
             return litert.race_models(models, batch_size=batch_size), LITERT
-        x = litert.random_input(next(iter(models.values())), batch_size=batch_size)
+        x = random_input(next(iter(models.values())), batch_size=batch_size)
     except (ValueError, CompressionError) as error:
         return None, f"not measured: {error}"
     race = measure.race(

@@ -3,20 +3,25 @@
 import importlib.util
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
-from nncompress_lab.atomic import replace_file
-from nncompress_lab.errors import CompressionError
+from nncompress_lab.errors import CompressionError, check_choice
 from nncompress_lab.measure.latency import ROUNDS, Race, race
+from nncompress_lab.quantization.fake_quantize import FakeQuantize
 from nncompress_lab.quantization.storing import dequantized
 from nncompress_lab.quiet import quiet_logger, quiet_stderr
+from nncompress_lab.rewrite import REMOVE, rewrite_layers
+from nncompress_lab.runtimes.inputs import random_input
+from nncompress_lab.runtimes.running import Inputs, Runtime, as_list
+
+Quantize = Literal["dynamic", "int8"]
 
 
 def is_available() -> bool:
@@ -25,42 +30,25 @@ def is_available() -> bool:
     return installed and keras.backend.backend() == "tensorflow"
 
 
-def export(model: keras.Model, path: str | Path) -> float:
-    """Write a model as a float32 `.tflite` file and check it against Keras.
-
-    Kernels stored as integers are written as the floats they stand for.
+def to_litert(
+    model: keras.Model,
+    *,
+    quantize: Quantize | None = None,
+    calibration: Inputs | None = None,
+) -> bytes:
+    """The content of a `.tflite` file for a model with one input and one output.
 
     Args:
-        model: A built functional or sequential model with one input and one output.
-        path: Ends in `.tflite`; an existing file is replaced as a whole.
-
-    Returns:
-        The largest absolute difference between the outputs of the file and of the Keras
-        model, on random inputs.
-
-    Raises:
-        ValueError: If the path does not end in `.tflite`.
-        CompressionError: If the backend is not TensorFlow or LiteRT is not installed.
-    """
-    path = Path(path)
-    if path.suffix != ".tflite":
-        raise ValueError(
-            f"A LiteRT file's name ends in .tflite. Received: {str(path)!r}."
-        )
-    content = to_litert(model)
-    x = random_input(model, batch_size=4)
-    difference = float(
-        np.abs(LiteRT(content).predict(x) - model.predict_on_batch(x)).max()
-    )
-    with replace_file(path) as temporary:
-        temporary.write_bytes(content)
-    return difference
-
-
-def to_litert(model: keras.Model) -> bytes:
-    """The content of a `.tflite` file for a model.
+        model: A built functional or sequential model. Kernels stored as integers are
+            written as the floats they stand for.
+        quantize: None keeps floats; `"dynamic"` stores kernels as int8 and rounds
+            activations as they come; `"int8"` computes with int8 throughout, between
+            float inputs and outputs.
+        calibration: For `"int8"`: inputs that the ranges of activations are taken from.
 
     Raises:
+        ValueError: If the model has several inputs or outputs, or `"int8"` has no
+            calibration inputs.
         CompressionError: If the backend is not TensorFlow, LiteRT is not installed, or
             the converter cannot take the model.
     """
@@ -70,6 +58,13 @@ def to_litert(model: keras.Model) -> bytes:
             f"Received: backend {keras.backend.backend()!r}. Install both with "
             'pip install "nncompress-lab[lab]" and set KERAS_BACKEND=tensorflow.'
         )
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise ValueError(
+            "A LiteRT file is written of models with one input and one output. Received: "
+            f"{model.name!r} with {len(model.inputs)} and {len(model.outputs)}."
+        )
+    settings = _converter_settings(quantize, calibration)
+    floats = dequantized(model if quantize is None else _without_rounding(model))
     with (
         tempfile.TemporaryDirectory() as folder,
         quiet_stderr(),
@@ -79,7 +74,7 @@ def to_litert(model: keras.Model) -> bytes:
         warnings.simplefilter("ignore")
         path = Path(folder) / "model.tflite"
         try:
-            dequantized(model).export(path, format="litert", verbose=False)
+            floats.export(path, format="litert", verbose=False, **settings)
         except Exception as error:  # TensorFlow's converter raises many kinds
             first_line = str(error).strip().partition("\n")[0]
             raise CompressionError(
@@ -88,7 +83,45 @@ def to_litert(model: keras.Model) -> bytes:
         return path.read_bytes()
 
 
-class LiteRT:
+def _converter_settings(
+    quantize: Quantize | None, calibration: Inputs | None
+) -> dict[str, Any]:
+    """What TensorFlow's converter is told beside the model."""
+    if quantize is None:
+        return {}
+    check_choice("quantize", quantize, Quantize)
+    import tensorflow as tf
+
+    settings: dict[str, Any] = {"optimizations": [tf.lite.Optimize.DEFAULT]}
+    if quantize == "dynamic":
+        return settings
+    if calibration is None:
+        raise ValueError(
+            "quantize='int8' needs `calibration`: a hundred or so inputs, from which the "
+            "ranges of activations are taken. Received: None."
+        )
+    (x,) = as_list(calibration)
+
+    def one_by_one() -> Iterator[list[npt.NDArray[Any]]]:
+        for place in range(len(x)):
+            yield [np.asarray(x[place : place + 1], np.float32)]
+
+    integers_only = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]}
+    return {
+        **settings,
+        "representative_dataset": one_by_one,
+        "target_spec": integers_only,
+    }
+
+
+def _without_rounding(model: keras.Model) -> keras.Model:
+    """The model without `FakeQuantize`, which the converter does for itself."""
+    return rewrite_layers(
+        model, lambda one: REMOVE if isinstance(one, FakeQuantize) else None
+    )
+
+
+class LiteRT(Runtime):
     """A `.tflite` model, ready to run.
 
     Args:
@@ -105,17 +138,18 @@ class LiteRT:
         self._input = self._interpreter.get_input_details()[0]["index"]
         self._output = self._interpreter.get_output_details()[0]["index"]
 
-    def predict(self, x: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def predict(self, x: Inputs) -> npt.NDArray[Any]:
         """The outputs for a batch of inputs."""
         self.runner(x)()
         result: npt.NDArray[Any] = self._interpreter.get_tensor(self._output)
         return result
 
-    def runner(self, x: npt.NDArray[Any]) -> Callable[[], None]:
+    def runner(self, x: Inputs) -> Callable[[], None]:
         """A function that runs the model on `x` and nothing else, to be timed."""
-        self._interpreter.resize_tensor_input(self._input, x.shape)
+        (only,) = as_list(x)
+        self._interpreter.resize_tensor_input(self._input, only.shape)
         self._interpreter.allocate_tensors()
-        self._interpreter.set_tensor(self._input, x)
+        self._interpreter.set_tensor(self._input, only)
         invoke: Callable[[], None] = self._interpreter.invoke
         return invoke
 
@@ -149,20 +183,3 @@ def race_models(
         {name: partial(start, content) for name, content in contents.items()},
         rounds=rounds,
     )
-
-
-def random_input(model: keras.Model, *, batch_size: int) -> npt.NDArray[Any]:
-    """Numbers in `[0, 1)` of the shape and type that a model takes.
-
-    Raises:
-        ValueError: If the model has several inputs or a size that is not fixed.
-    """
-    shapes = [tuple(tensor.shape[1:]) for tensor in model.inputs]
-    if len(shapes) != 1 or None in shapes[0]:
-        raise ValueError(
-            "Only models with one input of a fixed size can be run on random inputs. "
-            f"Received: {model.name!r} with inputs of shape {shapes}."
-        )
-    generator = np.random.default_rng(0)
-    numbers = generator.random((batch_size, *shapes[0]))
-    return numbers.astype(keras.backend.standardize_dtype(model.inputs[0].dtype))

@@ -1,0 +1,1 @@
+"""Our own way from a Keras model to an ONNX file, along the graph of the model."""

@@ -1,0 +1,178 @@
+"""Layers and operations that move numbers and compute nothing."""
+
+from typing import Any
+
+import numpy as np
+
+from nncompress_lab.runtimes.onnx_graph import geometry
+from nncompress_lab.runtimes.onnx_graph.converters import Call, layer, operation
+from nncompress_lab.runtimes.onnx_graph.graph import Value
+
+LONGEST = 2**31 - 1
+
+
+@layer("Flatten", "Reshape")
+@operation("Reshape")
+def reshape(call: Call) -> Value:
+    """The same numbers, row by row, in another shape; the batch stays."""
+    value = call.graph.as_keras(call.value)
+    if _sizes(value.shape) == _sizes(
+        call.shape
+    ) and value.rank == call.value.rank == len(call.shape):
+        return value
+    if sum(size is None for size in call.shape[1:]) > 1:
+        raise call.refuse(f"two sizes of its output {call.shape} are not fixed.")
+    if getattr(call.layer, "data_format", "channels_last") == "channels_first":
+        raise call.refuse("data_format='channels_first' moves the channels.")
+    return call.result(call.graph.reshape(value.name, call.shape))
+
+
+@layer("Permute")
+def permute(call: Call) -> Value:
+    """Axes in another order; the batch stays."""
+    value = call.graph.as_keras(call.value)
+    order = [0, *call.layer.dims]
+    return call.result(call.graph.op("Transpose", value.name, perm=order))
+
+
+@operation("Transpose")
+def transpose(call: Call) -> Value:
+    """Axes in another order, reversed if none is given."""
+    value = call.graph.as_keras(call.value)
+    order = call.layer.axes or tuple(reversed(range(value.rank)))
+    return call.result(call.graph.op("Transpose", value.name, perm=list(order)))
+
+
+@operation("ExpandDims")
+def expand_dims(call: Call) -> Value:
+    """One axis more."""
+    value = call.graph.as_keras(call.value)
+    axes = call.layer.axis
+    axes = call.graph.integers(*(axes if isinstance(axes, list | tuple) else [axes]))
+    return call.result(call.graph.op("Unsqueeze", value.name, axes))
+
+
+@operation("Squeeze")
+def squeeze(call: Call) -> Value:
+    """Axes of length 1 less."""
+    value, axes = call.graph.as_keras(call.value), call.layer.axis
+    if axes is None:
+        raise call.refuse("which axes it takes away depends on the batch. Name them.")
+    axes = call.graph.integers(*(axes if isinstance(axes, list | tuple) else [axes]))
+    return call.result(call.graph.op("Squeeze", value.name, axes))
+
+
+@layer("RepeatVector")
+def repeat_vector(call: Call) -> Value:
+    """The same vector several times."""
+    value = call.graph.as_keras(call.value)
+    rows = call.graph.op("Unsqueeze", value.name, call.graph.integers(1))
+    times = call.graph.integers(1, call.layer.n, 1)
+    return call.result(call.graph.op("Tile", rows, times))
+
+
+@layer("Concatenate")
+@operation("Concatenate")
+def concatenate(call: Call) -> Value:
+    """One behind the other along an axis."""
+    values = call.aligned()
+    rank = values[0].rank
+    axis = call.layer.axis % rank
+    if values[0].channels_first:
+        axis = {0: 0, rank - 1: 1}.get(axis, axis + 1)
+    name = call.graph.op("Concat", *(value.name for value in values), axis=axis)
+    return call.like(values[0], name)
+
+
+@layer("ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D")
+def zero_padding(call: Call) -> Value:
+    """Zeros around an image."""
+    before, after = _ends(call.layer.padding)
+    value = _image(call)
+    pads = call.graph.integers(0, 0, *before, 0, 0, *after)
+    name = call.graph.op("Pad", value.name, pads, call.graph.constant(np.float32(0)))
+    return _image_result(call, name)
+
+
+@layer("Cropping1D", "Cropping2D", "Cropping3D")
+def cropping(call: Call) -> Value:
+    """An image without its edges."""
+    before, after = _ends(call.layer.cropping)
+    value = _image(call)
+    axes = range(2, value.rank)
+    ends = [-size if size else LONGEST for size in after]
+    numbers = (call.graph.integers(*one) for one in (before, ends, axes))
+    return _image_result(call, call.graph.op("Slice", value.name, *numbers))
+
+
+@layer("UpSampling1D", "UpSampling2D", "UpSampling3D")
+def up_sampling(call: Call) -> Value:
+    """Each pixel several times."""
+    one = call.layer
+    if getattr(one, "interpolation", "nearest") != "nearest":
+        raise call.refuse(f"interpolation={one.interpolation!r}; 'nearest' is covered.")
+    value = _image(call)
+    sizes = one.size if isinstance(one.size, tuple | list) else (one.size,)
+    scales = call.graph.constant(np.array([1, 1, *sizes], np.float32), "scales")
+    how = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    name = call.graph.op("Resize", value.name, "", scales, mode="nearest", **how)
+    return _image_result(call, name)
+
+
+@operation("GetItem")
+def get_item(call: Call) -> Value:
+    """A part of a tensor, by numbers and slices with fixed ends."""
+    value = call.graph.as_keras(call.value)
+    key = call.args[1] if len(call.args) > 1 else call.kwargs["key"]
+    key = key if isinstance(key, tuple) else (key,)
+    if not all(isinstance(one, int | slice) for one in key):
+        raise call.refuse("only numbers and slices can be between the brackets.")
+    name, dropped = value.name, []
+    for axis, one in enumerate(key):
+        if isinstance(one, int):
+            dropped.append(axis)
+        name = _cut(call, name, axis, one)
+    if dropped:
+        name = call.graph.op("Squeeze", name, call.graph.integers(*dropped))
+    return call.result(name)
+
+
+def _cut(call: Call, name: str, axis: int, one: int | slice) -> str:
+    if isinstance(one, int):
+        one = slice(one, one + 1 if one != -1 else None)
+    if one == slice(None):
+        return name
+    step = one.step or 1
+    first, last = (0, LONGEST) if step > 0 else (LONGEST, -LONGEST)
+    numbers = (
+        first if one.start is None else one.start,
+        last if one.stop is None else one.stop,
+        axis,
+        step,
+    )
+    return call.graph.op(
+        "Slice", name, *(call.graph.integers(number) for number in numbers)
+    )
+
+
+def _image(call: Call) -> Value:
+    """The input as an image; layers of one axis have no data format."""
+    if hasattr(call.layer, "data_format"):
+        return geometry.image(call)
+    return call.graph.channels_first(call.value)
+
+
+def _image_result(call: Call, name: str) -> Value:
+    if hasattr(call.layer, "data_format"):
+        return geometry.image_result(call, name)
+    return call.result(name, channels_first=True)
+
+
+def _ends(amounts: Any) -> tuple[list[int], list[int]]:
+    """What is added or taken before and after, for each axis of an image."""
+    pairs = amounts if isinstance(amounts[0], tuple | list) else [amounts]
+    return [before for before, _ in pairs], [after for _, after in pairs]
+
+
+def _sizes(shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    return tuple(shape[1:])

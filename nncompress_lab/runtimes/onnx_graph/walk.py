@@ -1,0 +1,135 @@
+"""From a Keras model to an ONNX file: along its graph, layer by layer.
+
+Only configurations and weights are read, and nothing is computed by the backend, so the
+same model gives the same bytes under each of them.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import onnx
+
+from nncompress_lab.errors import UnsupportedModelError
+from nncompress_lab.quantization.affine import AffineParams
+from nncompress_lab.rewrite import check_model
+from nncompress_lab.runtimes.onnx_graph import (  # noqa: F401 (they register functions)
+    attention,
+    convolutions,
+    dense,
+    merging,
+    pooling,
+    rounding,
+    shapes,
+)
+from nncompress_lab.runtimes.onnx_graph.converters import Call, layer, write
+from nncompress_lab.runtimes.onnx_graph.graph import Graph, Value
+from nncompress_lab.runtimes.onnx_graph.normalization import per_channel
+from nncompress_lab.runtimes.onnx_graph.output_ranges import observed_ranges
+from nncompress_lab.runtimes.onnx_graph.plan import Plan
+from nncompress_lab.runtimes.running import Inputs
+
+TYPES = {
+    "float32": onnx.TensorProto.FLOAT,
+    "int8": onnx.TensorProto.INT8,
+    "uint8": onnx.TensorProto.UINT8,
+    "int32": onnx.TensorProto.INT32,
+    "int64": onnx.TensorProto.INT64,
+}
+
+
+def to_onnx(model: keras.Model, *, calibration: Inputs | None = None) -> bytes:
+    """The content of a float32 `.onnx` file for a model.
+
+    Inputs and outputs have the names and shapes of Keras, with a free batch size. Each
+    BatchNormalization is folded into the convolution or Dense layer before it where that
+    is all that uses it. Kernels stay in the few bits that the layers store them in.
+
+    Args:
+        model: A built functional or sequential model.
+        calibration: Inputs of the model. If it has convolutions of integers whose outputs
+            no layer rounds, because they go into a sum, these are rounded to 8 bits of
+            the range that is seen with them, and the convolutions run in integers. They
+            run in floats without.
+
+    Raises:
+        UnsupportedModelError: If the model is subclassed or unbuilt, or holds a layer
+            that has no standard form; the message names it.
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+        >>> onnx.load_from_string(to_onnx(model)).graph.node[0].op_type
+        'MatMul'
+    """
+    check_model(model)
+    content, unrounded = _written(model, {})
+    if calibration is None or not unrounded:
+        return content
+    return _written(model, observed_ranges(content, unrounded, calibration))[0]
+
+
+def _written(
+    model: keras.Model, ranges: dict[str, AffineParams]
+) -> tuple[bytes, dict[str, str]]:
+    """The file, and the tensors in it whose ranges would make more of it integers."""
+    graph = Graph(model.name, ranges)
+    inputs, values = [], []
+    for tensor in keras.tree.flatten(model.inputs):
+        name = tensor._keras_history.operation.name
+        inputs.append(graph.input(name, tensor, _type(model, name, tensor)))
+        values.append(Value(name, tuple(tensor.shape)))
+    results = _walk(graph, model, values)
+    file = graph.model(inputs, _named(model, results, {one.name for one in values}))
+    return bytes(file.SerializeToString(deterministic=True)), graph.unrounded
+
+
+@layer("Functional", "Sequential")
+def inner_model(call: Call) -> Sequence[Value]:
+    """A model inside a model."""
+    return _walk(call.graph, call.layer, call.values, then_rounded=call.then_rounded)
+
+
+def _walk(
+    graph: Graph, model: Any, inputs: Sequence[Value], *, then_rounded: bool = False
+) -> list[Value]:
+    plan = Plan(model, then_rounded=then_rounded)
+    known = dict(zip((id(one) for one in model.inputs), inputs, strict=True))
+    for node in plan.nodes:
+        if node.is_input or id(node) in plan.folded:
+            continue
+        args, kwargs = node.arguments.fill_in(known)
+        norm = plan.norm_after(node)
+        outputs = norm.outputs if norm else node.outputs
+        call = Call(
+            graph,
+            node.operation,
+            tuple(args),
+            dict(kwargs),
+            [tuple(one.shape) for one in outputs],
+            norm=per_channel(norm.operation) if norm else None,
+            then_rounded=all(plan.is_rounded(one) for one in outputs),
+        )
+        results = write(call)
+        known |= zip((id(one) for one in outputs), results, strict=True)
+    return [known[id(one)] for one in keras.tree.flatten(model.outputs)]
+
+
+def _type(model: Any, name: str, tensor: Any) -> int:
+    dtype = keras.backend.standardize_dtype(tensor.dtype)
+    if dtype not in TYPES:
+        raise UnsupportedModelError(
+            f"Input {name!r} of {model.name!r} has the type {dtype}. ONNX files are "
+            f"written for inputs of the types {', '.join(TYPES)}."
+        )
+    return int(TYPES[dtype])
+
+
+def _named(model: Any, values: list[Value], taken: set[str]) -> dict[str, Value]:
+    """Outputs by the names of the layers that they come from."""
+    named: dict[str, Value] = {}
+    for tensor, value in zip(keras.tree.flatten(model.outputs), values, strict=True):
+        name, count = tensor._keras_history.operation.name, 0
+        while (full := f"{name}_{count}" if count else name) in taken | set(named):
+            count += 1
+        named[full] = value
+    return named
