@@ -10,13 +10,24 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 import nncompress_lab as ncl
+from nncompress_lab.cli_options import (
+    EMBEDDED,
+    DataOption,
+    Json,
+    Latency,
+    context_of,
+    load,
+    save,
+    show,
+    start_keras,
+)
 from nncompress_lab.errors import CompressionError, MissingContextError
 from nncompress_lab.model_paths import (
     PACKED_SUFFIX,
@@ -25,13 +36,8 @@ from nncompress_lab.model_paths import (
     check_target,
 )
 
-if TYPE_CHECKING:
-    from nncompress_lab.passes import Context
-    from nncompress_lab.report import Report
-
 BAD_INPUT = 2
 NOT_PASSED = 1
-EMBEDDED = "fashion_mnist"
 CALIBRATION = 200  # inputs, which TensorFlow's converter takes one by one
 
 app = typer.Typer(
@@ -40,17 +46,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Compress Keras 3 models and measure what it really changed.",
 )
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-Latency = Annotated[bool, typer.Option(help="Measure latency; takes some seconds.")]
-DataOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="DIR",
-        help="Folder with train.npz, validation.npz and test.npz, each with arrays x "
-        f"and y; or {EMBEDDED} for the embedded images.",
-    ),
-]
 
 
 def main() -> None:
@@ -102,7 +97,7 @@ def demo(
     """Compress a trained LeNet-5 on real images: prune, fine-tune, quantize, measure."""
     if output is not None:
         check_target(output)
-    _start_keras()
+    start_keras()
     data = ncl.data.fashion_mnist()
     started = time.perf_counter()
     result = ncl.compress(
@@ -112,9 +107,9 @@ def demo(
         ncl.UniformQuantization(bits=8),
         context=ncl.Context.of(data),
     )
-    _show(result.report, as_json=as_json)
+    show(result.report, as_json=as_json)
     if output is not None:
-        _save(result.model, output)
+        save(result.model, output)
     seconds = time.perf_counter() - started
     Console(stderr=True).print(f"Done in {seconds:.0f} s.")
 
@@ -127,10 +122,10 @@ def inspect(
 ) -> None:
     """Show what a model file holds, layer by layer: parameters, zeros, bytes, MACs."""
     check_source(model)
-    _start_keras()
+    start_keras()
     from nncompress_lab.report import measure_stages
 
-    measured = measure_stages({str(model): _load(model)}, latency=False)
+    measured = measure_stages({str(model): load(model)}, latency=False)
     if as_json:
         facts: dict[str, Any] = json.loads(measured.to_json())
         summary = {"model": facts["stages"][0], "layers": facts["layers"]}
@@ -153,9 +148,9 @@ def compress(
     """Apply the passes of a recipe to a model file and save the result."""
     check_source(model)
     check_target(output)
-    _start_keras()
+    start_keras()
     steps = ncl.load_recipe(recipe)
-    context = _context(data)
+    context = context_of(data)
     from nncompress_lab.passes import check_context
 
     try:
@@ -164,9 +159,9 @@ def compress(
         raise MissingContextError(
             f"{error} On the command line, add --data DIR or --data {EMBEDDED}."
         ) from error
-    result = ncl.compress(_load(model), steps, context=context)
-    _save(result.model, output)
-    _show(result.measured(latency=latency), as_json=as_json)
+    result = ncl.compress(load(model), steps, context=context)
+    save(result.model, output)
+    show(result.measured(latency=latency), as_json=as_json)
 
 
 @app.command()
@@ -185,10 +180,10 @@ def export(
 ) -> None:
     """Write a model file for a runtime and check it against Keras."""
     check_source(model)
-    _start_keras()
-    calibration = _context(data).calibration
+    start_keras()
+    calibration = context_of(data).calibration
     difference = ncl.export(
-        _load(model),
+        load(model),
         output,
         quantize=quantize,  # type: ignore[arg-type] # checked there
         calibration=None if calibration is None else calibration.x[:CALIBRATION],
@@ -218,14 +213,14 @@ def report(
     """Measure two model files side by side."""
     check_source(before)
     check_source(after)
-    _start_keras()
-    context = _context(data)
-    first, second = _load(before), _load(after)
+    start_keras()
+    context = context_of(data)
+    first, second = load(before), load(after)
     names = (str(before), str(after))
     measured = ncl.compare(
         first, second, data=context.test, latency=latency, names=names
     )
-    _show(measured, as_json=as_json)
+    show(measured, as_json=as_json)
     if layers and not as_json:
         Console().print(measured.layers_table())
 
@@ -239,7 +234,7 @@ def pack(
     """Write a model as a file of as few bytes as its numbers need."""
     check_source(model)
     check_target(output, suffix=PACKED_SUFFIX)
-    _start_keras()
+    start_keras()
     size, before = ncl.pack(ncl.load_model(model), output), model.stat().st_size
     Console(stderr=True, soft_wrap=True).print(
         f"Packed {model} ({before:,} bytes) into {output} ({size:,} bytes, "
@@ -258,8 +253,8 @@ def unpack(
     """Write the Keras model that a packed file holds."""
     check_packed(packed)
     check_target(output)
-    _start_keras()
-    _save(ncl.unpack(packed), output)
+    start_keras()
+    save(ncl.unpack(packed), output)
 
 
 @app.command()
@@ -278,45 +273,3 @@ def grade(
         Console().print(grades)
     if grades.earned < grades.possible:
         raise typer.Exit(NOT_PASSED)
-
-
-def _context(data: str | None) -> "Context":
-    if data is None:
-        return ncl.Context()
-    if data == EMBEDDED and not Path(data).exists():
-        return ncl.Context.of(ncl.data.fashion_mnist())
-    parts = ncl.data.read_folder(data)
-    return ncl.Context(
-        train=parts.get("train"),
-        validation=parts.get("validation"),
-        calibration=parts.get("calibration", parts.get("train")),
-        test=parts.get("test"),
-    )
-
-
-def _start_keras() -> None:
-    """Import Keras without TensorFlow's greeting."""
-    from nncompress_lab.quiet import quiet_stderr
-
-    with quiet_stderr():
-        _ = ncl.Context
-
-
-def _load(path: Path) -> Any:
-    from nncompress_lab.rewrite import check_model
-
-    loaded = ncl.load_model(path)
-    check_model(loaded)
-    return loaded
-
-
-def _save(model: Any, path: Path) -> None:
-    ncl.save_model(model, path)
-    Console(stderr=True, soft_wrap=True).print(f"Saved {path}.", markup=False)
-
-
-def _show(measured: "Report", *, as_json: bool) -> None:
-    if as_json:
-        typer.echo(measured.to_json())
-    else:
-        Console().print(measured)

@@ -51,6 +51,7 @@ STOREYS = {
     "quantization.kernel_format": 1,
     "quantization.matrix_view": 1,
     "quantization.codebook_format": 1,
+    "quantization.optimal_cuts": 1,
     "quantization.tables": 1,
     "quantization.formats": 1,
     # 2: model -> model
@@ -105,6 +106,7 @@ STOREYS = {
     "zoo.training": 3,
     # 4: what people call
     "cli": 4,
+    "cli_options": 4,
     "course": 4,
     "server": 4,
     "__main__": 4,
