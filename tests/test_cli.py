@@ -602,6 +602,7 @@ def test_a_compression_that_fails_keeps_the_old_output(
     assert list(tmp_path.iterdir()) == [output]
 
 
+@pytest.mark.slow
 def test_the_demo_runs_all_four_stages(demo):
     assert demo.returncode == 0, demo.stderr
 
@@ -615,12 +616,14 @@ def test_the_demo_runs_all_four_stages(demo):
     ]
 
 
+@pytest.mark.slow
 def test_the_accuracies_of_the_demo_are_fractions(demo):
     stages = json.loads(demo.stdout)["stages"]
 
     assert all(0 <= one["accuracy"] <= 1 for one in stages)
 
 
+@pytest.mark.slow
 def test_the_demo_makes_the_model_smaller(demo):
     first, *_, last = json.loads(demo.stdout)["stages"]
 

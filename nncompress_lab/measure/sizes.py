@@ -75,7 +75,7 @@ def bytes_in_memory(model: keras.Model) -> int:
 
 
 def file_sizes(model: keras.Model) -> FileSizes:
-    """Save an uncompiled copy and look how large the file is.
+    """Save a model without its optimizer and look how large the file is.
 
     A compiled model's file also holds the optimizer's state, up to twice the weights;
     measured against an uncompiled one it would show a threefold compression that is
@@ -90,7 +90,7 @@ def file_sizes(model: keras.Model) -> FileSizes:
     check_model(model)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
-        copy_model(model).save(path)
+        (copy_model(model) if model.compiled else model).save(path)
         content = path.read_bytes()
     packed = zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(content)
     return FileSizes(keras=len(content), packed=len(packed))

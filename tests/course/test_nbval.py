@@ -7,7 +7,6 @@ its own: with `--nbval` it would take over every notebook that pytest meets.
 import shutil
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -19,7 +18,6 @@ NOTEBOOKS = [
     for folder in (catalogue.folder(), catalogue.folder() / "solutions")
 ]
 CELL_SECONDS = 300
-AT_ONCE = 2  # a kernel waits for Python much of the time
 
 
 def run(notebook, folder):
@@ -35,25 +33,12 @@ def run(notebook, folder):
     )
 
 
-@pytest.fixture(scope="module")
-def runs(request, tmp_path_factory):
-    chosen = [
-        item.callspec.params["notebook"]
-        for item in request.session.items
-        if getattr(item, "module", None) is request.module
-    ]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        yield {
-            notebook: pool.submit(run, notebook, tmp_path_factory.mktemp("lesson"))
-            for notebook in chosen
-        }
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "notebook", NOTEBOOKS, ids=lambda path: f"{path.parent.name}-{path.stem}"
 )
-def test_a_notebook_says_again_what_it_said(notebook, runs):
-    finished = runs[notebook].result()
+def test_a_notebook_says_again_what_it_said(notebook, tmp_path):
+    finished = run(notebook, tmp_path)
 
     assert finished.returncode == 0, finished.stdout[-5000:]
     assert " passed" in finished.stdout

@@ -357,5 +357,5 @@ def test_the_accuracy_of_lenet5_is_there_within_a_blink():
         explorer._measure()
         seconds.append(time.perf_counter() - start)
 
-    # 55 ms on two quiet cores; the rest is room for a busy machine.
-    assert min(seconds) < 0.2
+    # 55 ms on two quiet cores; the rest is room for the other workers of the tests.
+    assert min(seconds) < 0.5
