@@ -3,6 +3,8 @@
 from statistics import mean, stdev
 from typing import Any
 
+from nncompress_lab.measure.latency import Race
+
 
 def table(rows: list[dict[str, Any]], models: list[str]) -> str:
     """The measured rows as a Markdown table, one part a model.
@@ -74,7 +76,6 @@ def _ratio(first: int, now: int | None) -> str:
 def _verdict(row: dict[str, Any]) -> str:
     if row["speedup"] is None:
         return "-"
-    ratio = row["speedup"]
-    if max(ratio, 1 / ratio) - 1 <= row["band"]:
-        return "no measurable change"
-    return f"{ratio:.2f}x faster" if ratio > 1 else f"{1 / ratio:.2f}x slower"
+    return Race({"original": row["speedup"], "result": 1.0}, row["band"]).verdict(
+        "result"
+    )

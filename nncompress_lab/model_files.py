@@ -1,5 +1,7 @@
 """Loading and saving models, with errors that say what is wrong."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
@@ -25,12 +27,26 @@ def load_model(path: str | Path) -> keras.Model:
             holds a layer that is not known here.
     """
     check_source(path)
-    try:
+    with keras_errors(f"{path} cannot be loaded"):
         return keras.saving.load_model(path)
+
+
+@contextmanager
+def keras_errors(problem: str) -> Iterator[None]:
+    """While the block runs, say in one sentence what Keras does not accept.
+
+    Args:
+        problem: How the sentence begins.
+
+    Raises:
+        ModelFileError: Instead of whatever the block raises.
+    """
+    try:
+        yield
     except Exception as error:  # Keras raises many kinds for damaged and foreign files
         first_line = str(error).strip().partition("\n")[0]
         raise ModelFileError(
-            f"{path} cannot be loaded: {first_line} If it uses layers of your own, "
+            f"{problem}: {first_line} If it uses layers of your own, "
             "import the module that registers them with "
             "keras.saving.register_keras_serializable."
         ) from error

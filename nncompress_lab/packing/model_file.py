@@ -2,8 +2,6 @@
 
 import io
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +10,15 @@ import keras
 from nncompress_lab.atomic import replace_file
 from nncompress_lab.errors import CorruptFileError, ModelFileError
 from nncompress_lab.kernels import walk
+from nncompress_lab.model_files import keras_errors
 from nncompress_lab.model_paths import PACKED_SUFFIX, check_packed, check_target
 from nncompress_lab.packing import archive, container
 from nncompress_lab.packing.declared import variable_bytes
 from nncompress_lab.packing.tensors import Layout, layout_of
 from nncompress_lab.quantization.layers import QuantizedKernels
 from nncompress_lab.rewrite import copy_model
+
+REFUSED = "Keras does not accept its model"
 
 
 def pack(model: keras.Model, path: str | Path) -> int:
@@ -119,7 +120,7 @@ def _restored(reader: container.Reader) -> keras.Model:
     config, version = reader.about.get("config"), reader.about.get("keras")
     if not isinstance(config, dict) or not isinstance(version, str):
         raise CorruptFileError("it describes no model")
-    with _keras_errors():
+    with keras_errors(REFUSED):
         needed = variable_bytes(config)
     if needed > reader.max_bytes:
         raise CorruptFileError(
@@ -130,22 +131,8 @@ def _restored(reader: container.Reader) -> keras.Model:
         path = Path(folder) / "model.keras"
         members = ((one.name, one.dtype, array) for one, array in reader.tensors())
         archive.write(path, config, version, members)
-        with _keras_errors():
+        with keras_errors(REFUSED):
             return keras.saving.load_model(path, compile=False, safe_mode=True)
-
-
-@contextmanager
-def _keras_errors() -> Iterator[None]:
-    """Say in one sentence what Keras does not accept."""
-    try:
-        yield
-    except Exception as error:  # Keras raises many kinds
-        first_line = str(error).strip().partition("\n")[0]
-        raise ModelFileError(
-            f"Keras does not accept its model: {first_line} If it uses layers of your "
-            "own, import the module that registers them with "
-            "keras.saving.register_keras_serializable."
-        ) from error
 
 
 def _layouts(model: keras.Model) -> dict[tuple[str, int], Layout]:
