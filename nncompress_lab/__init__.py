@@ -110,7 +110,7 @@ if TYPE_CHECKING:
     from nncompress_lab.runtimes.exporting import export as export
     from nncompress_lab.selection import Selection as Selection
     from nncompress_lab.selection import select as select
-    from nncompress_lab.training import keeping_zeros as keeping_zeros
+    from nncompress_lab.training_state import keeping_zeros as keeping_zeros
 
 __version__ = version("nncompress-lab")
 
@@ -165,7 +165,7 @@ _HOMES = {
     "rewrite": ("copy_model", "copy_weights", "rewrite_layers"),
     "runtimes.exporting": ("export",),
     "selection": ("Selection", "select"),
-    "training": ("keeping_zeros",),
+    "training_state": ("keeping_zeros",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -1,19 +1,17 @@
 """The one training loop: every pass that trains a model trains it like this."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
 from nncompress_lab import progress
 from nncompress_lab.batches import Batches
 from nncompress_lab.data.datasets import Data
-from nncompress_lab.kernels import kernel_layers
 from nncompress_lab.passes import Context, Pass
+from nncompress_lab.training_state import forgetting_statistics, keeping_zeros
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,9 +117,10 @@ class Training:
     ) -> None:
         """Train a model in place and leave it with the weights of its best epoch.
 
-        Kernel weights that are zero stay zero. The model is judged on the validation data
-        after each epoch, and training stops when that gets no better. The model is
-        compiled afterwards; a pass returns `copy_model` of it.
+        Kernel weights that are zero stay zero, and BatchNormalization forgets what it
+        measured before. The model is judged on the validation data after each epoch, and
+        training stops when that gets no better. The model is compiled afterwards; a pass
+        returns `copy_model` of it.
 
         Args:
             model: What is trained: the pass's own copy, never the user's model.
@@ -146,6 +145,7 @@ class Training:
         title = f"train {model.name}"
         with (
             keeping_zeros(model),
+            forgetting_statistics(model, within=len(batches)),
             progress.bar(title, steps, show=context.progress) as bar,
         ):
             model.fit(
@@ -170,48 +170,6 @@ class Training:
             restore_best_weights=True,
             start_from_epoch=objective.judged_from,
         )
-
-
-@contextmanager
-def keeping_zeros(model: keras.Model) -> Iterator[None]:
-    """While the block runs, kernel weights that are zero stay zero in training.
-
-    The mask is a constraint on the kernel variable, which every Keras optimizer applies
-    after each update and which no file stores. It is gone after the block.
-
-    Args:
-        model: The model whose kernels are to keep their zeros.
-    """
-    constrained = []
-    for layer in kernel_layers(model):
-        for kernel, array in zip(layer.kernels(), layer.arrays(), strict=True):
-            if layer.is_float and np.count_nonzero(array) < array.size:
-                constrained.append((kernel, kernel.constraint))
-                kernel.constraint = KeepMasked(array != 0, then=kernel.constraint)
-    try:
-        yield
-    finally:
-        for kernel, constraint in constrained:
-            kernel.constraint = constraint
-
-
-class KeepMasked(keras.constraints.Constraint):
-    """Sets entries of a variable to zero that a mask does not keep.
-
-    Args:
-        mask: Booleans of the variable's shape, an array or a variable that changes.
-        then: A constraint to apply before, if any.
-    """
-
-    def __init__(self, mask: Any, *, then: Any = None) -> None:
-        self.mask = mask
-        self.then = then
-
-    def __call__(self, value: Any) -> Any:
-        """The value with zeros where the mask is False."""
-        value = ops.convert_to_tensor(value if self.then is None else self.then(value))
-        # Not a product: it would leave -0.0, whose sign bit no coder gets rid of.
-        return ops.where(ops.convert_to_tensor(self.mask), value, ops.zeros_like(value))
 
 
 class _Progress(keras.callbacks.Callback):

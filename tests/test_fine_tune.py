@@ -9,7 +9,8 @@ import tiny_models
 
 import nncompress_lab as ncl
 from nncompress_lab.batches import Batches
-from nncompress_lab.training import ends_in_softmax, keeping_zeros
+from nncompress_lab.training import ends_in_softmax
+from nncompress_lab.training_state import forgetting_statistics, keeping_zeros
 
 
 def separable_data(count: int, seed: int = 0) -> ncl.Data:
@@ -299,3 +300,44 @@ def test_a_teacher_goes_with_class_indices_only():
         ncl.FineTune(teacher="me")
     with pytest.raises(ValueError, match="`optimizer` must be the name"):
         ncl.FineTune(optimizer="newton")
+
+
+def normalized_model() -> keras.Model:
+    return keras.Sequential(
+        [
+            keras.Input((2,)),
+            keras.layers.BatchNormalization(name="norm"),
+            keras.layers.Dense(2, name="dense"),
+        ]
+    )
+
+
+def test_an_epoch_is_enough_to_forget_old_statistics():
+    context = line_context()  # 256 examples: 16 steps, after which 0.99 keeps 85 %
+    model = normalized_model()
+    far = 100.0
+    model.get_layer("norm").moving_mean.assign([far, far])
+
+    tuned = ncl.FineTune(epochs=1, batch_size=16)(model, context)
+
+    mean = keras.ops.convert_to_numpy(tuned.get_layer("norm").moving_mean)
+    np.testing.assert_allclose(mean, context.train.x.mean(0), atol=0.01 * far + 0.3)
+
+
+def test_the_momentum_is_the_old_one_after_training():
+    model = normalized_model()
+    norm = model.get_layer("norm")
+
+    with forgetting_statistics(model, within=16):
+        during = norm.momentum
+
+    assert during**16 == pytest.approx(0.01)
+    assert norm.momentum == 0.99
+
+
+def test_a_momentum_that_forgets_soon_enough_is_left_alone():
+    model = normalized_model()
+    model.get_layer("norm").momentum = 0.5
+
+    with forgetting_statistics(model, within=16):
+        assert model.get_layer("norm").momentum == 0.5

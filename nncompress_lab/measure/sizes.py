@@ -1,13 +1,10 @@
 """How large a model is: numbers, zeros, bytes in memory and bytes on disk."""
 
 import math
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 import keras
 import numpy as np
-import zstandard
 
 from nncompress_lab.kernels import (
     kernel_names,
@@ -16,9 +13,8 @@ from nncompress_lab.kernels import (
     to_numpy,
     weighted_layers,
 )
-from nncompress_lab.rewrite import check_model, copy_model
-
-ZSTD_LEVEL = 12
+from nncompress_lab.packing.model_file import keras_and_packed
+from nncompress_lab.rewrite import check_model
 
 
 @dataclass(frozen=True)
@@ -28,7 +24,8 @@ class FileSizes:
     Args:
         keras: As `model.save` writes it; a `.keras` file is a zip of *stored* members,
             so zeros cost as much as other numbers.
-        packed: The same file under zstd, as a download or an app bundle would hold it.
+        packed: As `ncl.pack` writes it, where zeros, codes and small integers cost what
+            they hold.
     """
 
     keras: int
@@ -85,12 +82,8 @@ def file_sizes(model: keras.Model) -> FileSizes:
         model: A model that Keras can save.
 
     Returns:
-        Bytes of the `.keras` file, plain and under zstd.
+        Bytes of the `.keras` file and of the packed one.
     """
     check_model(model)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.keras"
-        (copy_model(model) if model.compiled else model).save(path)
-        content = path.read_bytes()
-    packed = zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(content)
-    return FileSizes(keras=len(content), packed=len(packed))
+    keras_bytes, packed = keras_and_packed(model)
+    return FileSizes(keras=keras_bytes, packed=len(packed))

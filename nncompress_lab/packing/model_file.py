@@ -2,6 +2,8 @@
 
 import io
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -56,17 +58,31 @@ def packed_bytes(model: keras.Model) -> int:
 
 def packed(model: keras.Model) -> bytes:
     """The content of the file that `pack` writes."""
+    return keras_and_packed(model)[1]
+
+
+def keras_and_packed(model: keras.Model) -> tuple[int, bytes]:
+    """Bytes of a model's `.keras` file without an optimizer, and what `pack` writes."""
     file = io.BytesIO()
-    container.write(file, *contents(model))
-    return file.getvalue()
+    with saved_without_optimizer(model) as path:
+        container.write(file, *contents(model, path))
+        return path.stat().st_size, file.getvalue()
 
 
-def contents(model: keras.Model) -> tuple[dict[str, Any], list[container.Tensor]]:
-    """What the packed file of a model holds: how to build it, and its tensors."""
+@contextmanager
+def saved_without_optimizer(model: keras.Model) -> Iterator[Path]:
+    """A `.keras` file of the model, gone after the block."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         (copy_model(model) if model.compiled else model).save(path)
-        saved = archive.read(path)
+        yield path
+
+
+def contents(
+    model: keras.Model, saved_as: Path
+) -> tuple[dict[str, Any], list[container.Tensor]]:
+    """What the packed file of a model holds: how to build it, and its tensors."""
+    saved = archive.read(saved_as)
     layouts = _layouts(model)
     tensors = [
         container.Tensor(

@@ -23,6 +23,7 @@ PLAIN = 8  # low bits of symbols that are stored as they are
 MANY = 2**18
 ALLOWANCE = 1.0075
 THOROUGH, QUICK = 19, 3  # levels of zstd, for few symbols and for many
+HOPELESS = 2  # at the quick level this much above the other code: no need to try more
 _CHUNK = 2**20  # symbols whose low bits are unpacked at a time; a multiple of 8
 
 
@@ -48,10 +49,12 @@ def encode(symbols: Symbols) -> bytes:
     many = symbols.size >= MANY
     by_ans = _coded(symbols, low, ANS)
     by_zstd = [_coded(symbols, one, ZSTD) for one in ({0, 1, 2, low} if many else {0})]
-    quick = min(by_zstd, key=len)
+    shortest = min(by_zstd, key=len)
+    if not many and len(shortest) < HOPELESS * len(by_ans):
+        shortest = min(shortest, _coded(symbols, 0, ZSTD, level=THOROUGH), key=len)
     allowed = len(by_ans) * (ALLOWANCE if many else 1)
     plain = bytes([PLAIN]) + symbols.tobytes()
-    return min(quick if len(quick) <= allowed else by_ans, plain, key=len)
+    return min(shortest if len(shortest) <= allowed else by_ans, plain, key=len)
 
 
 def decode(cursor: Cursor, count: int) -> Symbols:
@@ -115,11 +118,11 @@ def _estimated_bits(counts: npt.NDArray[np.int64], low: int) -> float:
     return low * float(counts.sum()) + entropy.estimated_bits(high)
 
 
-def _coded(symbols: Symbols, low: int, coder: int) -> bytes:
+def _coded(symbols: Symbols, low: int, coder: int, *, level: int = QUICK) -> bytes:
     high = np.right_shift(symbols, np.uint8(low))
     parts = [
         bytes([low + 16 * coder]),
-        entropy.encode(high) if coder == ANS else _compressed(high),
+        entropy.encode(high) if coder == ANS else _compressed(high, level),
     ]
     if low:
         lowest = symbols & np.uint8(2**low - 1)
@@ -132,8 +135,7 @@ def _low_bits(cursor: Cursor, count: int, low: int) -> Symbols:
     return unpack(np.frombuffer(packed, np.uint8), low, count)
 
 
-def _compressed(symbols: Symbols) -> bytes:
-    level = THOROUGH if symbols.size < MANY else QUICK
+def _compressed(symbols: Symbols, level: int) -> bytes:
     frame = zstd.compress(symbols.tobytes(), level=level)
     return number(len(frame)) + frame
 

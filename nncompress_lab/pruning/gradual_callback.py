@@ -16,7 +16,7 @@ from nncompress_lab.pruning.layer_masks import (
 from nncompress_lab.pruning.running_scores import RunningScore, RunningScores
 from nncompress_lab.pruning.schedules import PruningSchedule
 from nncompress_lab.selection import EVERY_LAYER, Selection
-from nncompress_lab.training import KeepMasked
+from nncompress_lab.training_state import KeepMasked
 
 
 class GradualPruningCallback(keras.callbacks.Callback):

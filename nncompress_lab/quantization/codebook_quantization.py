@@ -25,12 +25,12 @@ from nncompress_lab.quantization.tables import normal_float_table, power_of_two_
 from nncompress_lab.rewrite import copy_model
 from nncompress_lab.selection import EVERY_LAYER, Selection
 from nncompress_lab.training import (
-    KeepMasked,
     Objective,
     Training,
     given,
     with_class_indices,
 )
+from nncompress_lab.training_state import KeepMasked
 
 Table = Literal["learned", "power_of_two", "normal_float"]
 

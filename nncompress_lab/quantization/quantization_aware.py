@@ -28,12 +28,12 @@ from nncompress_lab.quantization.storing import (
 from nncompress_lab.rewrite import rewrite_layers
 from nncompress_lab.selection import EVERY_LAYER, Selection
 from nncompress_lab.training import (
-    KeepMasked,
     Objective,
     Training,
     given,
     with_class_indices,
 )
+from nncompress_lab.training_state import KeepMasked
 
 StepSize = Literal["absmax", "learned"]
 Stored = dict[str, StoredKernels]

@@ -15,7 +15,7 @@ class Stage:
         nonzeros: Those that are not exactly zero.
         memory_bytes: Bytes of the weights as they are held.
         keras_bytes: Bytes of the `.keras` file.
-        packed_bytes: Bytes of that file under zstd.
+        packed_bytes: Bytes of the file that `ncl.pack` writes.
         macs: Multiply-accumulates for one example; None where they cannot be counted.
         latency_ms: Milliseconds for one batch; None if latency was not measured.
         speedup: Latency of the first stage divided by this one's.

@@ -35,9 +35,9 @@ def _times(name: str) -> "Callable[[Stage, Stage], str]":
         before, after = getattr(first, name), getattr(stage, name)
         if not before or not after:
             return ""
-        if before == after:
-            return "same"
         more, ratio = after > before, max(before, after) / min(before, after)
+        if ratio < 1.0005:  # one model's names are longer than another's
+            return "same"
         amount = f"{ratio:.1f}x" if ratio >= 1.1 else f"{100 * (ratio - 1):.1f} %"
         return f"{amount} {'more' if more else 'less'}"
 
@@ -127,7 +127,7 @@ def footnotes(report: "Report") -> list[str]:
     setup = report.setup
     accuracy = f"Accuracy: {setup.data}. " if setup.data else ""
     notes = [
-        f"{accuracy}Packed: the .keras file under zstd. {setup.versions}, "
+        f"{accuracy}Packed: the .ncz file of ncl.pack. {setup.versions}, "
         f"{setup.machine}."
     ]
     if setup.noise_band is None:
@@ -153,10 +153,13 @@ def markdown(report: "Report") -> str:
             f"{value} ({change})" if change else value
             for value, change in zip(values, changes, strict=True)
         ]
-        lines.append(
-            f"| {name.replace('|', chr(92) + '|')} | " + " | ".join(cells) + " |"
-        )
-    return "\n".join([*lines, "", *footnotes(report), ""])
+        lines.append(f"| {_words(name)} | " + " | ".join(cells) + " |")
+    said = [f"**{_words(report.verdict)}**", ""] if report.verdict else []
+    return "\n".join([*lines, "", *said, *footnotes(report), ""])
+
+
+def _words(text: str) -> str:
+    return text.replace("|", r"\|")
 
 
 def latex(report: "Report") -> str:
@@ -170,7 +173,9 @@ def latex(report: "Report") -> str:
     for name, values, _ in rows_of(report):
         lines.append(" & ".join(_tex(cell) for cell in [name, *values]) + r" \\")
     lines += [r"\bottomrule", r"\end{tabular}"]
-    return "\n".join([*lines, *(f"% {note}" for note in footnotes(report)), ""])
+    said = [report.verdict] if report.verdict else []
+    comments = (f"% {note}" for note in [*said, *footnotes(report)])
+    return "\n".join([*lines, *comments, ""])
 
 
 def _tex(cell: str) -> str:
@@ -188,9 +193,10 @@ def html_table(report: "Report") -> str:
     notes = "".join(
         f"<div><small>{html.escape(note)}</small></div>" for note in footnotes(report)
     )
+    said = f"<div><b>{html.escape(report.verdict)}</b></div>" if report.verdict else ""
     return (
         f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-        f"{notes}"
+        f"{said}{notes}"
     )
 
 

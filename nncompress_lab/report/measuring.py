@@ -2,8 +2,6 @@
 
 import dataclasses
 import platform
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import keras
@@ -11,15 +9,12 @@ import numpy as np
 
 from nncompress_lab import measure
 from nncompress_lab.data.datasets import Data, Dataset
-from nncompress_lab.errors import CompressionError, UnsupportedModelError
+from nncompress_lab.errors import UnsupportedModelError
 from nncompress_lab.kernels import own_variables, to_numpy, walk, weighted_layers
 from nncompress_lab.report.figures import LayerRow, Setup, Stage
 from nncompress_lab.report.report import Report
 from nncompress_lab.rewrite import check_model
-from nncompress_lab.runtimes import litert
-from nncompress_lab.runtimes.inputs import random_input
-
-LITERT = "LiteRT"
+from nncompress_lab.runtimes.racing import ModelRace, race_models
 
 
 def compare(
@@ -78,16 +73,19 @@ def measure_stages(
     if test is not None and not np.issubdtype(test.y.dtype, np.integer):
         test = None  # a regression has no accuracy
     stages = [_measured(name, model, test) for name, model in models.items()]
-    race, runtime = None, "not measured"
+    timed, why_not = None, "not measured"
     if latency:
-        race, runtime = _race(models, batch_size=batch_size)
-    if race is not None:
-        stages = [_with_latency(stage, race) for stage in stages]
+        try:
+            timed = race_models(models, batch_size=batch_size)
+        except ValueError as error:
+            why_not = f"not measured: {error}"
+    if timed is not None:
+        stages = [_with_latency(stage, timed.race) for stage in stages]
     first, last = next(iter(models.values())), list(models.values())[-1]
     return Report(
         stages=tuple(stages),
         layers=tuple(_layer_rows(first, last, notes or {})),
-        setup=_setup(test, race, runtime, batch_size),
+        setup=_setup(test, timed, why_not, batch_size),
     )
 
 
@@ -107,26 +105,6 @@ def _measured(name: str, model: keras.Model, test: Data | None) -> Stage:
         packed_bytes=sizes.packed,
         macs=macs,
     )
-
-
-def _race(
-    models: dict[str, keras.Model], *, batch_size: int
-) -> tuple[measure.Race | None, str]:
-    """The race and what ran the models, or None and why there was no race."""
-    try:
-        if litert.is_available():
-            return litert.race_models(models, batch_size=batch_size), LITERT
-        x = random_input(next(iter(models.values())), batch_size=batch_size)
-    except (ValueError, CompressionError) as error:
-        return None, f"not measured: {error}"
-    race = measure.race(
-        {name: partial(_keras_runner, one, x) for name, one in models.items()}
-    )
-    return race, f"Keras on {keras.backend.backend()}"
-
-
-def _keras_runner(model: keras.Model, x: Any) -> Callable[[], object]:
-    return partial(model.predict_on_batch, x)
 
 
 def _with_latency(stage: Stage, race: measure.Race) -> Stage:
@@ -183,14 +161,17 @@ def _bytes(layer: Any) -> int:
 
 
 def _setup(
-    test: Data | None, race: measure.Race | None, runtime: str, batch_size: int
+    test: Data | None, timed: ModelRace | None, why_not: str, batch_size: int
 ) -> Setup:
+    runtime = why_not
+    if timed is not None:
+        runtime = f"{timed.runtime} ({timed.note})" if timed.note else timed.runtime
     return Setup(
         data="" if test is None else f"{test.name}, {len(test)} examples",
         runtime=runtime,
         batch_size=batch_size,
-        threads=1 if runtime == LITERT else None,
-        noise_band=None if race is None else race.band,
+        threads=None if timed is None else timed.threads,
+        noise_band=None if timed is None else timed.race.band,
         machine=f"{platform.machine()} {platform.system()}",
         versions=f"keras {keras.version()} on {keras.backend.backend()}",
     )

@@ -9,6 +9,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 
 from nncompress_lab.report import formats, tables
 from nncompress_lab.report.figures import LayerRow, Setup, Stage
+from nncompress_lab.report.verdict import verdict
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,15 @@ class Report:
     layers: tuple[LayerRow, ...]
     setup: Setup
 
+    @property
+    def verdict(self) -> str:
+        """The last stage against the first, in one line of words; empty for one stage."""
+        return verdict(self)
+
     def to_json(self) -> str:
-        """Everything as a JSON object with the keys stages, layers and setup."""
-        return json.dumps(dataclasses.asdict(self), indent=2)
+        """Everything as a JSON object: verdict, stages, layers and setup."""
+        figures = dataclasses.asdict(self)
+        return json.dumps({"verdict": self.verdict, **figures}, indent=2)
 
     def to_dataframe(self) -> Any:
         """The stages as a pandas DataFrame, one row a stage, indexed by name.

@@ -29,6 +29,8 @@ def stages(report: "Report", *, width: int) -> Iterator[Any]:
         yield _stages_as_rows(report)
     else:
         yield from _stages_as_columns(report, width)
+    if report.verdict:
+        yield Text(report.verdict, style="bold")
     for note in footnotes(report):
         yield Text(note, style="dim")
 

@@ -89,6 +89,7 @@ STOREYS = {
     "rewrite": 2,
     "selection": 2,
     "training": 2,
+    "training_state": 2,
     "zoo.architectures": 2,
     "zoo.trained": 2,
     # 3: models -> facts

@@ -183,11 +183,12 @@ def test_pruning_leaves_the_keras_file_as_large_as_it_was():
     assert abs(pruned.keras - measure.file_sizes(model).keras) <= 200
 
 
-def test_packing_makes_no_file_larger():
+def test_the_packed_size_is_that_of_the_packed_file(tmp_path):
     pruned = ncl.MagnitudePruning(sparsity=0.5)(dense(40, inputs=100))
 
     sizes = measure.file_sizes(pruned)
 
+    assert sizes.packed == ncl.pack(pruned, tmp_path / "model.ncz")
     assert sizes.packed <= sizes.keras
 
 
