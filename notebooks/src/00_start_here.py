@@ -293,10 +293,11 @@ result.report
 #
 # - **accuracy** is measured on the test images, this once.
 # - **parameters** and **non-zeros** are counts; **in memory** and **.keras file** are bytes.
-# - **packed** is the file after a good compressor: what a download would take.
+# - **packed** is the file that `ncl.pack` writes, in as few bytes as the numbers need: what a
+#   download could take.
 # - **MACs** are multiply-accumulates, the multiplications for one image.
-# - **latency** is the time for one image, measured in LiteRT, a runtime for phones. Times are
-#   never quite the same twice; "no measurable change" means that the difference is not larger
+# - **latency** is the time for one image, measured in ONNX Runtime, which runs models on servers,
+#   desktops and phones. Times are never quite the same twice; "no measurable change" means that the difference is not larger
 #   than what this machine shows for one and the same model.
 #
 # ### Exercise 3 · Read the report
@@ -305,7 +306,7 @@ result.report
 #
 # a) Pruning halved the file, because half of the weights are gone.
 #
-# b) Quantization made the file smaller. Neither made the model faster.
+# b) Quantization made the file smaller. The latency is about what it was.
 #
 # c) Quantization made the model about four times faster, because an 8-bit number is four times
 # shorter.

@@ -85,7 +85,7 @@ lesson.predict(
 #
 # A copy of LeNet-5 is trained on a few images, as everybody does before saving a model. Then we
 # look at four sizes: the weights in memory, the `.keras` file of the model as it was, that file
-# **packed** (compressed, as a download would be), and the file of the trained copy.
+# **packed** (by `ncl.pack`, in as few bytes as its numbers need), and the file of the trained copy.
 
 # %%
 trained = ncl.copy_model(model)
@@ -147,7 +147,7 @@ with zipfile.ZipFile(saved) as archive:
 
 # %% [markdown]
 # - **stored** means that the archive does not compress its members. So a zero takes as many bytes
-#   as any other number, and only *packing* the whole file shows that there are zeros.
+#   as any other number, and only the *packed* file shows that there are zeros.
 # - **optimizer**: Adam keeps two numbers for every weight, to go on with the training. They are
 #   no part of the model, and they are twice as large as the model.
 #
@@ -416,19 +416,18 @@ for stage in report.stages:
 # One model, one image, 200 runs, each timed by itself:
 
 # %%
-from nncompress_lab.runtimes import litert
+from nncompress_lab.runtimes.onnx_graph.walk import to_onnx
+from nncompress_lab.runtimes.onnx_runtime import OnnxRuntime
 
 image = data.validation.x[:1]
 
 
-convert = functools.cache(litert.to_litert)
+convert = functools.cache(to_onnx)
 
 
 def runner(model):
     """Load a model; returns a function that runs it on one image and does nothing else."""
-    if litert.is_available():
-        return litert.LiteRT(convert(model)).runner(image)
-    return lambda: model.predict_on_batch(image)
+    return OnnxRuntime(convert(model)).runner(image)
 
 
 def timings(run, count):

@@ -504,8 +504,10 @@ table
 #   epochs of training repair most of it: pruning chose which connections stay, training finds new
 #   values for them.
 # - **.keras file**: not one byte smaller. A zero takes four bytes, like any other float32.
-# - **Packed**: this is where the saving is. A compressor finds the zeros. (The dense model packs
-#   well too, because its shipped weights are rounded to 16 bits; the trained ones are not.)
+# - **Packed**: this is where the saving is. `ncl.pack` codes where the weights are that stayed, and
+#   spends nothing on zeros. (The dense model packs well too, because its shipped weights are
+#   rounded to 16 bits; the trained ones are not.)
+# - **Verdict**: the bold line says it in words.
 # - **Latency**: no measurable change. The runtime multiplies by the zeros.
 
 # %% tags=["check"]
@@ -513,10 +515,10 @@ sizes = {
     name: measure.file_sizes(each)
     for name, each in {"dense": model, "zeros": pruned_90}.items()
 }
-difference = abs(sizes["zeros"].keras - sizes["dense"].keras)
-print("The .keras files differ by less than 100 bytes:", difference < 100)
+difference = abs(sizes["zeros"].keras / sizes["dense"].keras - 1)
+print("The .keras files differ by less than 0.1 %:", difference < 0.001)
 packed_ratio = sizes["dense"].packed / sizes["zeros"].packed
-print("Packed, the file with 90 % zeros is over 4 times smaller:", packed_ratio > 4)
+print("Packed, the file with 90 % zeros is over 6 times smaller:", packed_ratio > 6)
 
 # %% [markdown]
 # ### Timing, on the CPU and on the GPU if there is one

@@ -1,7 +1,9 @@
-"""Every notebook runs from top to bottom and says again what it said when it was built.
+"""Every lesson runs from top to bottom and says again what it said when it was built.
 
-nbval compares the outputs of the cells that are tagged as checks. It runs in a process of
-its own: with `--nbval` it would take over every notebook that pytest meets.
+The solutions, which are the same cells with the exercises solved, are run and marked by
+`nncompress grade`. nbval compares the outputs of the cells that are tagged as checks. It
+runs in a process of its own: with `--nbval` it would take over every notebook that pytest
+meets.
 """
 
 import shutil
@@ -12,11 +14,7 @@ import pytest
 
 from nncompress_lab.course import build, catalogue
 
-NOTEBOOKS = [
-    folder / f"{source.stem}.ipynb"
-    for source in build.sources()
-    for folder in (catalogue.folder(), catalogue.folder() / "solutions")
-]
+NOTEBOOKS = [catalogue.folder() / f"{source.stem}.ipynb" for source in build.sources()]
 CELL_SECONDS = 300
 
 
@@ -34,9 +32,7 @@ def run(notebook, folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "notebook", NOTEBOOKS, ids=lambda path: f"{path.parent.name}-{path.stem}"
-)
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_says_again_what_it_said(notebook, tmp_path):
     finished = run(notebook, tmp_path)
 

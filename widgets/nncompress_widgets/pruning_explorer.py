@@ -41,7 +41,7 @@ class PruningExplorer(Control):
         accuracy: On the validation images, a fraction. Read-only, as all that follow.
         nonzeros: Parameters of the pruned model that are not zero.
         file_bytes: Bytes of its `.keras` file.
-        packed_bytes: Bytes of that file under zstd.
+        packed_bytes: Bytes of the file that `ncl.pack` writes.
 
     Raises:
         UnsupportedModelError: If the model cannot be pruned.

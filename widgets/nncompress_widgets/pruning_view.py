@@ -110,7 +110,7 @@ class PruningView:
             accuracy: Of the pruned model, a fraction.
             nonzeros: Of its parameters.
             keras: Bytes of its file.
-            packed: Bytes of its file under zstd.
+            packed: Bytes of its packed file.
             measured: Whether the accuracy belongs to what the inputs show.
             weighed: Whether the bytes do.
         """
@@ -134,7 +134,7 @@ class PruningView:
                     current=weighed,
                 ),
                 Tile(
-                    "Packed with zstd",
+                    "Packed by ncl.pack",
                     size(packed),
                     bytes_note(packed, dense.packed),
                     current=weighed,

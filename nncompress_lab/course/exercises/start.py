@@ -193,15 +193,16 @@ first_reading = choice(
             "number. Compare the column `.keras file` in the first two lines.",
         ),
         "b": Option(
-            "Quantization made the file smaller. Neither made the model faster.",
+            "Quantization made the file smaller. The latency is about what it was.",
             "",
             right=True,
         ),
         "c": Option(
             "Quantization made the model about four times faster, because an 8-bit "
             "number is four times shorter.",
-            "The integers are turned into floats before they are multiplied, so the "
-            "work is the same. Read the small text in the column `latency`.",
+            "Most of the work are convolutions, and their integers are turned into "
+            "floats before they are multiplied. Read the small text in the column "
+            "`latency`.",
         ),
         "d": Option(
             "Nothing: the model has as many parameters as before.",
