@@ -705,8 +705,10 @@ def test_the_verdict_says_what_became_of_the_accuracy():
     assert report.verdict.startswith("pruned: accuracy -2.50 points; ")
 
 
-def test_the_verdict_of_several_steps_is_about_all_of_them():
-    assert long_report().verdict.startswith("After 5 steps: accuracy -44.95 points; ")
+def test_the_verdict_of_several_steps_names_the_first_and_the_last():
+    report = report_of(stage(accuracy=0.9), stage("a"), stage("b", accuracy=0.875))
+
+    assert report.verdict.startswith("From original to b: accuracy -2.50 points; ")
 
 
 def test_a_single_stage_has_no_verdict():

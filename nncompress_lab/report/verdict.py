@@ -19,7 +19,7 @@ def verdict(report: "Report") -> str:
     if not others:
         return ""
     last = others[-1]
-    title = last.name if len(others) == 1 else f"After {len(others)} steps"
+    title = last.name if len(others) == 1 else f"From {first.name} to {last.name}"
     parts = [_accuracy(first, last), _packed(first, last), _latency(last)]
     return f"{title}: {'; '.join(part for part in parts if part)}"
 

@@ -1,5 +1,6 @@
 """Models timed against each other in ONNX Runtime, or in Keras if it refuses one."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -67,7 +68,7 @@ def race_models(
             race(calls, rounds=rounds),
             f"Keras on {keras.backend.backend()}",
             threads=None,
-            note=f"not in {ONNX_RUNTIME}: {error}",
+            note=re.split("[.:] ", str(error))[0],
         )
     runs: Candidates = {
         name: partial(_onnx, content, threads, x) for name, content in contents.items()

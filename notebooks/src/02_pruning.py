@@ -507,8 +507,9 @@ table
 # - **Packed**: this is where the saving is. `ncl.pack` codes where the weights are that stayed, and
 #   spends nothing on zeros. (The dense model packs well too, because its shipped weights are
 #   rounded to 16 bits; the trained ones are not.)
-# - **Verdict**: the bold line says it in words.
 # - **Latency**: no measurable change. The runtime multiplies by the zeros.
+#
+# The bold line says in words what became of the first model on its way to the last.
 
 # %% tags=["check"]
 sizes = {
