@@ -71,8 +71,8 @@ pytestmark = pytest.mark.contract
 
 
 def models_for(step: Pass) -> tuple[Any, ...]:
-    """All tiny models; of what trains in its own way, those that differ most in it."""
-    if "train" in step.needs and not isinstance(step, ncl.FineTune):
+    """All tiny models; of what trains, which takes long, those that differ most in it."""
+    if "train" in step.needs:
         return tiny_models.residual, tiny_models.nested, tiny_models.transformer
     return tiny_models.BUILDERS
 
@@ -136,6 +136,8 @@ def test_the_saved_file_predicts_equal_arrays(case, tmp_path: Path):
 
 
 def test_twice_the_same_input_gives_twice_the_same_model(case):
+    if "train" in case.step.needs and case.model.name != "residual":
+        return  # one model is enough to show that a seed fixes the order of the data
     again = case.step(case.model, tiny_models.context())
     # Threads sum gradients in any order, and Adam moves a weight by up to 1e-3 in its
     # first step and 3.2e-3 in its second ((1 - beta_1) / sqrt(1 - beta_2) times its
