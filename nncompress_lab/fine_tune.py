@@ -20,9 +20,10 @@ class FineTune(Pass):
     """Train a model further, usually after a pass that cost accuracy.
 
     Kernel weights that are zero stay zero. Kernels stored as integers do not train; the
-    biases and normalization weights beside them do. The model is judged on the
-    validation data after each epoch, training stops when that gets no better, and the
-    weights of the best epoch are returned.
+    biases and normalization weights beside them do. BatchNormalization forgets the means
+    and variances of before within an epoch. The model is judged on the validation data
+    after each epoch, training stops when that gets no better, and the weights of the best
+    epoch are returned.
 
     Args:
         epochs: Passes over the training data at most, at least 1.
