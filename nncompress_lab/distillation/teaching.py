@@ -1,6 +1,7 @@
 """Teaching one model by another: the teacher is run once, then the student is trained."""
 
 import hashlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,9 @@ def teach(
     context: Context,
     layers: Layers = (),
     soft_labels: str | None = None,
+    judged_from: int = 0,
+    prepare: Callable[[keras.Model], None] = lambda _pupil: None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> keras.Model:
     """Train a student on its teacher's outputs and on the labels.
 
@@ -75,6 +79,9 @@ def teach(
         context: With training and validation data.
         layers: As `teacher_and_student_views` takes them.
         soft_labels: An `.npz` file that keeps the teacher's outputs for the next run.
+        judged_from: As in `Objective`.
+        prepare: Called with the copy that trains, before it does.
+        callbacks: As in `Training.fit`.
 
     Returns:
         A new model like `student`, with the weights of the epoch whose accuracy on the
@@ -98,12 +105,19 @@ def teach(
         Data(part.x, np.column_stack([part.y.astype(np.float32), rows]), part.name)
         for part, rows in zip(parts, outputs, strict=True)
     )
+    prepare(pupil)
     training.fit(
         pupil_view,
         training.batches(train, context),
         validation=validation,
-        objective=Objective(lesson.total, [lesson.accuracy], judged_by="accuracy"),
+        objective=Objective(
+            lesson.total,
+            [lesson.accuracy],
+            judged_by="accuracy",
+            judged_from=judged_from,
+        ),
         context=context,
+        callbacks=callbacks,
     )
     taught = copy_model(student)
     copy_weights(pupil, taught)
