@@ -61,6 +61,9 @@ if TYPE_CHECKING:
     from nncompress_lab.pruning.channels.channel_pruning import (
         ChannelPruning as ChannelPruning,
     )
+    from nncompress_lab.pruning.channels.dead_channels import (
+        RemoveDeadChannels as RemoveDeadChannels,
+    )
     from nncompress_lab.pruning.channels.groups import ChannelGroup as ChannelGroup
     from nncompress_lab.pruning.channels.groups import channel_groups as channel_groups
     from nncompress_lab.pruning.gradual import GradualPruning as GradualPruning
@@ -97,6 +100,7 @@ if TYPE_CHECKING:
     from nncompress_lab.quantization.quantization_aware import (
         QuantizationAwareTraining as QuantizationAwareTraining,
     )
+    from nncompress_lab.quantization.short_floats import ShortFloats as ShortFloats
     from nncompress_lab.quantization.storing import dequantized as dequantized
     from nncompress_lab.recipe import from_recipe as from_recipe
     from nncompress_lab.recipe import load_recipe as load_recipe
@@ -138,6 +142,7 @@ _HOMES = {
     "packing.model_file": ("pack", "packed_bytes", "unpack"),
     "passes": ("Context", "Pass", "pipeline"),
     "pruning.channels.channel_pruning": ("ChannelPruning",),
+    "pruning.channels.dead_channels": ("RemoveDeadChannels",),
     "pruning.channels.groups": ("ChannelGroup", "channel_groups"),
     "pruning.gradual": ("GradualPruning",),
     "pruning.gradual_callback": ("GradualPruningCallback",),
@@ -157,6 +162,7 @@ _HOMES = {
     ),
     "quantization.quantization_aware": ("QuantizationAwareTraining",),
     "quantization.post_training": ("UniformQuantization",),
+    "quantization.short_floats": ("ShortFloats",),
     "quantization.storing": ("dequantized",),
     "model_files": ("load_model", "save_model"),
     "recipe": ("from_recipe", "load_recipe", "save_recipe", "to_recipe"),

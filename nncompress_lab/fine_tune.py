@@ -1,18 +1,12 @@
 """Training that recovers accuracy and keeps the zeros of a pruned model."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import keras
 
-from nncompress_lab.distillation.distill import check_lesson
-from nncompress_lab.distillation.lessons import Lesson
-from nncompress_lab.distillation.teaching import teach
+from nncompress_lab.distillation.tuning import Taught, Teacher, train_copy
 from nncompress_lab.passes import Context, Pass
-from nncompress_lab.rewrite import copy_model
-from nncompress_lab.training import Objective, Training, given, with_class_indices
-
-Teacher = Literal["original", "context"]
+from nncompress_lab.training import Training
 
 
 @dataclass(frozen=True)
@@ -65,51 +59,13 @@ class FineTune(Pass):
 
     def __post_init__(self) -> None:
         Training.of(self)
-        check_lesson(self.temperature, self.student_loss_weight)
-        if self.teacher is not None and self.teacher not in get_args(Teacher):
-            raise ValueError(
-                f"`teacher` must be None or one of {get_args(Teacher)}. Received: "
-                f"teacher={self.teacher!r}. Pass a model as Context(teacher=model) and "
-                "set teacher='context'."
-            )
-        if self.teacher is not None and self.loss != "auto":
-            raise ValueError(
-                "A teacher's soft targets go with the cross-entropy of class indices. "
-                f"Received: loss={self.loss!r} with teacher={self.teacher!r}. Leave one "
-                "of the two out."
-            )
+        Taught.of(self)
 
     @property
     def needs(self) -> frozenset[str]:
         """Training data to learn from, validation data to choose the epoch by."""
-        teacher = {"original": "original", "context": "teacher"}
-        taught = {teacher[self.teacher]} if self.teacher else set()
-        return frozenset({"train", "validation"} | taught)
+        return Taught.of(self).needs
 
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model, train the copy with its zeros kept, return the best epoch."""
-        training = Training.of(self)
-        if self.teacher is not None:
-            lesson = Lesson(
-                classes=model.output_shape[-1],
-                temperature=self.temperature,
-                student_loss_weight=self.student_loss_weight,
-            )
-            original = self.teacher == "original"
-            teacher = context.original if original else context.teacher
-            return teach(model, teacher, lesson, training=training, context=context)
-        train, validation = given(context.train), given(context.validation)
-        objective = Objective(self.loss)
-        if self.loss == "auto":
-            train = with_class_indices(model, train)
-            validation = with_class_indices(model, validation)
-            objective = Objective.classification(model)
-        tuned = copy_model(model)
-        training.fit(
-            tuned,
-            training.batches(train, context),
-            validation=validation,
-            objective=objective,
-            context=context,
-        )
-        return copy_model(tuned)
+        return train_copy(self, model, context)

@@ -24,6 +24,7 @@ BUILT_IN = (
     "nncompress_lab.fine_tune",
     "nncompress_lab.lowrank.low_rank",
     "nncompress_lab.pruning.channels.channel_pruning",
+    "nncompress_lab.pruning.channels.dead_channels",
     "nncompress_lab.pruning.gradual",
     "nncompress_lab.pruning.magnitude",
     "nncompress_lab.pruning.n_m",
@@ -37,6 +38,7 @@ BUILT_IN = (
     "nncompress_lab.quantization.codebook_quantization",
     "nncompress_lab.quantization.post_training",
     "nncompress_lab.quantization.quantization_aware",
+    "nncompress_lab.quantization.short_floats",
 )
 
 

@@ -118,6 +118,9 @@ class Distillation(Pass):
             student_loss_weight=self.student_loss_weight,
             features=self.features,
             feature_weight=self.feature_weight,
+            layers=tuple(
+                (one, one) if isinstance(one, str) else one for one in self.layers
+            ),
         )
         return teach(
             student,
@@ -125,9 +128,6 @@ class Distillation(Pass):
             lesson,
             training=Training.of(self),
             context=context,
-            layers=tuple(
-                (one, one) if isinstance(one, str) else one for one in self.layers
-            ),
             soft_labels=self.soft_labels,
         )
 

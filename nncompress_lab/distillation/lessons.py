@@ -16,6 +16,7 @@ from nncompress_lab.distillation.soft_targets import OTHERS_WEIGHT
 
 Loss = Literal["soft_targets", "mse", "decoupled"]
 Features = Literal["hint", "attention", "relational"]
+Layers = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Lesson:
         student_loss_weight: Of the labels; the rest of 1 is the teacher's.
         features: Which loss on the features, None for none.
         feature_weight: Of that loss, beside the two others.
+        layers: Where the features are, as `teacher_and_student_views` takes them.
     """
 
     classes: int
@@ -37,6 +39,7 @@ class Lesson:
     student_loss_weight: float = 0.1
     features: Features | None = None
     feature_weight: float = 1.0
+    layers: Layers = ()
 
     def total(self, taught: Any, outputs: Any) -> Any:
         """The loss that training makes small, one number an example.

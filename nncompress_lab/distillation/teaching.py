@@ -1,6 +1,8 @@
 """Teaching one model by another: the teacher is run once, then the student is trained."""
 
 import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,6 @@ from nncompress_lab.training import (
     with_class_indices,
 )
 
-Layers = tuple[tuple[str, str], ...]
 Outputs = npt.NDArray[np.float32]
 
 
@@ -51,6 +52,24 @@ def teacher_logits(
     return _outputs(logits_model(model), x, batch_size=batch_size)
 
 
+@dataclass(frozen=True, eq=False)
+class Meanwhile:
+    """What a pass does to the copy of a model that trains, before and meanwhile.
+
+    Args:
+        prepare: Called with the copy before it trains.
+        callbacks: As in `Training.fit`.
+        judged_from: As in `Objective`.
+    """
+
+    prepare: Callable[[keras.Model], None] = lambda _copy: None
+    callbacks: Sequence[keras.callbacks.Callback] = ()
+    judged_from: int = 0
+
+
+NOTHING = Meanwhile()
+
+
 def teach(
     student: keras.Model,
     teacher: keras.Model,
@@ -58,8 +77,8 @@ def teach(
     *,
     training: Training,
     context: Context,
-    layers: Layers = (),
     soft_labels: str | None = None,
+    meanwhile: Meanwhile = NOTHING,
 ) -> keras.Model:
     """Train a student on its teacher's outputs and on the labels.
 
@@ -73,8 +92,8 @@ def teach(
         lesson: The loss.
         training: The numbers of the training.
         context: With training and validation data.
-        layers: As `teacher_and_student_views` takes them.
         soft_labels: An `.npz` file that keeps the teacher's outputs for the next run.
+        meanwhile: What is done to the copy that trains.
 
     Returns:
         A new model like `student`, with the weights of the epoch whose accuracy on the
@@ -91,19 +110,26 @@ def teach(
     pupil = logits_model(student)
     with seeded(context.seed):
         teacher_view, pupil_view = teacher_and_student_views(
-            logits_model(teacher), pupil, lesson.features, layers
+            logits_model(teacher), pupil, lesson.features, lesson.layers
         )
     outputs = _outputs_once(teacher_view, [part.x for part in parts], soft_labels)
     train, validation = (
         Data(part.x, np.column_stack([part.y.astype(np.float32), rows]), part.name)
         for part, rows in zip(parts, outputs, strict=True)
     )
+    meanwhile.prepare(pupil)
     training.fit(
         pupil_view,
         training.batches(train, context),
         validation=validation,
-        objective=Objective(lesson.total, [lesson.accuracy], judged_by="accuracy"),
+        objective=Objective(
+            lesson.total,
+            [lesson.accuracy],
+            judged_by="accuracy",
+            judged_from=meanwhile.judged_from,
+        ),
         context=context,
+        callbacks=meanwhile.callbacks,
     )
     taught = copy_model(student)
     copy_weights(pupil, taught)

@@ -5,15 +5,16 @@ from dataclasses import dataclass
 
 import keras
 
+from nncompress_lab.distillation.teaching import Meanwhile
+from nncompress_lab.distillation.tuning import Taught, Teacher, train_copy
 from nncompress_lab.errors import check_choice
 from nncompress_lab.passes import Context, Pass
 from nncompress_lab.pruning.gradual_callback import GradualPruningCallback
 from nncompress_lab.pruning.layer_masks import Scope
 from nncompress_lab.pruning.running_scores import RunningScore
 from nncompress_lab.pruning.schedules import Course, PruningSchedule
-from nncompress_lab.rewrite import copy_model
 from nncompress_lab.selection import EVERY_LAYER, Selection
-from nncompress_lab.training import Objective, Training, given, with_class_indices
+from nncompress_lab.training import Training
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,13 @@ class GradualPruning(Pass):
         loss: Name of a Keras loss, or `"auto"` as in `FineTune`.
         patience: Epochs without improvement after which training stops, counted from the
             end of the pruning.
+        teacher: Whose soft targets to learn from as well, as in `FineTune`.
+        temperature: Of the soft targets, above 0.
+        student_loss_weight: Of the labels beside the soft targets, in [0, 1].
         select: Which layers to prune; all kernel layers by default.
 
     Raises:
-        ValueError: If a value is out of range.
+        ValueError: If a value is out of range, or there is a teacher and a named loss.
 
     Example:
         >>> GradualPruning(sparsity=0.9, epochs=10).label
@@ -70,11 +74,15 @@ class GradualPruning(Pass):
     optimizer: str = "adam"
     loss: str = "auto"
     patience: int = 3
+    teacher: Teacher | None = None
+    temperature: float = 4.0
+    student_loss_weight: float = 0.1
     select: Selection = EVERY_LAYER
 
     def __post_init__(self) -> None:
         _ = self.schedule  # checks the numbers of the schedule
         Training.of(self)
+        Taught.of(self)
         check_choice("score", self.score, RunningScore)
         check_choice("scope", self.scope, Scope)
 
@@ -92,8 +100,8 @@ class GradualPruning(Pass):
 
     @property
     def needs(self) -> frozenset[str]:
-        """Training data to learn from, validation data to choose the epoch by."""
-        return frozenset({"train", "validation"})
+        """Training data, validation data to choose the epoch by, and the teacher."""
+        return Taught.of(self).needs
 
     def explain(self, model: keras.Model) -> dict[str, str | None]:
         """Which layers are pruned, and why the others are not."""
@@ -101,31 +109,15 @@ class GradualPruning(Pass):
 
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model, prune the copy while it trains, return the best epoch."""
-        train, validation = given(context.train), given(context.validation)
+        callback = GradualPruningCallback(
+            self.schedule,
+            score=self.score,
+            scope=self.scope,
+            select=self.select,
+            data=context.train,
+            loss=self.loss,
+        )
         # The first epoch at whose end the masks are final.
         final = max(math.ceil(self.end * self.epochs) - 1, 0)
-        objective = Objective(self.loss, judged_from=final)
-        if self.loss == "auto":
-            train = with_class_indices(model, train)
-            validation = with_class_indices(model, validation)
-            objective = Objective.classification(model, judged_from=final)
-        tuned = copy_model(model)
-        training = Training.of(self)
-        training.fit(
-            tuned,
-            training.batches(train, context),
-            validation=validation,
-            objective=objective,
-            context=context,
-            callbacks=[
-                GradualPruningCallback(
-                    self.schedule,
-                    score=self.score,
-                    scope=self.scope,
-                    select=self.select,
-                    data=train,
-                    loss=self.loss,
-                )
-            ],
-        )
-        return copy_model(tuned)
+        meanwhile = Meanwhile(callbacks=[callback], judged_from=final)
+        return train_copy(self, model, context, meanwhile)

@@ -8,6 +8,8 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from nncompress_lab.distillation.teaching import Meanwhile
+from nncompress_lab.distillation.tuning import Taught, Teacher, train_copy
 from nncompress_lab.errors import check_choice
 from nncompress_lab.kernels import KernelLayer, Skip, kernel_layers, to_numpy
 from nncompress_lab.passes import Context, Pass
@@ -22,14 +24,8 @@ from nncompress_lab.quantization.storing import (
     store_kernels,
 )
 from nncompress_lab.quantization.tables import normal_float_table, power_of_two_table
-from nncompress_lab.rewrite import copy_model
 from nncompress_lab.selection import EVERY_LAYER, Selection
-from nncompress_lab.training import (
-    Objective,
-    Training,
-    given,
-    with_class_indices,
-)
+from nncompress_lab.training import Training
 from nncompress_lab.training_state import KeepMasked
 
 Table = Literal["learned", "power_of_two", "normal_float"]
@@ -136,9 +132,12 @@ class FineTuneCodebook(Pass):
             smaller than for training weights.
         optimizer: Name of a Keras optimizer.
         patience: Epochs without improvement after which training stops, at least 1.
+        teacher: Whose soft targets to learn from as well, as in `FineTune`.
+        temperature: Of the soft targets, above 0.
+        student_loss_weight: Of the labels beside the soft targets, in [0, 1].
 
     Raises:
-        ValueError: If a number is out of range; when called, if no layer of the model has
+        ValueError: If a value is out of range; when called, if no layer of the model has
             a table.
 
     References:
@@ -151,31 +150,29 @@ class FineTuneCodebook(Pass):
     learning_rate: float = 3e-4
     optimizer: str = "adam"
     patience: int = 3
+    teacher: Teacher | None = None
+    temperature: float = 4.0
+    student_loss_weight: float = 0.1
 
     def __post_init__(self) -> None:
         Training.of(self)
+        Taught.of(self)
 
     @property
     def needs(self) -> frozenset[str]:
-        """Training data to learn from, validation data to choose the epoch by."""
-        return frozenset({"train", "validation"})
+        """Training data, validation data to choose the epoch by, and the teacher."""
+        return Taught.of(self).needs
 
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model, train the copy's tables, return the best epoch."""
-        tuned = copy_model(model)
-        for table in _tables(tuned):
-            table.trainable = True
-            table.constraint = KeepMasked(to_numpy(table) != 0)
-        training = Training.of(self)
-        train = with_class_indices(model, given(context.train))
-        training.fit(
-            tuned,
-            training.batches(train, context),
-            validation=with_class_indices(model, given(context.validation)),
-            objective=Objective.classification(tuned),
-            context=context,
-        )
-        return copy_model(tuned)
+        _tables(model)  # says early that there are none
+        return train_copy(self, model, context, Meanwhile(prepare=_free_tables))
+
+
+def _free_tables(model: keras.Model) -> None:
+    for table in _tables(model):
+        table.trainable = True
+        table.constraint = KeepMasked(to_numpy(table) != 0)
 
 
 def _learned_table(weights: npt.NDArray[Any], *, size: int) -> npt.NDArray[np.float32]:

@@ -84,6 +84,7 @@ STOREYS = {
     "quantization.layers": 2,
     "quantization.post_training": 2,
     "quantization.quantization_aware": 2,
+    "quantization.short_floats": 2,
     "quantization.storing": 2,
     "recipe": 2,
     "rewrite": 2,

@@ -23,6 +23,9 @@ PASSES: tuple[Pass, ...] = (
     # At once, before gradients differ by a rounding: a mask is all or nothing.
     ncl.GradualPruning(sparsity=0.5, course="constant", epochs=1, batch_size=16),
     ncl.ChannelPruning(sparsity=0.5),
+    ncl.pipeline(
+        ncl.MagnitudePruning(sparsity=0.9, scope="global"), ncl.RemoveDeadChannels()
+    ),
     ncl.UniformQuantization(bits=8),
     ncl.UniformQuantization(bits=4, granularity="per_group", group_size=8),
     ncl.UniformQuantization(bits=3, granularity="per_tensor", symmetric=False),
@@ -54,6 +57,7 @@ PASSES: tuple[Pass, ...] = (
         batch_size=16,
         learning_rate=1e-7,
     ),
+    ncl.ShortFloats(significant_bits=8, values=4),
     ncl.FoldBatchNorm(),
     ncl.FineTune(epochs=1, batch_size=16),
     ncl.Distillation(loss="decoupled", features="hint", epochs=1, batch_size=16),
