@@ -18,6 +18,7 @@ for a row, at its end. Each stage of a row is kept in `--runs` and each row in
 
 import argparse
 import hashlib
+import itertools
 import json
 import os
 import tempfile
@@ -102,7 +103,10 @@ class Run:
 
     def context(self) -> ncl.Context:
         """Data and seed of the passes."""
-        return ncl.Context.of(self.data, seed=self.seed, progress=False)
+        context = ncl.Context.of(self.data, seed=self.seed, progress=False)
+        if not self.recipe.moved:
+            return context
+        return replace(context, train=moved_by_a_pixel(self.data.train))
 
     def _once(self, steps: list[ncl.Pass], make: Callable[[], keras.Model]) -> Made:
         """The model that the steps make, from its file if an earlier run made it."""
@@ -122,7 +126,8 @@ class Run:
     def _key(self, steps: list[ncl.Pass]) -> str:
         """A name that no stage with other settings has."""
         settings = [ncl.to_recipe(step)["passes"] for step in steps]
-        text = json.dumps([settings, self.recipe.teacher])
+        data = [self.recipe.teacher, *(["moved"] if self.recipe.moved else [])]
+        text = json.dumps([settings, *data])
         digest = hashlib.blake2b(text.encode(), digest_size=5).hexdigest()
         return f"{self.data.name}-{self.model}-{self.seed}-{digest}".replace(" ", "-")
 
@@ -144,6 +149,7 @@ def row_of(run: Run, *, test: bool) -> dict[str, Any]:
         "model": run.model,
         "seed": run.seed,
         "teacher": run.recipe.teacher,
+        "moved": run.recipe.moved,
         "recipe": [ncl.to_recipe(one)["passes"] for one in run.recipe.stages.values()],
         "backend": f"{keras.backend.backend()} {backend_version()}",
         "seconds": {name: round(one["seconds"]) for name, one in facts.items()},
@@ -159,6 +165,17 @@ def row_of(run: Run, *, test: bool) -> dict[str, Any]:
             name: measure.accuracy(one[0], run.data.test) for name, one in made.items()
         }
     return row
+
+
+def moved_by_a_pixel(data: ncl.Data) -> ncl.Data:
+    """The images, and each of them moved up, down, left and right by one pixel."""
+    images = [data.x]
+    for axis, step in itertools.product((1, 2), (1, -1)):
+        moved = np.roll(data.x, step, axis=axis)
+        edge = 0 if step > 0 else -1
+        np.moveaxis(moved, axis, 0)[edge] = 0
+        images.append(moved)
+    return ncl.Data(np.concatenate(images), np.tile(data.y, 5), data.name)
 
 
 def bytes_on_disk(model: keras.Model) -> int:
