@@ -4,8 +4,10 @@ Storey 3: models in, numbers out. Nothing here changes a model.
 """
 
 from nncompress_lab.measure.accuracy import accuracy
-from nncompress_lab.measure.device_times import DeviceTimes, time_on_devices
+from nncompress_lab.measure.device_table import DeviceTimes
+from nncompress_lab.measure.device_times import time_on_devices
 from nncompress_lab.measure.devices import Device, devices
+from nncompress_lab.measure.dtypes import in_dtype
 from nncompress_lab.measure.latency import Race, race
 from nncompress_lab.measure.macs import layer_macs, macs
 from nncompress_lab.measure.sizes import (
@@ -27,6 +29,7 @@ __all__ = [
     "bytes_in_memory",
     "devices",
     "file_sizes",
+    "in_dtype",
     "layer_macs",
     "layer_nonzeros",
     "layer_parameters",

@@ -170,7 +170,7 @@ def _setup(
         data="" if test is None else f"{test.name}, {len(test)} examples",
         runtime=runtime,
         batch_size=batch_size,
-        threads=None if timed is None else timed.threads,
+        threads=None if timed is None else timed.race.threads,
         noise_band=None if timed is None else timed.race.band,
         machine=f"{platform.machine()} {platform.system()}",
         versions=f"keras {keras.version()} on {keras.backend.backend()}",

@@ -132,6 +132,7 @@ class LiteRT(Runtime):
     def __init__(self, content: bytes, *, threads: int = 1) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
+        self.threads = threads
         with quiet_stderr():
             self._interpreter = Interpreter(model_content=content, num_threads=threads)
             self._interpreter.allocate_tensors()
@@ -182,4 +183,6 @@ def race_models(
     return race(
         {name: partial(start, content) for name, content in contents.items()},
         rounds=rounds,
+        threads=threads,
+        batch_size=batch_size,
     )

@@ -42,6 +42,7 @@ class OnnxRuntime(Runtime):
     ) -> None:
         import onnxruntime
 
+        self.threads = threads
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1

@@ -40,6 +40,7 @@ class OpenVino(Runtime):
             )
         import openvino
 
+        self.threads = threads
         settings = {
             "INFERENCE_PRECISION_HINT": precision,
             "INFERENCE_NUM_THREADS": threads,

@@ -24,15 +24,13 @@ class ModelRace:
     """A race of models and what ran them.
 
     Args:
-        race: The times.
+        race: The times, with the threads; None where the Keras backend decides.
         runtime: What ran all of the models.
-        threads: It was allowed; None where the Keras backend decides.
         note: Why the models did not run in ONNX Runtime; empty if they did.
     """
 
     race: Race
     runtime: str
-    threads: int | None
     note: str = ""
 
 
@@ -65,15 +63,15 @@ def race_models(
             name: partial(_keras, model, x) for name, model in models.items()
         }
         return ModelRace(
-            race(calls, rounds=rounds),
+            race(calls, rounds=rounds, batch_size=batch_size),
             f"Keras on {keras.backend.backend()}",
-            threads=None,
             note=re.split("[.:] ", str(error))[0],
         )
     runs: Candidates = {
         name: partial(_onnx, content, threads, x) for name, content in contents.items()
     }
-    return ModelRace(race(runs, rounds=rounds), ONNX_RUNTIME, threads)
+    result = race(runs, rounds=rounds, threads=threads, batch_size=batch_size)
+    return ModelRace(result, ONNX_RUNTIME)
 
 
 def _onnx(content: bytes, threads: int, x: list[Array]) -> Run:

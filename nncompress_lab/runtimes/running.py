@@ -13,7 +13,13 @@ Inputs = Array | Sequence[Array]
 
 
 class Runtime(Protocol):
-    """A model in a runtime. Classes that derive from it get `latency`."""
+    """A model in a runtime. Classes that derive from it get `latency`.
+
+    Attributes:
+        threads: How many the runtime may use.
+    """
+
+    threads: int
 
     def predict(self, x: Inputs) -> Any:
         """The outputs for a batch: an array, or a list of them if there are several."""
@@ -33,7 +39,12 @@ class Runtime(Protocol):
             models give their runners to `measure.race` together, as only then all of
             them see the same disturbances.
         """
-        return race({"model": lambda: self.runner(x)}, rounds=rounds)
+        return race(
+            {"model": lambda: self.runner(x)},
+            rounds=rounds,
+            threads=self.threads,
+            batch_size=len(as_list(x)[0]),
+        )
 
 
 def as_list(x: Inputs) -> list[Array]:

@@ -4,6 +4,7 @@ No test has a GPU. A second CPU that TensorFlow is asked to make stands in for o
 process of its own, because devices cannot be made after the first model.
 """
 
+import dataclasses
 import os
 import re
 import subprocess
@@ -17,9 +18,10 @@ import tiny_models
 from nncompress_lab import measure
 from nncompress_lab.errors import CompressionError, UnsupportedModelError
 from nncompress_lab.measure import device_times
-from nncompress_lab.measure.device_times import DeviceTimes
+from nncompress_lab.measure.device_table import DeviceTimes
 from nncompress_lab.measure.devices import CPU, GPU, Device, place_of
 from nncompress_lab.measure.latency import Race
+from nncompress_lab.packing.model_file import packed_bytes
 
 THE_CPU = Device("cpu:0", CPU, "Some CPU, 4 logical cores")
 THE_GPU = Device("gpu:0", GPU, "Some <GPU>")
@@ -100,6 +102,26 @@ def test_the_footnotes_say_how_it_was_measured():
     assert "CPU: Some CPU, 4 logical cores. GPU: Some <GPU>." in text
 
 
+def test_a_gpu_also_shows_the_pass_alone_memory_and_files():
+    alone = {(GPU, size): Race({"a": 0.5, "b": 0.25}, band=0.02) for size in (1, 64)}
+    full = dataclasses.replace(
+        times(gpu=True),
+        alone=alone,
+        file_bytes={"a": 12_000, "b": 24_000_000},
+        peak_bytes={("a", GPU, 1): 3_000},
+    )
+
+    lines = [re.split(r"\s{2,}", line) for line in repr(full).splitlines()]
+
+    assert lines[0][2:] == [
+        *("file", "CPU", "CPU, images/s", "GPU", "GPU, images/s"),
+        *("GPU alone", "GPU memory", "GPU against CPU"),
+    ]
+    assert [line[2] for line in lines[2:6]] == ["12 kB", "24 MB"] * 2
+    assert [line[7] for line in lines[2:4]] == ["0.5 ms", "0.25 ms (2.00x faster)"]
+    assert [line[8] for line in lines[2:6]] == ["3 kB", "-", "-", "-"]
+
+
 def test_the_html_follows_the_theme_and_escapes_names():
     shown = times(gpu=True)._repr_html_()
 
@@ -124,6 +146,32 @@ def test_tiny_models_are_timed_and_stay_as_they_are():
         assert all(0 < value < 1000 for value in raced.milliseconds.values())
     for name, model in models.items():
         assert all(map(np.array_equal, before[name], model.get_weights()))
+        assert result.file_bytes[name] == packed_bytes(model)
+
+
+def test_without_a_gpu_nothing_is_timed_alone():
+    result = measure.time_on_devices(
+        {"a": tiny_models.sequential()}, batch_sizes=(1,), rounds=4
+    )
+
+    assert set(result.alone) == {
+        (GPU, 1) for device in result.devices if device.kind == GPU
+    }
+    assert ("alone" in repr(result)) == bool(result.alone)
+
+
+def test_models_race_in_every_float_type_that_is_asked_for():
+    result = measure.time_on_devices(
+        {"a": tiny_models.sequential(), "b": tiny_models.sequential()},
+        batch_sizes=(1,),
+        dtypes=("float32", "bfloat16"),
+        rounds=4,
+    )
+
+    names = ["a, float32", "a, bfloat16", "b, float32", "b, bfloat16"]
+    assert list(result.races[CPU, 1].milliseconds) == names
+    assert result.file_bytes["a, bfloat16"] < result.file_bytes["a, float32"]
+    assert result.dtype == "bfloat16 and float32"
 
 
 def test_weights_on_another_device_are_refused(monkeypatch):
@@ -140,6 +188,7 @@ def test_weights_on_another_device_are_refused(monkeypatch):
         ({"a": tiny_models.sequential}, {"batch_sizes": ()}, "one batch size"),
         ({"a": tiny_models.sequential}, {"batch_sizes": (1, 0)}, r"\(1, 0\)"),
         ({"a": tiny_models.sequential}, {"rounds": 3}, "4 rounds"),
+        ({"a": tiny_models.sequential}, {"dtypes": ("int8",)}, "`dtype`.*'int8'"),
     ],
 )
 def test_what_cannot_be_timed_is_refused(models, options, words):
@@ -177,6 +226,7 @@ result = device_times.time_on_devices(
     {"a": tiny_models.sequential()}, batch_sizes=(1,), rounds=4
 )
 print([each.name for each in result.devices], list(result.races), sorted(set(places)))
+print(list(result.alone))
 """
 
 
@@ -193,4 +243,5 @@ def test_on_two_devices_the_weights_lie_where_they_are_timed():
     )
 
     expected = "['cpu:0', 'cpu:1'] [('CPU', 1), ('GPU', 1)] ['cpu:0', 'cpu:1']"
+    expected += "\n[('GPU', 1)]"
     assert done.stdout.strip() == expected, done.stderr[-2000:]

@@ -1,5 +1,7 @@
 """The race: its verdicts on hand-made figures, its timing on work of known length."""
 
+import re
+
 import pytest
 
 from nncompress_lab import measure
@@ -117,3 +119,34 @@ def test_a_race_without_candidates_is_refused():
 def test_a_race_of_too_few_rounds_is_refused():
     with pytest.raises(ValueError, match=r"4 rounds.*rounds=3"):
         measure.race({"a": loop(10)}, rounds=3)
+
+
+def test_a_candidate_that_returns_no_function_is_named():
+    with pytest.raises(TypeError, match=r"'b', which returned an object of type int"):
+        measure.race({"a": loop(10), "b": lambda: 3})
+
+
+def test_what_was_stated_is_shown():
+    race = Race({"a": 2.0, "b": 1.0}, 0.034, rounds=24, threads=1, batch_size=64)
+
+    lines = repr(race).splitlines()
+
+    assert [re.split(r"\s{2,}", line) for line in lines[2:4]] == [
+        ["a", "2 ms"],
+        ["b", "1 ms", "2.00x faster"],
+    ]
+    assert lines[-1] == (
+        "minimum over 24 interleaved blocks; threads: 1; batch: 64; "
+        "noise of this race: ±3.4 %"
+    )
+    assert "2.00x faster" in race._repr_html_()
+
+
+def test_what_was_not_stated_is_left_out():
+    assert repr(Race({"a": 2.0}, 0.02)).endswith("\nnoise of this race: ±2.0 %")
+
+
+def test_a_race_keeps_what_it_is_told():
+    race = measure.race({"a": loop(10)}, rounds=4, threads=2, batch_size=8)
+
+    assert (race.rounds, race.threads, race.batch_size) == (4, 2, 8)
