@@ -82,7 +82,10 @@ RECIPES = {
         dense_once=True,
     ),
     ("Fashion-MNIST", "lenet_300_100"): Recipe(
-        None, "lenet5", stages=stages(sparsity=0.95, epochs=40, table_epochs=8, bits=3)
+        None,
+        "lenet5",
+        stages=stages(sparsity=0.93, epochs=12, table_epochs=3, bits=3),
+        moved=True,
     ),
     ("Fashion-MNIST", "lenet5"): Recipe(
         None, "lenet5", stages=stages(sparsity=0.97, epochs=20, table_epochs=4, bits=3)

@@ -7,15 +7,36 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 
-def test_the_table_of_the_techniques_is_that_of_the_results_file():
-    path = ROOT / "benchmarks" / "techniques_table.py"
-    spec = importlib.util.spec_from_file_location("techniques_table", path)
+def module(name):
+    spec = importlib.util.spec_from_file_location(
+        name, ROOT / "benchmarks" / f"{name}.py"
+    )
     assert spec is not None
     assert spec.loader is not None
-    tables = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tables)
-    results = json.loads((ROOT / "benchmarks/results/techniques.json").read_text())
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
 
-    table = tables.table(results["figures"], list(results["settings"]["epochs"]))
+
+def results(name):
+    return json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())
+
+
+def test_the_table_of_the_techniques_is_that_of_the_results_file():
+    found = results("techniques")
+
+    table = module("techniques_table").table(
+        found["figures"], list(found["settings"]["epochs"])
+    )
 
     assert table.strip() in (ROOT / "docs" / "measured-techniques.md").read_text()
+
+
+def test_the_tables_of_deep_compression_are_those_of_the_results_file():
+    rows = results("deep_compression")["figures"]
+    tables = module("deep_compression_table")
+
+    page = (ROOT / "docs" / "deep-compression.md").read_text()
+
+    assert tables.table(rows) in page
+    assert tables.breakdown(rows) in page
