@@ -144,8 +144,8 @@ def _draw_parts(axes: Any, names: list[str], same: list[Rows]) -> None:
         bottoms = [one + more for one, more in zip(bottoms, heights, strict=True)]
     axes.set_ylabel("kB")
     axes.set_title("What the bytes of the file say", fontsize=10)
-    axes.set_ylim(0, 1.2 * max(bottoms))
-    axes.legend(fontsize=8, loc="upper left", ncols=len(PARTS), columnspacing=0.8)
+    axes.set_ylim(0, 1.25 * max(bottoms))
+    axes.legend(fontsize=8, loc="upper left", ncols=3)
 
 
 def _spread(values: list[float], digits: int = 2) -> str:

@@ -185,7 +185,8 @@ def test_help_and_version_come_without_keras():
 
 def test_compress_prints_nothing_but_json(compressed):
     assert compressed.returncode == 0, compressed.stderr
-    assert list(json.loads(compressed.stdout)) == ["stages", "layers", "setup"]
+    keys = ["verdict", "stages", "layers", "setup"]
+    assert list(json.loads(compressed.stdout)) == keys
 
 
 def test_compress_reports_a_stage_for_each_pass(compressed):

@@ -31,7 +31,7 @@ def in_dtype(model: keras.Model, dtype: FloatType) -> keras.Model:
 
     Example:
         >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
-        >>> in_dtype(model, "bfloat16").dtype
+        >>> in_dtype(model, "bfloat16").layers[0].compute_dtype
         'bfloat16'
 
     References:
