@@ -341,3 +341,63 @@ def test_a_momentum_that_forgets_soon_enough_is_left_alone():
 
     with forgetting_statistics(model, within=16):
         assert model.get_layer("norm").momentum == 0.5
+
+
+def contrary_teacher(context: ncl.Context) -> keras.Model:
+    """Knows the line, and says the other class on each side of it."""
+    model = ncl.FineTune(epochs=6, batch_size=16, learning_rate=0.1)(
+        line_model(), context
+    )
+    kernel, bias = model.layers[0].get_weights()
+    model.layers[0].set_weights([-kernel, -bias])
+    return model
+
+
+SETTINGS = {
+    "epochs": 6,
+    "batch_size": 16,
+    "learning_rate": 0.1,
+    "teacher": "context",
+    "student_loss_weight": 0.0,
+}
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        ncl.GradualPruning(sparsity=0.25, **SETTINGS),
+        ncl.FineTuneCodebook(**SETTINGS),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+def test_other_passes_that_train_follow_a_teacher_too(step):
+    context = line_context()
+    teacher = contrary_teacher(context)
+    start = keras.Sequential(
+        [
+            keras.Input((2,)),
+            keras.layers.Dense(32, activation="relu", name="hidden"),
+            keras.layers.Dense(2, name="logits"),
+        ]
+    )
+    if isinstance(step, ncl.FineTuneCodebook):
+        start = ncl.CodebookQuantization(bits=3)(start)
+    turned = ncl.Data(context.validation.x, 1 - context.validation.y)
+
+    trained = step(
+        start,
+        ncl.Context(
+            train=context.train, validation=turned, teacher=teacher, progress=False
+        ),
+    )
+
+    assert "teacher" in step.needs
+    # Labels say the opposite, and weigh nothing.
+    assert ncl.measure.accuracy(trained, turned) > 0.9
+
+
+def test_other_passes_that_train_refuse_an_unknown_teacher():
+    with pytest.raises(ValueError, match="`teacher` must be None or one of"):
+        ncl.GradualPruning(sparsity=0.5, teacher="me")
+    with pytest.raises(ValueError, match="`teacher` must be None or one of"):
+        ncl.FineTuneCodebook(teacher="me")

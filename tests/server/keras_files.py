@@ -52,7 +52,7 @@ def wrapped() -> keras.Model:
         [
             keras.Input((5, 8)),
             layers.TimeDistributed(layers.Dense(3, name="inside"), name="each"),
-            layers.Bidirectional(layers.LSTM(4), name="both"),
+            layers.Bidirectional(layers.LSTM(4, name="lstm"), name="both"),
             layers.Dense(2, name="half", dtype="bfloat16"),
         ],
         name="wrapped",
