@@ -40,3 +40,11 @@ def test_the_tables_of_deep_compression_are_those_of_the_results_file():
 
     assert tables.table(rows) in page
     assert tables.breakdown(rows) in page
+
+
+def test_the_tables_of_the_runtimes_are_those_of_the_results_file():
+    rows = results("runtimes")["figures"]
+
+    page = (ROOT / "docs" / "measured-runtimes.md").read_text()
+
+    assert module("runtimes_table").table(rows).strip() in page
