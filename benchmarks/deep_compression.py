@@ -77,11 +77,12 @@ class Run:
 
         def train() -> keras.Model:
             keras.utils.set_random_seed(self.seed)
-            return step(build(pretrained=False), self.context())
+            context = self.context(moved=self.recipe.dense_moved)
+            return step(build(pretrained=False), context)
 
         if self.recipe.dense_once and self.seed:
             return replace(self, seed=0).dense()
-        return self._once([step], train)
+        return self._once([step], train, moved=self.recipe.dense_moved)
 
     def teacher(self) -> keras.Model:
         """Whom the compressed model learns from."""
@@ -96,21 +97,24 @@ class Run:
             before, done = list(made.values())[-1][0], [*done, step]
 
             def compress(step: ncl.Pass = step, model: keras.Model = before) -> Any:
-                return step(model, replace(self.context(), teacher=self.teacher()))
+                context = self.context(moved=self.recipe.moved)
+                return step(model, replace(context, teacher=self.teacher()))
 
-            made[name] = self._once(done, compress)
+            made[name] = self._once(done, compress, moved=self.recipe.moved)
         return made
 
-    def context(self) -> ncl.Context:
+    def context(self, *, moved: bool) -> ncl.Context:
         """Data and seed of the passes."""
         context = ncl.Context.of(self.data, seed=self.seed, progress=False)
-        if not self.recipe.moved:
+        if not moved:
             return context
         return replace(context, train=moved_by_a_pixel(self.data.train))
 
-    def _once(self, steps: list[ncl.Pass], make: Callable[[], keras.Model]) -> Made:
+    def _once(
+        self, steps: list[ncl.Pass], make: Callable[[], keras.Model], *, moved: bool
+    ) -> Made:
         """The model that the steps make, from its file if an earlier run made it."""
-        path = self.folder / f"{self._key(steps)}.keras"
+        path = self.folder / f"{self._key(steps, moved=moved)}.keras"
         facts = path.with_suffix(".json")
         if facts.exists():
             return ncl.load_model(path), json.loads(facts.read_text())
@@ -123,10 +127,10 @@ class Run:
         print(path.stem, steps[-1].label, found, flush=True)
         return model, found
 
-    def _key(self, steps: list[ncl.Pass]) -> str:
+    def _key(self, steps: list[ncl.Pass], *, moved: bool) -> str:
         """A name that no stage with other settings has."""
         settings = [ncl.to_recipe(step)["passes"] for step in steps]
-        data = [self.recipe.teacher, *(["moved"] if self.recipe.moved else [])]
+        data = [self.recipe.teacher, *(["moved"] if moved else [])]
         text = json.dumps([settings, *data])
         digest = hashlib.blake2b(text.encode(), digest_size=5).hexdigest()
         return f"{self.data.name}-{self.model}-{self.seed}-{digest}".replace(" ", "-")
@@ -150,6 +154,7 @@ def row_of(run: Run, *, test: bool) -> dict[str, Any]:
         "seed": run.seed,
         "teacher": run.recipe.teacher,
         "moved": run.recipe.moved,
+        "dense_moved": run.recipe.dense_moved,
         "recipe": [ncl.to_recipe(one)["passes"] for one in run.recipe.stages.values()],
         "backend": f"{keras.backend.backend()} {backend_version()}",
         "seconds": {name: round(one["seconds"]) for name, one in facts.items()},

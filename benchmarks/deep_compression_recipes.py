@@ -18,6 +18,7 @@ class Recipe:
             that takes long; the seeds are then those of the compression alone.
         moved: Whether each training image is also taken moved by a pixel in each of four
             directions, so that an epoch has five times the images.
+        dense_moved: Whether the dense model is trained so too.
     """
 
     dense: ncl.Pass | None
@@ -25,44 +26,56 @@ class Recipe:
     stages: dict[str, ncl.Pass] = field(default_factory=dict)
     dense_once: bool = False
     moved: bool = False
+    dense_moved: bool = False
 
 
-def stages(
-    *, sparsity: float, epochs: int, table_epochs: int, bits: int
-) -> dict[str, ncl.Pass]:
-    """Prune with a teacher, remove what is dead, code, train the tables, round the rest.
+def narrowed(*, macs: float, epochs: int) -> dict[str, ncl.Pass]:
+    """Remove whole channels before single weights, and recover with the teacher.
+
+    Args:
+        macs: What is left of the multiply-accumulates.
+        epochs: Of the recovery.
+    """
+    recovery = ncl.FineTune(
+        epochs=epochs, learning_rate=2e-3, patience=epochs, teacher="context"
+    )
+    channels = ncl.ChannelPruning(macs=macs, scope="global")
+    return {"narrowed": ncl.pipeline(channels, recovery)}
+
+
+def pruned(*, sparsity: float, epochs: int) -> dict[str, ncl.Pass]:
+    """Prune weight by weight with the teacher, and remove what is dead.
 
     Args:
         sparsity: Of the kernels in the end.
-        epochs: Of the pruning; it is over after 60 % of them.
-        table_epochs: Of the training of the tables.
-        bits: Of a code.
+        epochs: The pruning is over after 60 % of them.
     """
-    return {
-        "pruned": ncl.pipeline(
-            ncl.GradualPruning(
-                sparsity=sparsity,
-                end=0.6,
-                updates=60,
-                scope="global",
-                epochs=epochs,
-                learning_rate=2e-3,
-                patience=epochs,
-                teacher="context",
-            ),
-            ncl.RemoveDeadChannels(),
-        ),
-        "coded": ncl.pipeline(
-            ncl.CodebookQuantization(bits=bits),
-            ncl.FineTuneCodebook(
-                epochs=table_epochs,
-                learning_rate=1e-3,
-                patience=table_epochs,
-                teacher="context",
-            ),
-            ncl.ShortFloats(significant_bits=8, values=16),
-        ),
-    }
+    weights = ncl.GradualPruning(
+        sparsity=sparsity,
+        end=0.6,
+        updates=60,
+        scope="global",
+        epochs=epochs,
+        learning_rate=2e-3,
+        patience=epochs,
+        teacher="context",
+    )
+    return {"pruned": ncl.pipeline(weights, ncl.RemoveDeadChannels())}
+
+
+def coded(*, bits: int, epochs: int) -> dict[str, ncl.Pass]:
+    """Make codes, train their tables with the teacher, round all other floats.
+
+    Args:
+        bits: Of a code.
+        epochs: Of the training of the tables.
+    """
+    tables = ncl.FineTuneCodebook(
+        epochs=epochs, learning_rate=1e-3, patience=epochs, teacher="context"
+    )
+    rounded = ncl.ShortFloats(significant_bits=8, values=16)
+    codes = ncl.CodebookQuantization(bits=bits)
+    return {"coded": ncl.pipeline(codes, tables, rounded)}
 
 
 DENSE_LENET_300_100 = ncl.FineTune(epochs=8, patience=8)
@@ -72,22 +85,44 @@ RECIPES = {
     ("MNIST", "lenet_300_100"): Recipe(
         DENSE_LENET_300_100,
         "lenet5",
-        stages=stages(sparsity=0.982, epochs=16, table_epochs=2, bits=3),
+        stages={**pruned(sparsity=0.982, epochs=16), **coded(bits=3, epochs=2)},
         moved=True,
+        dense_moved=True,
     ),
     ("MNIST", "lenet5"): Recipe(
         DENSE_LENET5,
         "lenet5",
-        stages=stages(sparsity=0.991, epochs=22, table_epochs=8, bits=3),
+        stages={
+            **narrowed(macs=0.15, epochs=3),
+            **pruned(sparsity=0.86, epochs=8),
+            **coded(bits=3, epochs=2),
+        },
         dense_once=True,
+        moved=True,
     ),
     ("Fashion-MNIST", "lenet_300_100"): Recipe(
         None,
         "lenet5",
-        stages=stages(sparsity=0.93, epochs=12, table_epochs=3, bits=3),
+        stages={**pruned(sparsity=0.93, epochs=12), **coded(bits=3, epochs=3)},
         moved=True,
     ),
     ("Fashion-MNIST", "lenet5"): Recipe(
-        None, "lenet5", stages=stages(sparsity=0.97, epochs=20, table_epochs=4, bits=3)
+        None,
+        "lenet5",
+        stages={
+            **narrowed(macs=0.15, epochs=3),
+            **pruned(sparsity=0.75, epochs=8),
+            **coded(bits=3, epochs=2),
+        },
+        moved=True,
+    ),
+    ("Fashion-MNIST", "resnet20"): Recipe(
+        None,
+        "resnet20",
+        stages={
+            **pruned(sparsity=0.88, epochs=3),
+            "folded": ncl.FoldBatchNorm(),
+            **coded(bits=4, epochs=1),
+        },
     ),
 }

@@ -17,7 +17,7 @@ class FineTune(Pass):
     biases and normalization weights beside them do. BatchNormalization forgets the means
     and variances of before within an epoch. The model is judged on the validation data
     after each epoch, training stops when that gets no better, and the weights of the best
-    epoch are returned.
+    epoch are returned, or those of the start if every epoch was worse.
 
     Args:
         epochs: Passes over the training data at most, at least 1.

@@ -24,16 +24,24 @@ class Objective:
         metrics: As `compile` takes them.
         judged_by: Name of the figure on the validation data that chooses the epoch:
             `"loss"`, where less is better, or an accuracy, where more is.
-        judged_from: The first epoch, counted from 0, that may be chosen.
+        judged_from: The first epoch, counted from 0, that may be chosen; None where the
+            weights before the first epoch may be chosen as well.
     """
 
     loss: Any
     metrics: Any = None
     judged_by: str = "loss"
-    judged_from: int = 0
+    judged_from: int | None = None
+
+    @property
+    def more_is_better(self) -> bool:
+        """Whether a larger figure is the better one."""
+        return self.judged_by.endswith("accuracy")
 
     @classmethod
-    def classification(cls, model: keras.Model, *, judged_from: int = 0) -> "Objective":
+    def classification(
+        cls, model: keras.Model, *, judged_from: int | None = None
+    ) -> "Objective":
         """The cross-entropy of class indices, from logits or probabilities."""
         loss = keras.losses.SparseCategoricalCrossentropy(
             from_logits=not ends_in_softmax(model)
@@ -119,8 +127,9 @@ class Training:
 
         Kernel weights that are zero stay zero, and BatchNormalization forgets what it
         measured before. The model is judged on the validation data after each epoch, and
-        training stops when that gets no better. The model is compiled afterwards; a pass
-        returns `copy_model` of it.
+        training stops when that gets no better. If every epoch was worse than the start,
+        and the objective allows it, the start is what is left. The model is compiled
+        afterwards; a pass returns `copy_model` of it.
 
         Args:
             model: What is trained: the pass's own copy, never the user's model.
@@ -141,6 +150,8 @@ class Training:
             metrics=objective.metrics,
             jit_compile=jit_compile(),
         )
+        start = _Start.of(model, validation, objective)
+        best = self._best_epoch(objective)
         steps = self.epochs * len(batches)
         title = f"train {model.name}"
         with (
@@ -155,21 +166,51 @@ class Training:
                 callbacks=[
                     batches.callback(),
                     _Progress(bar),
-                    self._best_epoch(objective),
+                    best,
                     *callbacks,
                 ],
                 shuffle=False,  # Keras would draw the order of the batches anew
                 verbose=0,
             )
+        if start is not None and start.beats(best.best):
+            model.set_weights(start.weights)
 
     def _best_epoch(self, objective: Objective) -> keras.callbacks.Callback:
         return keras.callbacks.EarlyStopping(
             monitor=f"val_{objective.judged_by}",
-            mode="max" if objective.judged_by.endswith("accuracy") else "min",
+            mode="max" if objective.more_is_better else "min",
             patience=self.patience,
             restore_best_weights=True,
-            start_from_epoch=objective.judged_from,
+            start_from_epoch=objective.judged_from or 0,
         )
+
+
+@dataclass(frozen=True, eq=False)
+class _Start:
+    """A model before training, and what it is worth."""
+
+    weights: list[Any]
+    figure: float
+    more_is_better: bool
+
+    @classmethod
+    def of(
+        cls, model: keras.Model, validation: Data, objective: Objective
+    ) -> "_Start | None":
+        """None if an objective does not allow the start to be chosen."""
+        if objective.judged_from is not None:
+            return None
+        found: Any = model.evaluate(
+            validation.x, validation.y, verbose=0, return_dict=True
+        )
+        figure = found[objective.judged_by]
+        return cls(model.get_weights(), figure, objective.more_is_better)
+
+    def beats(self, other: float) -> bool:
+        """Whether the start is better than the best epoch, or that is no number."""
+        if self.more_is_better:
+            return not other >= self.figure
+        return not other <= self.figure
 
 
 class _Progress(keras.callbacks.Callback):

@@ -4,6 +4,7 @@ import gzip
 import importlib
 import pickle
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,38 @@ def test_images_move_by_a_pixel_and_leave_nothing_behind(benchmark):
     ]
     assert moved.y.tolist() == [7] * 5
     np.testing.assert_array_equal(data.x, image)
+
+
+def test_a_run_goes_through_all_stages_and_goes_on_from_its_files(
+    benchmark, monkeypatch, tmp_path
+):
+    recipes = benchmark("deep_compression_recipes")
+    bench = benchmark("deep_compression")
+    recipe = recipes.Recipe(
+        ncl.FineTune(epochs=1),
+        "lenet_300_100",
+        stages={
+            **recipes.narrowed(macs=0.3, epochs=1),
+            **recipes.pruned(sparsity=0.5, epochs=1),
+            "folded": ncl.FoldBatchNorm(),
+            **recipes.coded(bits=3, epochs=1),
+        },
+    )
+    monkeypatch.setitem(recipes.RECIPES, ("few", "lenet_300_100"), recipe)
+    images = ncl.data.fashion_mnist()
+    few = {
+        part: ncl.Data(getattr(images, part).x[:64], getattr(images, part).y[:64])
+        for part in ("train", "validation", "test")
+    }
+    run = bench.Run(replace(images, name="few", **few), "lenet_300_100", 0, tmp_path)
+
+    row, again = bench.row_of(run, test=True), bench.row_of(run, test=True)
+
+    assert list(row["test"]) == ["dense", "narrowed", "pruned", "folded", "coded"]
+    assert sum(row["parts"].values()) == row["packed_bytes"]
+    assert row["float32_bytes"] > row["steps"]["pruned"] > row["steps"]["coded"]
+    assert row["steps"]["coded"] > row["packed_bytes"]
+    assert again == row
 
 
 def test_a_wheel_whose_pickle_calls_a_function_is_refused(benchmark, tmp_path):

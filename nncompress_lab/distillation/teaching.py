@@ -64,7 +64,7 @@ class Meanwhile:
 
     prepare: Callable[[keras.Model], None] = lambda _copy: None
     callbacks: Sequence[keras.callbacks.Callback] = ()
-    judged_from: int = 0
+    judged_from: int | None = None
 
 
 NOTHING = Meanwhile()
@@ -97,7 +97,7 @@ def teach(
 
     Returns:
         A new model like `student`, with the weights of the epoch whose accuracy on the
-        validation data was best.
+        validation data was best, or those before the first.
 
     Raises:
         ValueError: If the models do not fit each other, or the labels do not fit them.

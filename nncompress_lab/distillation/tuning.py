@@ -82,7 +82,7 @@ def train_copy(
         meanwhile: What is done to the copy.
 
     Returns:
-        A new model with the weights of the best epoch.
+        A new model with the weights of the best epoch, or those before the first.
     """
     training, taught = Training.of(step), Taught.of(step)
     if taught.teacher is not None:

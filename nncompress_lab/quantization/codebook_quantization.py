@@ -122,7 +122,8 @@ class FineTuneCodebook(Pass):
 
     The codes stay. The gradient of a table's value is the sum of the gradients of the
     weights that are coded as it, so weights that share a value move together. A value that
-    is zero stays zero. The weights of the best epoch on validation data are returned.
+    is zero stays zero. The weights of the best epoch on validation data are returned,
+    or those of the start if every epoch was worse.
 
     Args:
         epochs: Passes over the training data at most, at least 1.

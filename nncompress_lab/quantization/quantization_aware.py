@@ -45,9 +45,11 @@ class QuantizationAwareTraining(Pass):
 
     The loss is that of the rounded model, so the weights move to where rounding costs
     least: worth its time at 4 bits and below. What comes out is what `UniformQuantization`
-    makes, integers with scales, and predicts as the rounded model did. Weights that are
-    zero stay zero. It starts from a float model: apply it instead of
-    `UniformQuantization`, not after it.
+    makes, integers with scales, and predicts as the rounded model did: as that of the epoch
+    that was best on the validation data, or as at the start if every epoch was worse. The
+    start of `"absmax"` is rounding alone, that of `"learned"` has the first scales of LSQ,
+    which can be worse. Weights that are zero stay zero. It starts from a float model: apply
+    it instead of `UniformQuantization`, not after it.
 
     Args:
         bits: Width of the integers, 2 to 8.

@@ -1,12 +1,12 @@
 """What a user does in JupyterLab, with time limits, for tests in a browser."""
 
-import contextlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from lab_server import Lab
-from playwright.sync_api import TimeoutError
+from playwright.sync_api import Locator, TimeoutError
 
 ATTEMPTS = 10
 PATIENCE = 2_000  # milliseconds
@@ -121,22 +121,26 @@ def show_course(page: Any) -> Any:
     return panel
 
 
-def palette(page: Any, text: str, command: str) -> Any:
-    """The entries of a command in the palette, after typing some text.
+def in_palette(
+    page: Any, text: str, command: str, then: Callable[[Locator], object]
+) -> None:
+    """Do something with the entries of a command in the palette, after typing some text.
 
     The palette closes when anything else takes the focus, which a page that is still
-    starting does; then it is opened again.
+    starting does; then everything is done again. So `then` must be quick to give up.
     """
     field = page.locator(".lm-CommandPalette-input")
     entries = page.locator(f'.lm-CommandPalette-item[data-command="{command}"]')
-    for _ in range(ATTEMPTS):
-        with contextlib.suppress(TimeoutError):
+    for left in reversed(range(ATTEMPTS)):
+        try:
             if not field.is_visible():
                 run_command(page, "apputils:activate-command-palette")
             field.fill(text, timeout=PATIENCE)
-            entries.first.wait_for(timeout=PATIENCE)
+            then(entries)
             break
-    return entries
+        except (AssertionError, TimeoutError):
+            if not left:
+                raise
 
 
 def sources(page: Any) -> list[str]:

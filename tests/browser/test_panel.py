@@ -4,11 +4,12 @@ import json
 
 import pytest
 from lab_pages import (
+    PATIENCE,
     evaluate,
+    in_palette,
     kernel_ready,
     open_lab,
     open_notebook,
-    palette,
     run_all,
     run_command,
     show_course,
@@ -56,17 +57,26 @@ def test_the_launcher_opens_the_first_lesson(page, lab):
 
 def test_the_palette_opens_lessons_and_shows_the_course(page, lab):
     open_lab(page, lab)
-    entry = palette(page, "compression course", "nncompress-lab:open-course")
-    expect(entry).to_have_count(1)
 
-    entries = palette(page, "open lesson", "nncompress-lab:open-lesson")
-    expect(entries).to_have_count(len(LESSONS))
-    expect(entries.first).to_contain_text(f"Open lesson {FIRST.id}: {FIRST.title}")
-    entries.first.click()
+    def one_entry(entries):
+        expect(entries).to_have_count(1, timeout=PATIENCE)
+
+    in_palette(page, "compression course", "nncompress-lab:open-course", one_entry)
+
+    def open_first(entries):
+        expect(entries).to_have_count(len(LESSONS), timeout=PATIENCE)
+        first = f"Open lesson {FIRST.id}: {FIRST.title}"
+        expect(entries.first).to_contain_text(first, timeout=PATIENCE)
+        entries.first.click(timeout=PATIENCE)
+
+    in_palette(page, "open lesson", "nncompress-lab:open-lesson", open_first)
     kernel_ready(page)
     assert in_front(page) == f"{catalogue.COURSE_FOLDER}/{FIRST.file}"
 
-    palette(page, "show the course", "nncompress-lab:show-course").click()
+    def choose(entries):
+        entries.click(timeout=PATIENCE)
+
+    in_palette(page, "show the course", "nncompress-lab:show-course", choose)
     expect(page.get_by_role("region", name="Model compression course")).to_be_visible()
 
 

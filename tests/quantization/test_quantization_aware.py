@@ -1,5 +1,7 @@
 """Quantization-aware training: gradients, what trains, and what is stored."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -138,6 +140,26 @@ def test_rounding_in_training_beats_rounding_afterwards():
 
     assert ncl.measure.accuracy(model, data) > 0.95
     assert ncl.measure.accuracy(during, data) > ncl.measure.accuracy(after, data) + 0.05
+
+
+def test_training_that_only_harms_leaves_what_rounding_makes(context):
+    right = replace(context, validation=context.train)
+    model = ncl.FineTune(epochs=20, batch_size=8, learning_rate=0.01, patience=20)(
+        tiny_models.sequential(), right
+    )
+    classes = model.output_shape[-1]
+    wrong = ncl.Data(context.train.x, (context.train.y + 1) % classes)
+    misled = replace(right, train=wrong)
+
+    step = QuantizationAwareTraining(learning_rate=0.01, **SHORT)
+    result = step(model, misled)
+
+    assert_same_weights(result, ncl.UniformQuantization()(model))
+
+
+def assert_same_weights(one: keras.Model, other: keras.Model) -> None:
+    for first, second in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(first, second)
 
 
 def test_activations_are_rounded_too_if_asked_for(context):
