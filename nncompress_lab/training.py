@@ -191,7 +191,7 @@ class _Start:
 
     weights: list[Any]
     figure: float
-    more_is_better: bool
+    objective: Objective
 
     @classmethod
     def of(
@@ -203,12 +203,11 @@ class _Start:
         found: Any = model.evaluate(
             validation.x, validation.y, verbose=0, return_dict=True
         )
-        figure = found[objective.judged_by]
-        return cls(model.get_weights(), figure, objective.more_is_better)
+        return cls(model.get_weights(), found[objective.judged_by], objective)
 
     def beats(self, other: float) -> bool:
         """Whether the start is better than the best epoch, or that is no number."""
-        if self.more_is_better:
+        if self.objective.more_is_better:
             return not other >= self.figure
         return not other <= self.figure
 

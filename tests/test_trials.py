@@ -33,13 +33,6 @@ def kernel_zeros(model: keras.Model) -> int:
     )
 
 
-def assert_same_weights(one: keras.Model, other: keras.Model) -> None:
-    for left, right in zip(
-        tiny_models.weights_of(one), tiny_models.weights_of(other), strict=True
-    ):
-        assert left.tobytes() == right.tobytes()
-
-
 @pytest.mark.parametrize("ties", [False, True], ids=["distinct", "ties"])
 @pytest.mark.parametrize("build", tiny_models.BUILDERS)
 def test_the_weights_are_those_of_the_pass_and_the_counts_those_of_the_weights(
@@ -52,7 +45,7 @@ def test_the_weights_are_those_of_the_pass_and_the_counts_those_of_the_weights(
         for sparsity in SPARSITIES:
             pruned = trial.setting({target: sparsity})(model)
 
-            assert_same_weights(trial.pruned({target: sparsity}), pruned)
+            tiny_models.assert_same_weights(trial.pruned({target: sparsity}), pruned)
             assert trial.nonzeros({target: sparsity}) == measure.nonzeros(pruned)
             assert trial.zeros({target: sparsity}) == kernel_zeros(pruned)
 
@@ -64,7 +57,9 @@ def test_the_layers_settings_apply_together():
         path: 0.1 * number for number, path in enumerate(trial.layers, start=1)
     }
 
-    assert_same_weights(trial.pruned(sparsities), trial.setting(sparsities)(model))
+    tiny_models.assert_same_weights(
+        trial.pruned(sparsities), trial.setting(sparsities)(model)
+    )
 
 
 def test_a_setting_leaves_nothing_of_the_one_before():
@@ -73,7 +68,7 @@ def test_a_setting_leaves_nothing_of_the_one_before():
 
     trial.accuracy({WHOLE_MODEL: 0.99})
 
-    assert_same_weights(trial.pruned({}), model)
+    tiny_models.assert_same_weights(trial.pruned({}), model)
 
 
 def test_the_model_is_not_changed():

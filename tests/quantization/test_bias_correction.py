@@ -103,8 +103,7 @@ def test_only_the_first_examples_are_used(context):
         ncl.pipeline(W3, ncl.CorrectBias(examples=8))(model, one) for one in contexts
     )
 
-    for one, other in zip(first.get_weights(), second.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
+    tiny_models.assert_same_weights(first, second)
 
 
 def test_no_examples_are_refused():
