@@ -21,7 +21,7 @@ from nncompress_lab.quantization.kernel_format import KernelFormat, KernelView
 from nncompress_lab.quantization.layers import QUANTIZED
 
 LEAST_SCALE = float(np.finfo(np.float32).tiny)
-LEAST_LEARNED = 2.0**-50  # the gradient divides by its square, which must not be 0
+LARGEST_EXPONENT = 50.0  # of a learned scale and its inverse, whose squares are finite
 
 
 class RoundedKernels(layers.Layer):
@@ -33,7 +33,9 @@ class RoundedKernels(layers.Layer):
     Args:
         *args: Of the Keras layer.
         rounding: Fields of a `KernelFormat`.
-        learned: Whether the scale trains, or follows the largest weight.
+        learned: Whether the scale trains, or follows the largest weight. What trains is
+            its logarithm to the base 2: an optimizer like Adam, whose steps do not depend
+            on the size of a gradient, then changes large and small scales alike.
         **kwargs: Of the Keras layer.
 
     References:
@@ -42,6 +44,9 @@ class RoundedKernels(layers.Layer):
         https://arxiv.org/abs/1308.3432
         The learned scale: Esser et al., "Learned Step Size Quantization", ICLR 2020,
         section 2. https://arxiv.org/abs/1902.08153
+        Its logarithm: Jain, Gural, Wu, Dick, "Trained Quantization Thresholds for Accurate
+        and Efficient Fixed-Point Inference of Deep Neural Networks", MLSys 2020, appendix
+        B. https://arxiv.org/abs/1903.08066
     """
 
     def __init__(
@@ -63,29 +68,31 @@ class RoundedKernels(layers.Layer):
         self.views[name] = view
         setattr(self, f"{name}_floats", variable)
         if self.learned:
-            scale = super().add_weight(
-                name=f"{name}_scale",
-                shape=view.params_shape,
-                initializer="ones",
-                constraint=_AtLeast(LEAST_LEARNED),
+            exponent = super().add_weight(
+                name=f"{name}_log2_scale", shape=view.params_shape, initializer="zeros"
             )
-            setattr(self, f"{name}_scale", scale)
+            setattr(self, f"{name}_log2_scale", exponent)
         return None
 
     def stored_kernel(self, name: str) -> dict[str, Any]:
         """The variables that make up a kernel: the floats, and a scale that trains."""
-        scale = {"scale": getattr(self, f"{name}_scale")} if self.learned else {}
-        return {"floats": self.float_kernel(name), **scale}
+        learned = {"log2_scale": self.log2_scale(name)} if self.learned else {}
+        return {"floats": self.float_kernel(name), **learned}
 
     def float_kernel(self, name: str) -> Any:
         """The variable that trains."""
         return getattr(self, f"{name}_floats")
 
+    def log2_scale(self, name: str) -> Any:
+        """The variable that trains the scale."""
+        return getattr(self, f"{name}_log2_scale")
+
     def scale_and_zero_point(self, name: str) -> tuple[Any, Any]:
         """What the kernel is rounded with now, float tensors of `params_shape`."""
         if self.learned:
-            scale = ops.convert_to_tensor(getattr(self, f"{name}_scale"))
-            return scale, ops.zeros_like(scale)
+            exponent = ops.cast(ops.convert_to_tensor(self.log2_scale(name)), "float32")
+            limited = ops.clip(exponent, -LARGEST_EXPONENT, LARGEST_EXPONENT)
+            return ops.power(2.0, limited), ops.zeros_like(limited)
         view = self.views[name]
         axis = (0, 1, 2) if view.granularity == "per_tensor" else (1,)
         weights = ops.stop_gradient(self._grouped(name))
@@ -105,9 +112,6 @@ class RoundedKernels(layers.Layer):
         weights, view = self._grouped(name), self.views[name]
         scale, zero_point = self.scale_and_zero_point(name)
         qmin, qmax = self.rounding.integers
-        if self.learned:  # steps of the scale as large as those of the weights
-            each = np.prod(view.shape) / np.prod(view.parts)
-            scale = _with_gradient_of(scale, scale / float(np.sqrt(each * qmax)))
         steps = ops.clip(weights / scale, qmin - zero_point, qmax - zero_point)
         whole = _with_gradient_of(ops.round(steps), steps)
         kernel = view.kernel(scale * whole, xp=ops)
@@ -134,14 +138,6 @@ class RoundedKernels(layers.Layer):
         missing = view.groups * view.group_size - view.rows
         padded = ops.pad(matrix, ((0, missing), (0, 0)))
         return ops.reshape(padded, view.grouped_shape)
-
-
-class _AtLeast(keras.constraints.Constraint):
-    def __init__(self, least: float) -> None:
-        self.least = least
-
-    def __call__(self, value: Any) -> Any:
-        return ops.maximum(value, self.least)
 
 
 def _with_gradient_of(value: Any, source: Any) -> Any:

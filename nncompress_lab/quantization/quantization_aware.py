@@ -12,12 +12,9 @@ from nncompress_lab.kernels import KernelLayer, Skip, kernel_layers, to_numpy
 from nncompress_lab.passes import Context, Pass
 from nncompress_lab.quantization.activation_quantization import ActivationQuantization
 from nncompress_lab.quantization.affine import AffineParams, check_bits, quantize
-from nncompress_lab.quantization.aware_layers import (
-    LEAST_LEARNED,
-    ROUNDED,
-    RoundedKernels,
-)
-from nncompress_lab.quantization.kernel_format import KernelFormat, KernelView
+from nncompress_lab.quantization.aware_layers import ROUNDED, RoundedKernels
+from nncompress_lab.quantization.clipping import Clipping
+from nncompress_lab.quantization.kernel_format import KernelFormat
 from nncompress_lab.quantization.matrix_view import Granularity
 from nncompress_lab.quantization.storing import (
     StoredKernels,
@@ -46,17 +43,17 @@ class QuantizationAwareTraining(Pass):
     The loss is that of the rounded model, so the weights move to where rounding costs
     least: worth its time at 4 bits and below. What comes out is what `UniformQuantization`
     makes, integers with scales, and predicts as the rounded model did: as that of the epoch
-    that was best on the validation data, or as at the start if every epoch was worse. The
-    start of `"absmax"` is rounding alone, that of `"learned"` has the first scales of LSQ,
-    which can be worse. Weights that are zero stay zero. It starts from a float model: apply
-    it instead of `UniformQuantization`, not after it.
+    that was best on the validation data, or as at the start, which is rounding alone, if
+    every epoch was worse. Weights that are zero stay zero. It starts from a float model:
+    apply it instead of `UniformQuantization`, not after it.
 
     Args:
         bits: Width of the integers, 2 to 8.
         activation_bits: Of the inputs of each selected layer, 2 to 8, with ranges from
             the calibration data (see `ActivationQuantization`); None leaves them floats.
         step_size: `"absmax"` lets the scale follow the largest weight, `"learned"` trains
-            it (LSQ), which needs `symmetric=True`.
+            it (LSQ), by its logarithm and from the scale with the least squared error;
+            that needs `symmetric=True`.
         granularity: What shares a scale: `"per_tensor"`, `"per_channel"` or `"per_group"`.
         group_size: Only with `"per_group"`.
         symmetric: Whether the integers mirror around 0.
@@ -81,6 +78,9 @@ class QuantizationAwareTraining(Pass):
         https://arxiv.org/abs/1712.05877
         Esser et al., "Learned Step Size Quantization", ICLR 2020, section 2.
         https://arxiv.org/abs/1902.08153
+        Jain et al., "Trained Quantization Thresholds for Accurate and Efficient
+        Fixed-Point Inference of Deep Neural Networks", MLSys 2020, appendix B (why the
+        logarithm). https://arxiv.org/abs/1903.08066
     """
 
     bits: int = 8
@@ -167,18 +167,10 @@ class QuantizationAwareTraining(Pass):
             if not kernel.all():
                 variable.constraint = KeepMasked(kernel != 0, then=variable.constraint)
             if rounded.learned:
-                getattr(rounded, f"{name}_scale").assign(_first_scale(kernel, view))
+                scale = view.params(kernel, Clipping("mse")).scale
+                rounded.log2_scale(name).assign(np.log2(scale))
         copy_others(layer, rounded)
         return rounded
-
-
-def _first_scale(kernel: Any, view: KernelView) -> Any:
-    """Twice the mean magnitude over the root of the largest integer (LSQ, 2.1)."""
-    _, qmax = view.format.integers
-    grouped = np.abs(view.grouped(view.matrix(kernel)))
-    axis = (0, 1, 2) if view.granularity == "per_tensor" else 1
-    scale = 2 * grouped.mean(axis=axis, keepdims=True) / np.sqrt(qmax)
-    return np.maximum(scale, LEAST_LEARNED).astype(np.float32)
 
 
 def _with_integers(model: keras.Model) -> keras.Model:

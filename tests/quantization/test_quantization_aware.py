@@ -31,7 +31,7 @@ def learned_dense(kernel: np.ndarray, scale: float, bits: int):
     )
     dense.build((None, kernel.shape[0]))
     dense.kernel_floats.assign(kernel)
-    dense.kernel_scale.assign([[[scale]]])
+    dense.kernel_log2_scale.assign([[[np.log2(scale)]]])
     return dense
 
 
@@ -50,7 +50,7 @@ def trained_once(dense, x, rate=1.0):
 
 
 def test_the_step_size_has_the_gradient_of_the_paper():
-    """Equation 3 of LSQ, scaled by 1 / sqrt(N * qmax) as in its section 2.2."""
+    """Equation 3 of LSQ, and the chain rule from the scale to its logarithm."""
     kernel = np.array([[0.26, -0.9], [0.04, 3.0], [-5.0, 0.0]], np.float32)
     scale, qmax = 0.5, 3
     dense = learned_dense(kernel, scale, bits=3)
@@ -61,23 +61,35 @@ def test_the_step_size_has_the_gradient_of_the_paper():
     steps = kernel / scale
     inside = np.abs(steps) < qmax
     by_paper = np.where(inside, np.rint(steps) - steps, np.sign(steps) * qmax)
-    expected = (x.T * by_paper).sum() / np.sqrt(kernel.size * qmax)
+    expected = scale * np.log(2) * (x.T * by_paper).sum()
     # The step of 1e-3 is read off float32 numbers around 1.
     np.testing.assert_allclose(by_scale.item(), expected, rtol=1e-3)
     # Straight through the rounding, and 0 where the range clips.
     np.testing.assert_allclose(by_kernel, x.T * inside, atol=1e-3)
 
 
-def test_a_step_size_that_would_fall_below_zero_stays_above_it():
+@pytest.mark.parametrize("rate", [1e3, -1e3], ids=["tiny", "huge"])
+def test_a_step_size_that_runs_away_stays_finite(rate):
     dense = learned_dense(np.full((2, 2), 3.0, np.float32), 0.5, bits=3)
     x = np.ones((1, 2), np.float32)
+    dense.kernel_log2_scale.assign_sub([[[rate]]])
 
-    trained_once(dense, x, rate=10.0)
-    trained_once(dense, x, rate=1e-3)  # its gradient is finite there, too
+    by_kernel, by_scale = trained_once(dense, x, rate=1e-3)
 
-    (kernel, scale) = (ops.convert_to_numpy(one) for one in dense.trainable_variables)
-    assert scale.item() > 0
-    assert np.isfinite(kernel).all()
+    scale = ops.convert_to_numpy(dense.scale_and_zero_point("kernel")[0])
+    assert 0 < scale.item() < np.inf
+    assert np.isfinite(by_kernel).all()
+    assert np.isfinite(by_scale).all()
+
+
+def test_a_learned_step_size_starts_with_the_least_squared_error():
+    model = tiny_models.sequential()
+
+    start = _with_integers(LEARNED._rounded(model))
+
+    best = ncl.UniformQuantization(bits=LEARNED.bits, clipping="mse")(model)
+    for one, other in zip(kernel_layers(start), kernel_layers(best), strict=True):
+        np.testing.assert_allclose(one.arrays()[0], other.arrays()[0], rtol=1e-5)
 
 
 @pytest.mark.parametrize("step", [LEARNED, ABSMAX], ids=["learned", "absmax"])
@@ -142,7 +154,12 @@ def test_rounding_in_training_beats_rounding_afterwards():
     assert ncl.measure.accuracy(during, data) > ncl.measure.accuracy(after, data) + 0.05
 
 
-def test_training_that_only_harms_leaves_what_rounding_makes(context):
+@pytest.mark.parametrize(
+    ("step_size", "clipping"), [("absmax", "absmax"), ("learned", "mse")]
+)
+def test_training_that_only_harms_leaves_what_rounding_makes(
+    context, step_size, clipping
+):
     right = replace(context, validation=context.train)
     model = ncl.FineTune(epochs=20, batch_size=8, learning_rate=0.01, patience=20)(
         tiny_models.sequential(), right
@@ -151,13 +168,13 @@ def test_training_that_only_harms_leaves_what_rounding_makes(context):
     wrong = ncl.Data(context.train.x, (context.train.y + 1) % classes)
     misled = replace(right, train=wrong)
 
-    step = QuantizationAwareTraining(learning_rate=0.01, **SHORT)
+    step = QuantizationAwareTraining(step_size=step_size, learning_rate=0.01, **SHORT)
     result = step(model, misled)
 
-    rounded = ncl.UniformQuantization()(model)
+    rounded = ncl.UniformQuantization(clipping=clipping)(model)
     # Training draws from the generator of the dropout, which is no weight.
     for one, other in zip(result.get_weights(), rounded.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
+        np.testing.assert_allclose(one, other, rtol=1e-6)
 
 
 def test_activations_are_rounded_too_if_asked_for(context):
