@@ -32,6 +32,7 @@ LEARNING_RATE, BATCH = 1e-3, 128
 FIELDS = {
     *("name", "filters", "units", "kernel_size", "strides", "padding", "use_bias"),
     *("activation", "pool_size", "depth_multiplier", "axis", "epsilon", "momentum"),
+    *("max_value", "target_shape", "num_heads", "key_dim", "value_dim"),
 }
 
 
@@ -54,8 +55,11 @@ def rebuilt(model: keras.Model) -> Any:
             if not node.input_tensors:
                 continue
             layer = _counterpart(node.operation)
-            inputs = [tensors[id(tensor)] for tensor in node.input_tensors]
-            tensors[id(node.outputs[0])] = layer(inputs if inputs[1:] else inputs[0])
+            arguments = node.arguments
+            args, kwargs = keras.tree.map_structure(
+                lambda one: tensors.get(id(one), one), (arguments.args, arguments.kwargs)
+            )
+            tensors[id(node.outputs[0])] = layer(*args, **kwargs)
             layer.set_weights([to_numpy(one) for one in node.operation.weights])
     return tf_keras.Model(image, tensors[id(model.output)])
 
@@ -147,7 +151,7 @@ def main() -> None:
                 row["refused"] = " ".join(str(error).split())[:160]
             rows.append(row)
             print(row, flush=True)
-    save_results("tf_toolkit", rows, toolkit=tfmot.__version__, epochs=EPOCHS)
+            save_results("tf_toolkit", rows, toolkit=tfmot.__version__, epochs=EPOCHS)
 
 
 if __name__ == "__main__":
