@@ -109,11 +109,7 @@ RECIPES = {
     ("Fashion-MNIST", "lenet5"): Recipe(
         None,
         "lenet5",
-        stages={
-            **narrowed(macs=0.15, epochs=3),
-            **pruned(sparsity=0.75, epochs=8),
-            **coded(bits=3, epochs=2),
-        },
+        stages={**pruned(sparsity=0.95, epochs=4), **coded(bits=3, epochs=1)},
         moved=True,
     ),
     ("Fashion-MNIST", "resnet20"): Recipe(

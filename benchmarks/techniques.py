@@ -80,8 +80,10 @@ def _integers(bits: int) -> Setting:
     step = ncl.UniformQuantization(bits=bits, clipping="mse")
 
     def trained(epochs: int) -> ncl.Pass:
-        return ncl.QuantizationAwareTraining(
-            bits=bits, step_size="learned", epochs=epochs
+        return ncl.pipeline(
+            ncl.QuantizationAwareTraining(
+                bits=bits, step_size="learned", epochs=epochs, teacher="original"
+            )
         )
 
     return Setting(

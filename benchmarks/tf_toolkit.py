@@ -57,7 +57,8 @@ def rebuilt(model: keras.Model) -> Any:
             layer = _counterpart(node.operation)
             arguments = node.arguments
             args, kwargs = keras.tree.map_structure(
-                lambda one: tensors.get(id(one), one), (arguments.args, arguments.kwargs)
+                lambda one: tensors.get(id(one), one),
+                (arguments.args, arguments.kwargs),
             )
             tensors[id(node.outputs[0])] = layer(*args, **kwargs)
             layer.set_weights([to_numpy(one) for one in node.operation.weights])

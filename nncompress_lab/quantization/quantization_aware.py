@@ -7,6 +7,8 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
+from nncompress_lab.distillation.teaching import Meanwhile
+from nncompress_lab.distillation.tuning import Taught, Teacher, train_copy
 from nncompress_lab.errors import check_choice
 from nncompress_lab.kernels import KernelLayer, Skip, kernel_layers, to_numpy
 from nncompress_lab.passes import Context, Pass
@@ -24,12 +26,7 @@ from nncompress_lab.quantization.storing import (
 )
 from nncompress_lab.rewrite import rewrite_layers
 from nncompress_lab.selection import EVERY_LAYER, Selection
-from nncompress_lab.training import (
-    Objective,
-    Training,
-    given,
-    with_class_indices,
-)
+from nncompress_lab.training import Training
 from nncompress_lab.training_state import KeepMasked
 
 StepSize = Literal["absmax", "learned"]
@@ -63,6 +60,9 @@ class QuantizationAwareTraining(Pass):
             cosine over `epochs`.
         optimizer: Name of a Keras optimizer.
         patience: Epochs without improvement after which training stops, at least 1.
+        teacher: Whose soft targets to learn from as well, as in `FineTune`.
+        temperature: Of the soft targets, above 0.
+        student_loss_weight: Of the labels beside the soft targets, in [0, 1].
         select: Which layers to quantize; all kernel layers by default.
 
     Raises:
@@ -94,10 +94,14 @@ class QuantizationAwareTraining(Pass):
     learning_rate: float = 1e-3
     optimizer: str = "adam"
     patience: int = 3
+    teacher: Teacher | None = None
+    temperature: float = 4.0
+    student_loss_weight: float = 0.1
     select: Selection = EVERY_LAYER
 
     def __post_init__(self) -> None:
         Training.of(self)
+        Taught.of(self)
         _ = self.format  # checks its numbers
         if self.activation_bits is not None:
             check_bits(self.activation_bits)
@@ -110,9 +114,9 @@ class QuantizationAwareTraining(Pass):
 
     @property
     def needs(self) -> frozenset[str]:
-        """Data to train on and to choose the epoch by; for activations, calibration."""
+        """Data to train on and to choose the epoch by, the teacher, and calibration."""
         activations = {"calibration"} if self.activation_bits else set()
-        return frozenset({"train", "validation"} | activations)
+        return Taught.of(self).needs | activations
 
     @property
     def format(self) -> KernelFormat:
@@ -130,16 +134,10 @@ class QuantizationAwareTraining(Pass):
         if self.activation_bits is not None:
             rounds = ActivationQuantization(self.activation_bits, select=self.select)
             model = rounds(model, context)
-        rounded = self._rounded(model)
-        training = Training.of(self)
-        training.fit(
-            rounded,
-            training.batches(with_class_indices(model, given(context.train)), context),
-            validation=with_class_indices(model, given(context.validation)),
-            objective=Objective.classification(rounded),
-            context=context,
+        meanwhile = Meanwhile(prepare=_keep_zeros)
+        return _with_integers(
+            train_copy(self, self._rounded(model), context, meanwhile)
         )
-        return _with_integers(rounded)
 
     def _rounded(self, model: keras.Model) -> keras.Model:
         reasons = self.explain(model)
@@ -164,13 +162,21 @@ class QuantizationAwareTraining(Pass):
                 rounded.float_kernel(name),
             )
             variable.assign(kernel)
-            if not kernel.all():
-                variable.constraint = KeepMasked(kernel != 0, then=variable.constraint)
             if rounded.learned:
                 scale = view.params(kernel, Clipping("mse")).scale
                 rounded.log2_scale(name).assign(np.log2(scale))
         copy_others(layer, rounded)
         return rounded
+
+
+def _keep_zeros(model: keras.Model) -> None:
+    for one in kernel_layers(model):
+        if isinstance(one.layer, RoundedKernels):
+            for name in one.kernel_names:
+                floats = one.layer.float_kernel(name)
+                mask = to_numpy(floats) != 0
+                if not mask.all():
+                    floats.constraint = KeepMasked(mask, then=floats.constraint)
 
 
 def _with_integers(model: keras.Model) -> keras.Model:

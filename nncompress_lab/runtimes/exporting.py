@@ -65,9 +65,9 @@ def export(
             f"quantize={quantize!r}. Apply UniformQuantization and ActivationQuantization."
         )
     x = _examples(model, calibration)
-    content, runtime = _converted(model, path, quantize, calibration)
-    difference = _difference(runtime, model, x)
-    with replace_file(path) as temporary:
+    with replace_file(path) as temporary:  # says at once that there is no folder
+        content, runtime = _converted(model, path, quantize, calibration)
+        difference = _difference(runtime, model, x)
         temporary.write_bytes(content)
     return difference
 

@@ -18,6 +18,7 @@ from nncompress_lab.quantization.quantization_aware import (
 )
 
 SHORT = {"epochs": 1, "batch_size": 16}
+LONG = {"epochs": 20, "batch_size": 32, "learning_rate": 0.02}
 LEARNED = QuantizationAwareTraining(bits=3, step_size="learned", **SHORT)
 ABSMAX = QuantizationAwareTraining(bits=4, symmetric=False, **SHORT)
 
@@ -128,8 +129,10 @@ def test_floats_and_scales_train_and_zeros_stay(step, context):
         assert not np.array_equal(kernel, start.arrays()[0])
 
 
-def test_rounding_in_training_beats_rounding_afterwards():
-    """At 2 bits, on points that a small network separates."""
+@pytest.fixture(scope="module")
+def separated():
+    """Points that a small network separates, and that network."""
+    keras.utils.set_random_seed(7)
     generator = np.random.default_rng(0)
     x = generator.normal(size=(512, 2)).astype(np.float32)
     data = ncl.Data(x, (np.hypot(*x.T) > 1.1).astype(np.int32))
@@ -142,16 +145,27 @@ def test_rounding_in_training_beats_rounding_afterwards():
             keras.layers.Dense(2, name="logits"),
         ]
     )
-    settings = {"epochs": 20, "batch_size": 32, "learning_rate": 0.02}
-    model = ncl.FineTune(**settings)(model, given)
-    coarse = {"bits": 2, "granularity": "per_tensor"}
-    after = ncl.UniformQuantization(**coarse)(model)
+    model = ncl.FineTune(**LONG)(model, given)
+    assert ncl.measure.accuracy(model, data) > 0.95
+    return model, given
 
-    step = QuantizationAwareTraining(step_size="learned", **coarse, **settings)
+
+@pytest.mark.parametrize("teacher", [None, "context"])
+def test_rounding_in_training_beats_rounding_afterwards(separated, teacher):
+    """At 2 bits; with a teacher even if the labels of the training say nothing."""
+    model, given = separated
+    coarse = {"bits": 2, "granularity": "per_tensor"}
+    after = ncl.UniformQuantization(clipping="mse", **coarse)(model)
+    if teacher:
+        mute = ncl.Data(given.train.x, np.zeros_like(given.train.y))
+        coarse |= {"teacher": teacher, "student_loss_weight": 0.0}
+        given = replace(given, train=mute, teacher=model)
+
+    step = QuantizationAwareTraining(step_size="learned", **coarse, **LONG)
     during = step(model, given)
 
-    assert ncl.measure.accuracy(model, data) > 0.95
-    assert ncl.measure.accuracy(during, data) > ncl.measure.accuracy(after, data) + 0.05
+    accuracies = [ncl.measure.accuracy(m, given.validation) for m in (after, during)]
+    assert accuracies[1] > accuracies[0] + 0.05
 
 
 @pytest.mark.parametrize(
@@ -195,6 +209,7 @@ def test_activations_are_rounded_too_if_asked_for(context):
         ({"step_size": "lsq"}, "`step_size` must be one of"),
         ({"step_size": "learned", "symmetric": False}, "no zero point"),
         ({"epochs": 0}, "`epochs` must be a whole number"),
+        ({"teacher": "me"}, "`teacher` must be None or one of"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings, message):

@@ -62,19 +62,25 @@ def test_export_returns_the_largest_difference(tmp_path):
     assert difference == pytest.approx(by_hand, abs=1e-6)
 
 
-@pytest.mark.parametrize("batch", [1, 3])
-def test_a_batch_of_any_size_is_predicted(batch):
-    model, x = tiny_models.sequential(), tiny_models.images(batch)
+@pytest.fixture(scope="module")
+def converted() -> tuple[keras.Model, bytes]:
+    model = tiny_models.sequential()
+    return model, litert.to_litert(model)
 
-    outputs = litert.LiteRT(litert.to_litert(model)).predict(x)
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_batch_of_any_size_is_predicted(converted, batch):
+    (model, content), x = converted, tiny_models.images(batch)
+
+    outputs = litert.LiteRT(content).predict(x)
 
     assert outputs.shape == (batch, 4)
     np.testing.assert_allclose(outputs, model.predict(x, verbose=0), atol=TOLERANCE)
 
 
-def test_one_runtime_takes_batches_of_different_sizes():
-    model, x = tiny_models.sequential(), tiny_models.images(3)
-    runtime = litert.LiteRT(litert.to_litert(model))
+def test_one_runtime_takes_batches_of_different_sizes(converted):
+    (model, content), x = converted, tiny_models.images(3)
+    runtime = litert.LiteRT(content)
     runtime.predict(x)
 
     first = runtime.predict(x[:1])
@@ -82,9 +88,9 @@ def test_one_runtime_takes_batches_of_different_sizes():
     np.testing.assert_allclose(first, model.predict(x[:1], verbose=0), atol=TOLERANCE)
 
 
-def test_an_earlier_prediction_stays_when_the_next_is_made():
-    model, x = tiny_models.sequential(), tiny_models.images(2)
-    runtime = litert.LiteRT(litert.to_litert(model))
+def test_an_earlier_prediction_stays_when_the_next_is_made(converted):
+    x = tiny_models.images(2)
+    runtime = litert.LiteRT(converted[1])
     first = runtime.predict(x[:1])
     kept = first.copy()
 
@@ -93,22 +99,16 @@ def test_an_earlier_prediction_stays_when_the_next_is_made():
     np.testing.assert_array_equal(first, kept)
 
 
-def test_exporting_leaves_the_model_as_it_was(tmp_path):
+def test_exporting_replaces_the_file_and_leaves_the_model_as_it_was(tmp_path):
+    path = tmp_path / "model.tflite"
+    path.write_bytes(b"old")
     model = compressed_sequential()
     before = tiny_models.weights_of(model)
 
-    ncl.export(model, tmp_path / "model.tflite")
+    ncl.export(model, path)
 
     for old, new in zip(before, tiny_models.weights_of(model), strict=True):
         np.testing.assert_array_equal(old, new)
-
-
-def test_an_old_file_is_replaced(tmp_path):
-    path = tmp_path / "model.tflite"
-    path.write_bytes(b"old")
-
-    ncl.export(tiny_models.sequential(), path)
-
     assert path.read_bytes()[4:8] == b"TFL3"
     assert list(tmp_path.iterdir()) == [path]
 
