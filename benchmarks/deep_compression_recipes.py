@@ -116,7 +116,7 @@ RECIPES = {
         None,
         "resnet20",
         stages={
-            **pruned(sparsity=0.88, epochs=3),
+            **pruned(sparsity=0.85, epochs=4),
             "folded": ncl.FoldBatchNorm(),
             **coded(bits=4, epochs=1),
         },

@@ -1,9 +1,15 @@
-"""The table of `benchmarks/techniques.py`: means and spreads of the measured rows."""
+"""The tables of `benchmarks/techniques.py` and `tf_toolkit.py`, from the measured rows."""
 
 from statistics import mean, stdev
 from typing import Any
 
 from nncompress_lab.measure.latency import Race
+
+# Technique and setting of this library that does what one of the toolkit's does.
+COUNTERPARTS = {
+    "pruning": ("magnitude pruning", "80% zeros"),
+    "clustering": ("codebook", "3 bits"),
+}
 
 
 def table(rows: list[dict[str, Any]], models: list[str]) -> str:
@@ -37,6 +43,40 @@ def table(rows: list[dict[str, Any]], models: list[str]) -> str:
             ]
             lines.append(_table_row(technique, setting, same, first))
         lines.append("")
+    return "\n".join(lines)
+
+
+def toolkit_table(toolkit: list[dict[str, Any]], rows: list[dict[str, Any]]) -> str:
+    """The TensorFlow toolkit beside this library, after recovery, as a Markdown table.
+
+    Args:
+        toolkit: Rows of `tf_toolkit.py`.
+        rows: Rows of `techniques.py`.
+    """
+    lines = [
+        "| model | technique | toolkit | its file | packed | this library | packed |",
+        "|---|---|---:|---:|---:|---:|---:|",
+    ]
+    for row in toolkit:
+        if "accuracy" not in row:
+            continue
+        technique, setting = COUNTERPARTS[row["technique"].partition(",")[0]]
+        ours = [
+            one
+            for one in rows
+            if (one["model"], one["technique"]) == (row["model"], technique)
+            and (one["setting"], one["stage"]) == (setting, "after")
+        ]
+        cells = [
+            row["model"],
+            row["technique"],
+            f"{100 * row['accuracy']:.2f} %",
+            f"{row['keras_bytes'] / 1e3:.0f} kB",
+            f"{row['packed_bytes'] / 1e3:.0f} kB",
+            _spread([100 * one["accuracy"] for one in ours]),
+            f"{mean(one['packed_bytes'] for one in ours) / 1e3:.0f} kB",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -8,6 +8,7 @@ first offered to it as it is, a Keras 3 model, and then rebuilt from `tf_keras` 
 the same weights, data, epochs and learning rate as in `benchmarks/techniques.py`.
 """
 
+import json
 import os
 import sys
 import tempfile
@@ -21,8 +22,9 @@ import keras
 import numpy as np
 import tensorflow_model_optimization as tfmot
 import tf_keras
-from results_file import save_results
+from results_file import FOLDER, save_results
 from techniques import EPOCHS
+from techniques_table import toolkit_table
 
 import nncompress_lab as ncl
 from nncompress_lab.kernels import to_numpy
@@ -116,7 +118,8 @@ TECHNIQUES: dict[str, Callable[..., Any]] = {
 def figures(model: Any, original: keras.Model, data: ncl.Dataset) -> dict[str, Any]:
     """Accuracy on the test images, bytes of the `.keras` file, plain and packed.
 
-    Packed are the toolkit's weights in the Keras 3 model, by this library.
+    Packed are the toolkit's weights in the Keras 3 model, by this library. A mask leaves
+    some zeros negative, which are other bytes: they become 0.
     """
     predicted = model.predict(data.test.x, verbose=0).argmax(axis=-1)
     uncompiled = tf_keras.models.clone_model(model)  # without the optimizer's state
@@ -124,7 +127,8 @@ def figures(model: Any, original: keras.Model, data: ncl.Dataset) -> dict[str, A
     back = ncl.copy_model(original)
     for layer in back.layers:
         if layer.weights:
-            layer.set_weights(model.get_layer(layer.name).get_weights())
+            weights = model.get_layer(layer.name).get_weights()
+            layer.set_weights([one + 0.0 for one in weights])
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         uncompiled.save(path)
@@ -153,6 +157,8 @@ def main() -> None:
             rows.append(row)
             print(row, flush=True)
             save_results("tf_toolkit", rows, toolkit=tfmot.__version__, epochs=EPOCHS)
+    ours = json.loads((FOLDER / "techniques.json").read_text())["figures"]
+    print(toolkit_table(rows, ours))
 
 
 if __name__ == "__main__":

@@ -32,6 +32,16 @@ def test_the_table_of_the_techniques_is_that_of_the_results_file():
     assert table.strip() in (ROOT / "docs" / "measured-techniques.md").read_text()
 
 
+def test_the_table_of_the_toolkit_is_that_of_the_results_files():
+    rows = results("tf_toolkit")["figures"]
+
+    table = module("techniques_table").toolkit_table(
+        rows, results("techniques")["figures"]
+    )
+
+    assert table in (ROOT / "docs" / "measured-techniques.md").read_text()
+
+
 def test_the_tables_of_deep_compression_are_those_of_the_results_file():
     rows = results("deep_compression")["figures"]
     tables = module("deep_compression_table")

@@ -57,7 +57,8 @@ class QuantizationAwareTraining(Pass):
         epochs: Passes over the training data at most, at least 1.
         batch_size: Examples a step, at least 1.
         learning_rate: Peak of the learning rate, above 0; it falls to zero along half a
-            cosine over `epochs`.
+            cosine over `epochs`. Rounded weights begin near where they end, so it is
+            smaller than for pruned ones.
         optimizer: Name of a Keras optimizer.
         patience: Epochs without improvement after which training stops, at least 1.
         teacher: Whose soft targets to learn from as well, as in `FineTune`.
@@ -91,7 +92,7 @@ class QuantizationAwareTraining(Pass):
     symmetric: bool = True
     epochs: int = 3
     batch_size: int = 128
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-4
     optimizer: str = "adam"
     patience: int = 3
     teacher: Teacher | None = None
