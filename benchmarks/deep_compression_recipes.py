@@ -109,7 +109,11 @@ RECIPES = {
     ("Fashion-MNIST", "lenet5"): Recipe(
         None,
         "lenet5",
-        stages={**pruned(sparsity=0.95, epochs=4), **coded(bits=3, epochs=1)},
+        stages={
+            **narrowed(macs=0.3, epochs=2),
+            **pruned(sparsity=0.85, epochs=8),
+            **coded(bits=3, epochs=2),
+        },
         moved=True,
     ),
     ("Fashion-MNIST", "resnet20"): Recipe(

@@ -121,22 +121,29 @@ def figures(model: Any, original: keras.Model, data: ncl.Dataset) -> dict[str, A
     Packed are the toolkit's weights in the Keras 3 model, by this library. A mask leaves
     some zeros negative, which are other bytes: they become 0.
     """
-    predicted = model.predict(data.test.x, verbose=0).argmax(axis=-1)
-    uncompiled = tf_keras.models.clone_model(model)  # without the optimizer's state
-    uncompiled.set_weights(model.get_weights())
+    plain = rebuilt(original)  # uncompiled
+    weighted = [layer for layer in plain.layers if layer.weights]
+    for layer in weighted:
+        found = _weights_by_name(model.get_layer(layer.name))
+        layer.set_weights([found[name] for name in _weights_by_name(layer)])
+    predicted = plain.predict(data.test.x, verbose=0).argmax(axis=-1)
     back = ncl.copy_model(original)
-    for layer in back.layers:
-        if layer.weights:
-            weights = model.get_layer(layer.name).get_weights()
-            layer.set_weights([one + 0.0 for one in weights])
+    for layer in weighted:
+        back.get_layer(layer.name).set_weights(layer.get_weights())
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
-        uncompiled.save(path)
+        plain.save(path)
         return {
             "accuracy": float(np.mean(predicted == data.test.y)),
             "keras_bytes": path.stat().st_size,
             "packed_bytes": ncl.packed_bytes(back),
         }
+
+
+def _weights_by_name(layer: Any) -> dict[str, Any]:
+    """Clustering changes their order and takes the layer's name away from theirs."""
+    prefix = f"{layer.name}/"
+    return {one.name.removeprefix(prefix): one.numpy() + 0.0 for one in layer.weights}
 
 
 def main() -> None:
