@@ -108,7 +108,7 @@ RECIPES = {
     ),
     ("Fashion-MNIST", "lenet5"): Recipe(
         None,
-        "lenet5",
+        "resnet20",
         stages={
             **narrowed(macs=0.3, epochs=2),
             **pruned(sparsity=0.85, epochs=8),
@@ -120,7 +120,7 @@ RECIPES = {
         None,
         "resnet20",
         stages={
-            **pruned(sparsity=0.85, epochs=4),
+            **pruned(sparsity=0.88, epochs=3),
             "folded": ncl.FoldBatchNorm(),
             **coded(bits=4, epochs=1),
         },
