@@ -5,7 +5,7 @@
 
 The toolkit needs Keras 2 (`tf_keras`), so it has an environment of its own. Each model is
 first offered to it as it is, a Keras 3 model, and then rebuilt from `tf_keras` layers with
-the same weights, data, epochs and learning rate as in `benchmarks/techniques.py`.
+the same weights, data and epochs as in `benchmarks/techniques.py`.
 """
 
 import json

@@ -5,10 +5,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
-from nncompress_lab.kernels import kernel_layers, walk
+from nncompress_lab.kernels import kernel_layers, to_numpy, walk
 
 REMEMBERED = 0.01  # of the statistics before training, after an epoch
 
@@ -23,17 +22,23 @@ def keeping_zeros(model: keras.Model) -> Iterator[None]:
     Args:
         model: The model whose kernels are to keep their zeros.
     """
-    constrained = []
-    for layer in kernel_layers(model):
-        for kernel, array in zip(layer.kernels(), layer.arrays(), strict=True):
-            if layer.is_float and np.count_nonzero(array) < array.size:
-                constrained.append((kernel, kernel.constraint))
-                kernel.constraint = KeepMasked(array != 0, then=kernel.constraint)
+    floats = [layer for layer in kernel_layers(model) if layer.is_float]
+    kernels = [kernel for layer in floats for kernel in layer.kernels()]
+    constrained = [(kernel, kernel.constraint) for kernel in kernels]
+    for kernel in kernels:
+        keep_zeros_of(kernel)
     try:
         yield
     finally:
         for kernel, constraint in constrained:
             kernel.constraint = constraint
+
+
+def keep_zeros_of(variable: Any) -> None:
+    """Constrain a variable so that what is zero in it stays zero in training."""
+    mask = to_numpy(variable) != 0
+    if not mask.all():
+        variable.constraint = KeepMasked(mask, then=variable.constraint)
 
 
 @contextmanager

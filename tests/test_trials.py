@@ -41,14 +41,13 @@ def test_the_weights_are_those_of_the_pass_and_the_counts_those_of_the_weights(
     model = with_ties(build()) if ties else build()
     trial = trial_of(model)
 
-    settings = [{WHOLE_MODEL: sparsity} for sparsity in SPARSITIES]
-    settings += [{path: 0.37} for path in trial.layers]
-    for setting in settings:
-        pruned = trial.setting(setting)(model)
+    for target in (WHOLE_MODEL, *trial.layers):
+        for sparsity in SPARSITIES:
+            pruned = trial.setting({target: sparsity})(model)
 
-        tiny_models.assert_same_weights(trial.pruned(setting), pruned)
-        assert trial.nonzeros(setting) == measure.nonzeros(pruned)
-        assert trial.zeros(setting) == kernel_zeros(pruned)
+            tiny_models.assert_same_weights(trial.pruned({target: sparsity}), pruned)
+            assert trial.nonzeros({target: sparsity}) == measure.nonzeros(pruned)
+            assert trial.zeros({target: sparsity}) == kernel_zeros(pruned)
 
 
 def test_the_layers_settings_apply_together():

@@ -12,7 +12,6 @@ import dataclasses
 from typing import Any
 
 import keras
-import numpy as np
 from keras import layers, ops
 
 from nncompress_lab.kernels import channel_axes, kernel_names
@@ -20,7 +19,6 @@ from nncompress_lab.quantization.fake_quantize import params_of_tensors
 from nncompress_lab.quantization.kernel_format import KernelFormat, KernelView
 from nncompress_lab.quantization.layers import QUANTIZED
 
-LEAST_SCALE = float(np.finfo(np.float32).tiny)
 LARGEST_EXPONENT = 50.0  # of a learned scale and its inverse, whose squares are finite
 
 

@@ -26,7 +26,7 @@ from nncompress_lab.quantization.storing import (
 from nncompress_lab.quantization.tables import normal_float_table, power_of_two_table
 from nncompress_lab.selection import EVERY_LAYER, Selection
 from nncompress_lab.training import Training
-from nncompress_lab.training_state import KeepMasked
+from nncompress_lab.training_state import keep_zeros_of
 
 Table = Literal["learned", "power_of_two", "normal_float"]
 
@@ -173,7 +173,7 @@ class FineTuneCodebook(Pass):
 def _free_tables(model: keras.Model) -> None:
     for table in _tables(model):
         table.trainable = True
-        table.constraint = KeepMasked(to_numpy(table) != 0)
+        keep_zeros_of(table)
 
 
 def _learned_table(weights: npt.NDArray[Any], *, size: int) -> npt.NDArray[np.float32]:

@@ -27,7 +27,7 @@ from nncompress_lab.quantization.storing import (
 from nncompress_lab.rewrite import rewrite_layers
 from nncompress_lab.selection import EVERY_LAYER, Selection
 from nncompress_lab.training import Training
-from nncompress_lab.training_state import KeepMasked
+from nncompress_lab.training_state import keep_zeros_of
 
 StepSize = Literal["absmax", "learned"]
 Stored = dict[str, StoredKernels]
@@ -174,10 +174,7 @@ def _keep_zeros(model: keras.Model) -> None:
     for one in kernel_layers(model):
         if isinstance(one.layer, RoundedKernels):
             for name in one.kernel_names:
-                floats = one.layer.float_kernel(name)
-                mask = to_numpy(floats) != 0
-                if not mask.all():
-                    floats.constraint = KeepMasked(mask, then=floats.constraint)
+                keep_zeros_of(one.layer.float_kernel(name))
 
 
 def _with_integers(model: keras.Model) -> keras.Model:

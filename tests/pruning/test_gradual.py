@@ -214,14 +214,8 @@ def test_scores_from_gradients_need_data():
 
 @pytest.mark.parametrize(
     ("build", "score", "scope"),
-    [
-        (tiny_models.residual, "magnitude", "global"),
-        (tiny_models.shared, "taylor", "global"),
-        (tiny_models.nested, "magnitude", "global"),
-        (tiny_models.depthwise, "movement", "layer"),
-        (tiny_models.transformer, "magnitude", "global"),
-        (tiny_models.every_layer, "magnitude", "global"),
-    ],
+    [(build, "magnitude", "global") for build in tiny_models.BUILDERS]
+    + [(tiny_models.depthwise, "movement", "layer")],
 )
 def test_the_pass_prunes_every_model_exactly(build, score, scope, context):
     model = build()

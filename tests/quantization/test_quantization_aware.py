@@ -158,7 +158,7 @@ def test_rounding_in_training_beats_rounding_afterwards(separated, teacher):
     """At 2 bits; with a teacher even if the labels of the training say nothing."""
     model, given = separated
     coarse = {"bits": 2, "granularity": "per_tensor"}
-    after = ncl.UniformQuantization(clipping="mse", **coarse)(model)
+    after = ncl.UniformQuantization(**coarse)(model)
     if teacher:
         mute = ncl.Data(given.train.x, np.zeros_like(given.train.y))
         coarse |= {"teacher": teacher, "student_loss_weight": 0.0}
@@ -168,14 +168,16 @@ def test_rounding_in_training_beats_rounding_afterwards(separated, teacher):
     during = step(model, given)
 
     accuracies = [ncl.measure.accuracy(m, given.validation) for m in (after, during)]
-    assert accuracies[1] > accuracies[0] + 0.01
+    assert accuracies[1] > accuracies[0] + 0.05
 
 
 @pytest.mark.parametrize(
-    ("step_size", "clipping"), [("absmax", "absmax"), ("learned", "mse")]
+    ("step_size", "clipping", "rtol"),
+    # The logarithm of a scale and back is a rounding away from the scale.
+    [("absmax", "absmax", 0), ("learned", "mse", 1e-6)],
 )
 def test_training_that_only_harms_leaves_what_rounding_makes(
-    context, step_size, clipping
+    context, step_size, clipping, rtol
 ):
     right = replace(context, validation=context.train)
     model = ncl.FineTune(epochs=20, batch_size=8, learning_rate=0.01, patience=20)(
@@ -191,7 +193,7 @@ def test_training_that_only_harms_leaves_what_rounding_makes(
     rounded = ncl.UniformQuantization(clipping=clipping)(model)
     # Training draws from the generator of the dropout, which is no weight.
     for one, other in zip(result.get_weights(), rounded.get_weights(), strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-6)
+        np.testing.assert_allclose(one, other, rtol=rtol)
 
 
 def test_activations_are_rounded_too_if_asked_for(context):
