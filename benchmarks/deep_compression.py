@@ -17,6 +17,7 @@ for a row, at its end. Each stage of a row is kept in `--runs` and each row in
 """
 
 import argparse
+import functools
 import hashlib
 import itertools
 import json
@@ -87,7 +88,7 @@ class Run:
     def teacher(self) -> keras.Model:
         """Whom the compressed model learns from."""
         if self.recipe.dense is None:
-            return getattr(ncl.zoo, self.recipe.teacher)()
+            return _of_the_zoo(self.recipe.teacher)
         return replace(self, model=self.recipe.teacher).dense()[0]
 
     def stages(self) -> dict[str, Made]:
@@ -141,6 +142,13 @@ class Run:
             "validation_accuracy": measure.accuracy(model, self.data.validation),
             "packed_bytes": ncl.packed_bytes(model),
         }
+
+
+@functools.cache
+def _of_the_zoo(name: str) -> keras.Model:
+    """One and the same for all stages and seeds, so that it runs over the images once."""
+    model: keras.Model = getattr(ncl.zoo, name)()
+    return model
 
 
 def row_of(run: Run, *, test: bool) -> dict[str, Any]:

@@ -93,12 +93,13 @@ def _integers(bits: int) -> Setting:
 
 def _codebook(bits: int) -> Setting:
     step = ncl.CodebookQuantization(bits=bits)
-    return Setting(
-        "codebook",
-        f"{bits} bits",
-        step,
-        lambda epochs: ncl.pipeline(step, ncl.FineTuneCodebook(epochs=epochs)),
-    )
+
+    def trained(epochs: int) -> ncl.Pass:
+        return ncl.pipeline(
+            ncl.CodebookAwareTraining(bits=bits, epochs=epochs, teacher="original")
+        )
+
+    return Setting("codebook", f"{bits} bits", step, trained)
 
 
 def _low_rank(parameters: float) -> Setting:

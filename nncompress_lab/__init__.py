@@ -38,7 +38,9 @@ if TYPE_CHECKING:
     from nncompress_lab.data.datasets import Dataset as Dataset
     from nncompress_lab.distillation.distill import Distillation as Distillation
     from nncompress_lab.distillation.student import Student as Student
-    from nncompress_lab.distillation.teaching import teacher_logits as teacher_logits
+    from nncompress_lab.distillation.teacher_outputs import (
+        teacher_logits as teacher_logits,
+    )
     from nncompress_lab.errors import CompressionError as CompressionError
     from nncompress_lab.errors import CorruptFileError as CorruptFileError
     from nncompress_lab.errors import DataNotFoundError as DataNotFoundError
@@ -84,6 +86,9 @@ if TYPE_CHECKING:
         FoldBatchNorm as FoldBatchNorm,
     )
     from nncompress_lab.quantization.bias_correction import CorrectBias as CorrectBias
+    from nncompress_lab.quantization.codebook_aware import (
+        CodebookAwareTraining as CodebookAwareTraining,
+    )
     from nncompress_lab.quantization.codebook_quantization import (
         CodebookQuantization as CodebookQuantization,
     )
@@ -125,7 +130,7 @@ _HOMES = {
     "data.datasets": ("Data", "Dataset"),
     "distillation.distill": ("Distillation",),
     "distillation.student": ("Student",),
-    "distillation.teaching": ("teacher_logits",),
+    "distillation.teacher_outputs": ("teacher_logits",),
     "errors": (
         "CompressionError",
         "CorruptFileError",
@@ -156,6 +161,7 @@ _HOMES = {
     "quantization.bias_correction": ("CorrectBias",),
     "quantization.equalization": ("EqualizeRanges",),
     "quantization.error_compensated": ("GPTQ",),
+    "quantization.codebook_aware": ("CodebookAwareTraining",),
     "quantization.codebook_quantization": (
         "CodebookQuantization",
         "FineTuneCodebook",

@@ -96,6 +96,11 @@ def learn_codebook(weights: Weights, *, size: int, keep_zeros: bool = True) -> C
     return Codebook(values, nearest_codes(weights, values))
 
 
+def learned_table(weights: Weights, *, size: int) -> npt.NDArray[np.float32]:
+    """The table that `learn_codebook` finds, zeros kept, without the codes."""
+    return learn_codebook(weights, size=size).table
+
+
 def nearest_codes(
     weights: Weights, table: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.uint8]:

@@ -116,6 +116,18 @@ class CodebookView(MatrixView):
             table = make_table(weights)
             codes[where] = nearest_codes(padded[where], table)
             tables[part] = np.pad(table, (0, self.table_size - table.size), mode="edge")
+        return self.pack(codes, tables)
+
+    def pack(self, codes: Weights, tables: Weights) -> dict[str, Weights]:
+        """The arrays to store for codes that something else has chosen.
+
+        Args:
+            codes: Integers below `2**bits`, uint8, of `grouped_shape`.
+            tables: With `2**bits` values for each part.
+
+        Returns:
+            Arrays as `stored` describes them.
+        """
         packed = pack_bits(codes, bits=self.format.bits)
         return {"q": packed, "table": tables.reshape(self.stored["table"][0])}
 

@@ -6,14 +6,13 @@ from typing import Any, Literal
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
 from nncompress_lab.distillation.teaching import Meanwhile
 from nncompress_lab.distillation.tuning import Taught, Teacher, train_copy
 from nncompress_lab.errors import check_choice
 from nncompress_lab.kernels import KernelLayer, Skip, kernel_layers, to_numpy
 from nncompress_lab.passes import Context, Pass
-from nncompress_lab.quantization.codebook import learn_codebook
+from nncompress_lab.quantization.codebook import learned_table
 from nncompress_lab.quantization.codebook_format import CodebookFormat, MakeTable
 from nncompress_lab.quantization.layers import QuantizedKernels
 from nncompress_lab.quantization.matrix_view import Granularity
@@ -108,7 +107,7 @@ class CodebookQuantization(Pass):
     @property
     def _make_table(self) -> MakeTable:
         if self.table == "learned":
-            return partial(_learned_table, size=2**self.bits)
+            return partial(learned_table, size=2**self.bits)
         makers = {
             "power_of_two": power_of_two_table,
             "normal_float": normal_float_table,
@@ -174,10 +173,6 @@ def _free_tables(model: keras.Model) -> None:
     for table in _tables(model):
         table.trainable = True
         keep_zeros_of(table)
-
-
-def _learned_table(weights: npt.NDArray[Any], *, size: int) -> npt.NDArray[np.float32]:
-    return learn_codebook(weights, size=size).table
 
 
 def _tables(model: keras.Model) -> list[Any]:

@@ -1,36 +1,25 @@
 """Quantization-aware training as a pass: floats train through their own rounding."""
 
-import dataclasses
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import keras
-import numpy as np
 
-from nncompress_lab.distillation.teaching import Meanwhile
-from nncompress_lab.distillation.tuning import Taught, Teacher, train_copy
+from nncompress_lab.distillation.tuning import Taught, Teacher
 from nncompress_lab.errors import check_choice
-from nncompress_lab.kernels import KernelLayer, Skip, kernel_layers, to_numpy
+from nncompress_lab.kernels import Skip
 from nncompress_lab.passes import Context, Pass
 from nncompress_lab.quantization.activation_quantization import ActivationQuantization
-from nncompress_lab.quantization.affine import AffineParams, check_bits, quantize
-from nncompress_lab.quantization.aware_layers import ROUNDED, RoundedKernels
-from nncompress_lab.quantization.clipping import Clipping
+from nncompress_lab.quantization.affine import check_bits
+from nncompress_lab.quantization.aware_training import train_through_rounding
 from nncompress_lab.quantization.kernel_format import KernelFormat
 from nncompress_lab.quantization.matrix_view import Granularity
-from nncompress_lab.quantization.storing import (
-    StoredKernels,
-    copy_others,
-    explain_storing,
-    store_kernels,
-)
-from nncompress_lab.rewrite import rewrite_layers
+from nncompress_lab.quantization.rounding import EvenRounding
+from nncompress_lab.quantization.storing import explain_storing
 from nncompress_lab.selection import EVERY_LAYER, Selection
 from nncompress_lab.training import Training
-from nncompress_lab.training_state import keep_zeros_of
 
 StepSize = Literal["absmax", "learned"]
-Stored = dict[str, StoredKernels]
 
 
 @dataclass(frozen=True)
@@ -126,6 +115,11 @@ class QuantizationAwareTraining(Pass):
             self.bits, self.granularity, self.group_size, self.symmetric
         )
 
+    @property
+    def rounding(self) -> EvenRounding:
+        """How each kernel is rounded while it trains."""
+        return EvenRounding(self.format, learned=self.step_size == "learned")
+
     def explain(self, model: keras.Model) -> dict[str, Skip | None]:
         """Which layers are quantized, and why the others are not."""
         return explain_storing(model, self.select, self.format)
@@ -135,83 +129,4 @@ class QuantizationAwareTraining(Pass):
         if self.activation_bits is not None:
             rounds = ActivationQuantization(self.activation_bits, select=self.select)
             model = rounds(model, context)
-        meanwhile = Meanwhile(prepare=_keep_zeros)
-        return _with_integers(
-            train_copy(self, self._rounded(model), context, meanwhile)
-        )
-
-    def _rounded(self, model: keras.Model) -> keras.Model:
-        reasons = self.explain(model)
-        chosen = {
-            id(one.layer) for one in kernel_layers(model) if reasons[one.path] is None
-        }
-
-        def rewrite(layer: keras.Layer) -> keras.Layer | None:
-            return self._rounded_layer(layer) if id(layer) in chosen else None
-
-        return rewrite_layers(model, rewrite)
-
-    def _rounded_layer(self, layer: Any) -> keras.Layer:
-        config = layer.get_config()
-        config["rounding"] = dataclasses.asdict(self.format)
-        config["learned"] = self.step_size == "learned"
-        rounded = ROUNDED[type(layer)].from_config(config)
-        rounded.build_from_config(layer.get_build_config())
-        for name, view in rounded.views.items():
-            kernel, variable = (
-                to_numpy(getattr(layer, name)),
-                rounded.float_kernel(name),
-            )
-            variable.assign(kernel)
-            if rounded.learned:
-                scale = view.params(kernel, Clipping("mse")).scale
-                rounded.log2_scale(name).assign(np.log2(scale))
-        copy_others(layer, rounded)
-        return rounded
-
-
-def _keep_zeros(model: keras.Model) -> None:
-    for one in kernel_layers(model):
-        if isinstance(one.layer, RoundedKernels):
-            for name in one.kernel_names:
-                keep_zeros_of(one.layer.float_kernel(name))
-
-
-def _with_integers(model: keras.Model) -> keras.Model:
-    """A copy of a model with integers in place of kernels that are rounded."""
-    stored: Stored = {}
-    for one in kernel_layers(model):
-        if isinstance(one.layer, RoundedKernels):
-            arrays = {name: _integers(one.layer, name) for name in one.kernel_names}
-            stored[one.path] = StoredKernels(one.layer.rounding, arrays)
-    floats = rewrite_layers(model, _float_layer)
-
-    def store(one: KernelLayer) -> StoredKernels | None:
-        return stored.get(one.path)
-
-    return store_kernels(floats, store)
-
-
-def _integers(layer: RoundedKernels, name: str) -> dict[str, Any]:
-    view, format_ = layer.views[name], layer.rounding
-    scale, zero_point = map(to_numpy, layer.scale_and_zero_point(name))
-    params = AffineParams(scale, zero_point.astype(np.uint8))
-    grouped = view.grouped(view.matrix(to_numpy(layer.float_kernel(name))))
-    codes = quantize(grouped, params, bits=format_.bits, symmetric=format_.symmetric)
-    return view.pack(codes, params)
-
-
-def _float_layer(layer: Any) -> keras.Layer | None:
-    if not isinstance(layer, RoundedKernels):
-        return None
-    config = layer.get_config()
-    for key in ("rounding", "learned"):
-        config.pop(key)
-    kind: Any
-    (kind,) = (kind for kind, rounded in ROUNDED.items() if type(layer) is rounded)
-    ordinary = kind.from_config(config)
-    ordinary.build_from_config(layer.get_build_config())
-    for name in layer.views:
-        getattr(ordinary, name).assign(to_numpy(layer.float_kernel(name)))
-    copy_others(layer, ordinary)
-    return ordinary
+        return train_through_rounding(self, model, context, self.rounding)

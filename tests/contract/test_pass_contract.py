@@ -57,6 +57,7 @@ PASSES: tuple[Pass, ...] = (
         batch_size=16,
         learning_rate=1e-7,
     ),
+    ncl.CodebookAwareTraining(bits=2, epochs=1, batch_size=16, learning_rate=1e-7),
     ncl.ShortFloats(significant_bits=8, values=4),
     ncl.FoldBatchNorm(),
     ncl.FineTune(epochs=1, batch_size=16),

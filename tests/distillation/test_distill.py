@@ -11,7 +11,7 @@ from keras import layers
 import nncompress_lab as ncl
 from nncompress_lab import Distillation, Student
 from nncompress_lab.batches import Batches
-from nncompress_lab.distillation import teaching
+from nncompress_lab.distillation import teacher_outputs
 from nncompress_lab.distillation.features import attention_loss, relational_loss
 from nncompress_lab.distillation.soft_targets import log_soft_targets
 from nncompress_lab.distillation.views import logits_model, tensors_of
@@ -124,17 +124,20 @@ def test_each_input_comes_with_its_own_row_in_every_epoch(
         np.testing.assert_array_equal(rows[:, 0], logits.argmax(axis=1))
 
 
-def test_the_teacher_runs_once_however_many_epochs(
-    teacher, points_context, monkeypatch
-):
-    runs = []
-    original = teaching._outputs
+@pytest.fixture
+def runs(monkeypatch):
+    """How many examples the teacher is asked about, each time that it runs."""
+    asked = []
+    original = teacher_outputs._outputs
+    monkeypatch.setattr(
+        teacher_outputs,
+        "_outputs",
+        lambda view, x, **kw: asked.append(len(x)) or original(view, x, **kw),
+    )
+    return asked
 
-    def counting(view, x, **settings):
-        runs.append(len(x))
-        return original(view, x, **settings)
 
-    monkeypatch.setattr(teaching, "_outputs", counting)
+def test_the_teacher_runs_once_however_many_epochs(teacher, points_context, runs):
     quick(epochs=5, patience=5)(teacher, points_context)
 
     assert runs == [128, 64]
@@ -378,35 +381,48 @@ def test_layers_that_cannot_be_compared_are_refused(context):
         quick(features="hint", layers=(("conv", "hidden"),))(teacher, context)
 
 
-# The file of soft labels
+# What the teacher says, once
 
 
 def test_soft_labels_are_read_again_only_for_the_same_teacher_and_data(
-    teacher, points_context, tmp_path, monkeypatch
+    teacher, points_context, tmp_path, monkeypatch, runs
 ):
-    file = str(tmp_path / "soft.npz")
-    step = quick(soft_labels=file)
-    runs, taught = [], []
-    original = teaching._outputs
+    step, taught = quick(soft_labels=str(tmp_path / "soft.npz")), []
     monkeypatch.setattr(
         Training, "fit", lambda _self, _model, batches, **kw: taught.append(batches)
     )
-    monkeypatch.setattr(
-        teaching,
-        "_outputs",
-        lambda view, x, **kw: runs.append(len(x)) or original(view, x, **kw),
-    )
 
-    step(teacher, points_context)
-    step(teacher, points_context)
+    # Copies, because of a teacher itself more than a file remembers it.
+    step(ncl.copy_model(teacher), points_context)
+    step(ncl.copy_model(teacher), points_context)
 
     assert len(runs) == 2
     np.testing.assert_array_equal(taught[0].data.y, taught[1].data.y)
     turned = ncl.Data(points_context.train.x[::-1], points_context.train.y[::-1])
-    step(teacher, dataclasses.replace(points_context, train=turned))
+    step(ncl.copy_model(teacher), dataclasses.replace(points_context, train=turned))
     assert len(runs) == 4
     step(teacher_with_noise(teacher), points_context)
     assert len(runs) == 6
+
+
+def test_a_teacher_of_several_passes_runs_once_until_it_changes(
+    teacher, points_context, monkeypatch, runs
+):
+    taught = []
+    monkeypatch.setattr(
+        Training, "fit", lambda _self, _model, batches, **kw: taught.append(batches)
+    )
+    given = dataclasses.replace(points_context, teacher=ncl.copy_model(teacher))
+    step = ncl.FineTune(teacher="context")
+
+    ncl.pipeline(step, step)(teacher, given)
+
+    assert len(runs) == 2
+    np.testing.assert_array_equal(taught[0].data.y, taught[1].data.y)
+    given.teacher.set_weights([2 * one for one in given.teacher.get_weights()])
+    step(teacher, given)
+    assert len(runs) == 4
+    assert not np.array_equal(taught[1].data.y, taught[2].data.y)
 
 
 # Recipes and settings
