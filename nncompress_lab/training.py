@@ -140,19 +140,19 @@ class Training:
             context: Says whether to draw a progress bar.
             callbacks: Called after those of this loop, for example to change masks.
         """
+        steps = self.epochs * len(batches)
+        rate = keras.optimizers.schedules.CosineDecay(self.learning_rate, steps)
         optimizer = keras.optimizers.get(self.optimizer)
-        optimizer.learning_rate = keras.optimizers.schedules.CosineDecay(
-            self.learning_rate, decay_steps=self.epochs * len(batches)
-        )
+        optimizer.learning_rate = rate
         model.compile(
             optimizer,
             objective.loss,
             metrics=objective.metrics,
             jit_compile=jit_compile(),
         )
+        _make_variables(model, validation)
         start = _Start.of(model, validation, objective)
         best = self._best_epoch(objective)
-        steps = self.epochs * len(batches)
         title = f"train {model.name}"
         with (
             keeping_zeros(model),
@@ -163,12 +163,7 @@ class Training:
                 batches,
                 epochs=self.epochs,
                 validation_data=(validation.x, validation.y),
-                callbacks=[
-                    batches.callback(),
-                    _Progress(bar),
-                    best,
-                    *callbacks,
-                ],
+                callbacks=[batches.callback(), _Progress(bar), best, *callbacks],
                 shuffle=False,  # Keras would draw the order of the batches anew
                 verbose=0,
             )
@@ -183,6 +178,14 @@ class Training:
             restore_best_weights=True,
             start_from_epoch=objective.judged_from or 0,
         )
+
+
+def _make_variables(model: keras.Model, data: Data) -> None:
+    """Those of optimizer and metrics: TensorFlow traces a step twice that makes them."""
+    model.optimizer.build(model.trainable_variables)
+    one = data.take(1)
+    model.compute_metrics(one.x, one.y, model(one.x, training=False))
+    model.reset_metrics()
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,7 +26,6 @@ def dense_with_table(kernel: np.ndarray, table: list[float], bits: int):
     return dense
 
 
-@pytest.mark.contract
 @pytest.mark.parametrize("bits", [1, 3, 8])
 def test_each_weight_is_rounded_to_the_nearest_value(bits):
     """Whatever the order that the values have got into."""
@@ -44,7 +43,6 @@ def test_each_weight_is_rounded_to_the_nearest_value(bits):
     np.testing.assert_array_equal(codes, nearest_codes(kernel, np.sort(table)))
 
 
-@pytest.mark.contract
 def test_a_value_has_the_sum_of_the_gradients_of_its_weights():
     kernel = np.array([[0.2, -0.9], [0.1, 2.0], [-1.2, 0.0]], np.float32)
     table = [1.5, 0.0, 4.0, -1.0]  # the third stands for no weight
