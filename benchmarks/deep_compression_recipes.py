@@ -78,6 +78,20 @@ def coded(*, bits: int, epochs: int) -> dict[str, ncl.Pass]:
     return {"coded": ncl.pipeline(codes, tables, rounded)}
 
 
+def trained_to_codes(*, bits: int, epochs: int) -> dict[str, ncl.Pass]:
+    """Train weights and tables together, each weight as the nearest value of its table.
+
+    Args:
+        bits: Of a code.
+        epochs: Of the training.
+    """
+    codes = ncl.CodebookAwareTraining(
+        bits=bits, epochs=epochs, learning_rate=1e-3, patience=epochs, teacher="context"
+    )
+    rounded = ncl.ShortFloats(significant_bits=8, values=16)
+    return {"coded": ncl.pipeline(codes, rounded)}
+
+
 DENSE_LENET_300_100 = ncl.FineTune(epochs=8, patience=8)
 DENSE_LENET5 = ncl.FineTune(epochs=12, patience=12, optimizer="adamw")
 
@@ -122,7 +136,7 @@ RECIPES = {
         stages={
             **pruned(sparsity=0.88, epochs=3),
             "folded": ncl.FoldBatchNorm(),
-            **coded(bits=4, epochs=1),
+            **trained_to_codes(bits=4, epochs=2),
         },
     ),
 }

@@ -35,6 +35,7 @@ BUILT_IN = (
     "nncompress_lab.quantization.bias_correction",
     "nncompress_lab.quantization.equalization",
     "nncompress_lab.quantization.error_compensated",
+    "nncompress_lab.quantization.codebook_aware",
     "nncompress_lab.quantization.codebook_quantization",
     "nncompress_lab.quantization.post_training",
     "nncompress_lab.quantization.quantization_aware",

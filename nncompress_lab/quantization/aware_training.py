@@ -7,14 +7,15 @@ import keras
 
 from nncompress_lab.distillation.teaching import Meanwhile
 from nncompress_lab.distillation.tuning import train_copy
-from nncompress_lab.kernels import KernelLayer, kernel_layers, to_numpy
+from nncompress_lab.kernels import kernel_layers, kernel_names, to_numpy
 from nncompress_lab.passes import Context, Pass
 from nncompress_lab.quantization.aware_layers import ROUNDED, RoundedKernels
 from nncompress_lab.quantization.rounding import Rounding, config_of
 from nncompress_lab.quantization.storing import (
     StoredKernels,
     copy_others,
-    store_kernels,
+    float_layer,
+    stored_layer,
 )
 from nncompress_lab.rewrite import rewrite_layers
 from nncompress_lab.training_state import keep_zeros_of
@@ -58,18 +59,17 @@ def with_rounded_kernels(
 
 def with_stored_kernels(model: keras.Model) -> keras.Model:
     """A copy that stores what the rounded kernels of a model stand for."""
-    stored: dict[str, StoredKernels] = {}
-    for one in kernel_layers(model):
-        layer = one.layer
-        if isinstance(layer, RoundedKernels):
-            arrays = {name: layer.arrays_to_store(name) for name in one.kernel_names}
-            stored[one.path] = StoredKernels(layer.rounding.format, arrays)
-    floats = rewrite_layers(model, _float_layer)
+    plain = {rounded: kind for kind, rounded in ROUNDED.items()}
 
-    def store(one: KernelLayer) -> StoredKernels | None:
-        return stored.get(one.path)
+    def rewrite(layer: keras.Layer) -> keras.Layer | None:
+        kind = plain.get(type(layer))
+        if kind is None:
+            return None
+        arrays = {name: layer.arrays_to_store(name) for name in kernel_names(layer)}
+        stored = StoredKernels(layer.rounding.format, arrays)
+        return stored_layer(float_layer(layer, kind, "rounding"), stored)
 
-    return store_kernels(floats, store)
+    return rewrite_layers(model, rewrite)
 
 
 def _keep_zeros(model: keras.Model) -> None:
@@ -95,18 +95,3 @@ def _rounded_layer(layer: Any, rounding: Any) -> keras.Layer:
             parts[part].assign(values)
     copy_others(layer, rounded)
     return rounded
-
-
-def _float_layer(layer: Any) -> keras.Layer | None:
-    if not isinstance(layer, RoundedKernels):
-        return None
-    config = layer.get_config()
-    config.pop("rounding")
-    kind: Any
-    (kind,) = (kind for kind, rounded in ROUNDED.items() if type(layer) is rounded)
-    ordinary = kind.from_config(config)
-    ordinary.build_from_config(layer.get_build_config())
-    for name in layer.views:
-        getattr(ordinary, name).assign(to_numpy(layer.float_kernel(name)))
-    copy_others(layer, ordinary)
-    return ordinary

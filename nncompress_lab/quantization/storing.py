@@ -65,7 +65,7 @@ def store_kernels(
         if type(layer) not in QUANTIZED or id(layer) not in known:
             return None
         stored = store(known[id(layer)])
-        return None if stored is None else _stored(layer, stored)
+        return None if stored is None else stored_layer(layer, stored)
 
     return rewrite_layers(model, rewrite)
 
@@ -114,7 +114,8 @@ def dequantized(model: keras.Model) -> keras.Model:
     plain = {quantized: kind for kind, quantized in QUANTIZED.items()}
 
     def rewrite(layer: keras.Layer) -> keras.Layer | None:
-        return _floats(layer, plain[type(layer)]) if type(layer) in plain else None
+        kind = plain.get(type(layer))
+        return None if kind is None else float_layer(layer, kind, "quantization")
 
     return rewrite_layers(model, rewrite)
 
@@ -133,7 +134,13 @@ def _obstacle(one: KernelLayer, format_: Format, replaceable: set[int]) -> Skip 
     return Skip.WOULD_GROW if stored >= floats else None
 
 
-def _stored(layer: keras.Layer, stored: StoredKernels) -> keras.Layer:
+def stored_layer(layer: keras.Layer, stored: StoredKernels) -> keras.Layer:
+    """A layer like an ordinary one that stores its kernels in another way.
+
+    Args:
+        layer: Of a type in `QUANTIZED`.
+        stored: All of its kernels.
+    """
     quantized = quantized_shell(layer, stored.format)
     for name, arrays in stored.arrays.items():
         for part, variable in quantized.stored_kernel(name).items():
@@ -142,9 +149,16 @@ def _stored(layer: keras.Layer, stored: StoredKernels) -> keras.Layer:
     return quantized
 
 
-def _floats(layer: Any, kind: Any) -> keras.Layer:
+def float_layer(layer: Any, kind: Any, extra: str) -> keras.Layer:
+    """The ordinary layer that computes what a layer of this library does.
+
+    Args:
+        layer: With kernels that are decoded or rounded when they are used.
+        kind: Its Keras class.
+        extra: What its configuration has beside that of the Keras class.
+    """
     config = layer.get_config()
-    config.pop("quantization")
+    config.pop(extra)
     ordinary = kind.from_config(config)
     ordinary.build_from_config(layer.get_build_config())
     for name in kernel_names(ordinary):
