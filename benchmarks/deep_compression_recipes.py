@@ -43,12 +43,15 @@ def narrowed(*, macs: float, epochs: int) -> dict[str, ncl.Pass]:
     return {"narrowed": ncl.pipeline(channels, recovery)}
 
 
-def pruned(*, sparsity: float, epochs: int) -> dict[str, ncl.Pass]:
+def pruned(
+    *, sparsity: float, epochs: int, learning_rate: float = 2e-3
+) -> dict[str, ncl.Pass]:
     """Prune weight by weight with the teacher, and remove what is dead.
 
     Args:
         sparsity: Of the kernels in the end.
         epochs: The pruning is over after 60 % of them.
+        learning_rate: Its peak.
     """
     weights = ncl.GradualPruning(
         sparsity=sparsity,
@@ -56,7 +59,7 @@ def pruned(*, sparsity: float, epochs: int) -> dict[str, ncl.Pass]:
         updates=60,
         scope="global",
         epochs=epochs,
-        learning_rate=2e-3,
+        learning_rate=learning_rate,
         patience=epochs,
         teacher="context",
     )
@@ -125,8 +128,8 @@ RECIPES = {
         "resnet20",
         stages={
             **narrowed(macs=0.3, epochs=2),
-            **pruned(sparsity=0.85, epochs=8),
-            **coded(bits=3, epochs=2),
+            **pruned(sparsity=0.8, epochs=8),
+            **trained_to_codes(bits=3, epochs=2),
         },
         moved=True,
     ),
@@ -134,9 +137,9 @@ RECIPES = {
         None,
         "resnet20",
         stages={
-            **pruned(sparsity=0.88, epochs=3),
+            **pruned(sparsity=0.85, epochs=4, learning_rate=1e-3),
             "folded": ncl.FoldBatchNorm(),
-            **trained_to_codes(bits=4, epochs=2),
+            **trained_to_codes(bits=4, epochs=1),
         },
     ),
 }
