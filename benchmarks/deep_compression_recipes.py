@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 import nncompress_lab as ncl
 
+OTHER_FLOATS = ncl.ShortFloats(significant_bits=8, values=16)
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -76,13 +78,12 @@ def coded(*, bits: int, epochs: int) -> dict[str, ncl.Pass]:
     tables = ncl.FineTuneCodebook(
         epochs=epochs, learning_rate=1e-3, patience=epochs, teacher="context"
     )
-    rounded = ncl.ShortFloats(significant_bits=8, values=16)
     codes = ncl.CodebookQuantization(bits=bits)
-    return {"coded": ncl.pipeline(codes, tables, rounded)}
+    return {"coded": ncl.pipeline(codes, tables, OTHER_FLOATS)}
 
 
 def trained_to_codes(*, bits: int, epochs: int) -> dict[str, ncl.Pass]:
-    """Train weights and tables together, each weight as the nearest value of its table.
+    """Train weights as the nearest value of tables that train, round all other floats.
 
     Args:
         bits: Of a code.
@@ -91,8 +92,7 @@ def trained_to_codes(*, bits: int, epochs: int) -> dict[str, ncl.Pass]:
     codes = ncl.CodebookAwareTraining(
         bits=bits, epochs=epochs, learning_rate=1e-3, patience=epochs, teacher="context"
     )
-    rounded = ncl.ShortFloats(significant_bits=8, values=16)
-    return {"coded": ncl.pipeline(codes, rounded)}
+    return {"coded": ncl.pipeline(codes, OTHER_FLOATS)}
 
 
 DENSE_LENET_300_100 = ncl.FineTune(epochs=8, patience=8)

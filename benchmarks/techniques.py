@@ -66,6 +66,13 @@ def tuned(*passes: ncl.Pass) -> Step:
     )
 
 
+def aware(kind: Callable[..., ncl.Pass], **settings: Any) -> Step:
+    """Training through the rounding, with the original model as the teacher."""
+    return lambda epochs: ncl.pipeline(
+        kind(epochs=epochs, teacher="original", **settings)
+    )
+
+
 def _zeros(sparsity: float) -> Setting:
     step = ncl.MagnitudePruning(sparsity=sparsity, scope="global")
     return Setting("magnitude pruning", f"{sparsity:.0%} zeros", step, tuned(step))
@@ -78,14 +85,7 @@ def _channels(sparsity: float) -> Setting:
 
 def _integers(bits: int) -> Setting:
     step = ncl.UniformQuantization(bits=bits, clipping="mse")
-
-    def trained(epochs: int) -> ncl.Pass:
-        return ncl.pipeline(
-            ncl.QuantizationAwareTraining(
-                bits=bits, step_size="learned", epochs=epochs, teacher="original"
-            )
-        )
-
+    trained = aware(ncl.QuantizationAwareTraining, bits=bits, step_size="learned")
     return Setting(
         "uniform quantization", f"{bits} bits", step, None if bits == 8 else trained
     )
@@ -93,12 +93,7 @@ def _integers(bits: int) -> Setting:
 
 def _codebook(bits: int) -> Setting:
     step = ncl.CodebookQuantization(bits=bits)
-
-    def trained(epochs: int) -> ncl.Pass:
-        return ncl.pipeline(
-            ncl.CodebookAwareTraining(bits=bits, epochs=epochs, teacher="original")
-        )
-
+    trained = aware(ncl.CodebookAwareTraining, bits=bits)
     return Setting("codebook", f"{bits} bits", step, trained)
 
 

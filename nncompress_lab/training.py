@@ -150,7 +150,8 @@ class Training:
             metrics=objective.metrics,
             jit_compile=jit_compile(),
         )
-        _make_variables(model, validation)
+        if keras.backend.backend() == "tensorflow":
+            _make_variables(model, validation)
         start = _Start.of(model, validation, objective)
         best = self._best_epoch(objective)
         title = f"train {model.name}"

@@ -143,12 +143,24 @@ class CodebookView(MatrixView):
         """
         count = math.prod(self.grouped_shape)
         codes = unpack_bits(stored["q"], bits=self.format.bits, count=count, xp=xp)
-        # One flat table: each part's codes begin where its own table does.
-        starts = np.arange(math.prod(self.parts), dtype=np.int32) * self.table_size
         grouped = xp.reshape(codes, self.grouped_shape)
-        places = xp.add(grouped, starts.reshape(self.params_shape))
-        values = xp.take(xp.reshape(stored["table"], (-1,)), xp.reshape(places, (-1,)))
-        return self.kernel(values, xp=xp)
+        return self.kernel(self.pick(stored["table"], grouped, xp=xp), xp=xp)
+
+    def pick(self, rows: Any, places: Any, *, xp: Any = np) -> Any:
+        """For each weight an entry of the row that its part has.
+
+        Args:
+            rows: One for each part, all of one length, as in a stored table.
+            places: In the rows, integers of `grouped_shape`.
+            xp: `numpy` or `keras.ops`.
+
+        Returns:
+            Array of `grouped_shape`.
+        """
+        # All rows as one: each part's places begin where its own row does.
+        starts = np.arange(math.prod(self.parts), dtype=np.int32) * rows.shape[-1]
+        flat = xp.reshape(xp.add(places, starts.reshape(self.params_shape)), (-1,))
+        return xp.reshape(xp.take(xp.reshape(rows, (-1,)), flat), self.grouped_shape)
 
     def _where(self, part: tuple[int, ...]) -> Any:
         whole = self.granularity == "per_tensor"

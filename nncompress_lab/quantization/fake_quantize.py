@@ -64,9 +64,8 @@ class FakeQuantize(layers.Layer):
         lowest, highest = self.qmin - zero_point, self.qmax - zero_point
         steps = ops.clip(ops.round(x / scale), lowest, highest)
         inside = ops.clip(x, scale * lowest, scale * highest)
-        # The difference is exactly 0; it carries the gradient.
-        through = inside - ops.stop_gradient(inside)
-        return ops.cast(ops.stop_gradient(scale * steps) + through, inputs.dtype)
+        rounded = ops.stop_gradient(scale * steps)
+        return ops.cast(straight_through(rounded, inside), inputs.dtype)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the input."""
@@ -104,6 +103,11 @@ class FakeQuantize(layers.Layer):
         return params_of_tensors(
             lowest, highest, qmax=self.qmax, symmetric=self.symmetric
         )
+
+
+def straight_through(value: Any, source: Any) -> Any:
+    """Exactly `value`, with the gradient of `source` beside its own."""
+    return value + (source - ops.stop_gradient(source))
 
 
 def params_of_tensors(

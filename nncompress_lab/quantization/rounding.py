@@ -6,7 +6,6 @@ rounds them with `keras.ops`, with a gradient.
 """
 
 import dataclasses
-import math
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -20,7 +19,10 @@ from nncompress_lab.quantization.affine import AffineParams, quantize
 from nncompress_lab.quantization.clipping import Clipping
 from nncompress_lab.quantization.codebook import learned_table
 from nncompress_lab.quantization.codebook_format import CodebookFormat, CodebookView
-from nncompress_lab.quantization.fake_quantize import params_of_tensors
+from nncompress_lab.quantization.fake_quantize import (
+    params_of_tensors,
+    straight_through,
+)
 from nncompress_lab.quantization.formats import format_of
 from nncompress_lab.quantization.kernel_format import KernelFormat, KernelView
 
@@ -73,7 +75,7 @@ class EvenRounding:
         scale, zero_point = self.scale_and_zero_point(view, weights, trained)
         qmin, qmax = self.format.integers
         steps = ops.clip(weights / scale, qmin - zero_point, qmax - zero_point)
-        return scale * _with_gradient_of(ops.round(steps), steps)
+        return scale * straight_through(ops.stop_gradient(ops.round(steps)), steps)
 
     def stored(self, view: KernelView, weights: Any, trained: Trained) -> Arrays:
         """The arrays to store for them, as `KernelView.stored` describes them."""
@@ -136,11 +138,8 @@ class TableRounding:
     def rounded(self, view: CodebookView, weights: Any, trained: Trained) -> Any:
         """What float weights of `grouped_shape` are rounded to, with a gradient."""
         table = _sorted(trained["table"])
-        codes = self._codes(view, weights, table)
-        places = ops.add(codes, _starts(view, view.table_size))
-        values = ops.take(ops.reshape(table, (-1,)), ops.reshape(places, (-1,)))
-        through = weights - ops.stop_gradient(weights)  # exactly 0
-        return ops.reshape(values, view.grouped_shape) + through
+        values = view.pick(table, self._codes(view, weights, table), xp=ops)
+        return straight_through(values, weights)
 
     def stored(self, view: CodebookView, weights: Any, trained: Trained) -> Arrays:
         """The arrays to store for them, as `CodebookView.stored` describes them."""
@@ -151,14 +150,11 @@ class TableRounding:
     def _codes(self, view: CodebookView, weights: Any, table: Any) -> Any:
         """For each weight the place of the nearest value, found by halving the table."""
         table = ops.stop_gradient(table)
-        bounds = ops.reshape((table[:, 1:] + table[:, :-1]) / 2, (-1,))
-        starts = _starts(view, view.table_size - 1)
+        bounds = (table[:, 1:] + table[:, :-1]) / 2
         codes = ops.zeros(view.grouped_shape, "int32")
         for bit in reversed(range(self.format.bits)):
             upper = codes + (1 << bit)
-            places = ops.reshape(ops.add(upper, starts - 1), (-1,))
-            bound = ops.take(bounds, places)
-            beyond = weights >= ops.reshape(bound, view.grouped_shape)
+            beyond = weights >= view.pick(bounds, upper - 1, xp=ops)
             codes = ops.where(beyond, upper, codes)
         return codes
 
@@ -186,16 +182,5 @@ def _sorted(table: Any) -> Any:
     return ops.sort(_tensor(table), axis=-1)
 
 
-def _starts(view: CodebookView, length: int) -> npt.NDArray[np.int32]:
-    """Where each part's own entries begin in a flat array of `length` a part."""
-    starts = np.arange(math.prod(view.parts), dtype=np.int32) * length
-    return starts.reshape(view.params_shape)
-
-
 def _tensor(variable: Any) -> Any:
     return ops.cast(ops.convert_to_tensor(variable), "float32")
-
-
-def _with_gradient_of(value: Any, source: Any) -> Any:
-    """Exactly `value`, which trains as if it were `source`."""
-    return ops.stop_gradient(value) + (source - ops.stop_gradient(source))

@@ -384,13 +384,20 @@ def test_layers_that_cannot_be_compared_are_refused(context):
 # What the teacher says, once
 
 
-def test_soft_labels_are_read_again_only_for_the_same_teacher_and_data(
-    teacher, points_context, tmp_path, monkeypatch, runs
-):
-    step, taught = quick(soft_labels=str(tmp_path / "soft.npz")), []
+@pytest.fixture
+def taught(monkeypatch):
+    """The batches of each training, none of which takes place."""
+    batches_of = []
     monkeypatch.setattr(
-        Training, "fit", lambda _self, _model, batches, **kw: taught.append(batches)
+        Training, "fit", lambda _self, _model, batches, **kw: batches_of.append(batches)
     )
+    return batches_of
+
+
+def test_soft_labels_are_read_again_only_for_the_same_teacher_and_data(
+    teacher, points_context, tmp_path, runs, taught
+):
+    step = quick(soft_labels=str(tmp_path / "soft.npz"))
 
     # Copies, because of a teacher itself more than a file remembers it.
     step(ncl.copy_model(teacher), points_context)
@@ -406,12 +413,8 @@ def test_soft_labels_are_read_again_only_for_the_same_teacher_and_data(
 
 
 def test_a_teacher_of_several_passes_runs_once_until_it_changes(
-    teacher, points_context, monkeypatch, runs
+    teacher, points_context, runs, taught
 ):
-    taught = []
-    monkeypatch.setattr(
-        Training, "fit", lambda _self, _model, batches, **kw: taught.append(batches)
-    )
     given = dataclasses.replace(points_context, teacher=ncl.copy_model(teacher))
     step = ncl.FineTune(teacher="context")
 
