@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 
 import nncompress_lab as ncl
+from nncompress_lab.selection import EVERY_LAYER
 
+DENSE_LAYERS = ncl.Selection(types=("Dense",))
 OTHER_FLOATS = ncl.ShortFloats(significant_bits=8, values=16)
 
 
@@ -46,14 +48,20 @@ def narrowed(*, macs: float, epochs: int) -> dict[str, ncl.Pass]:
 
 
 def pruned(
-    *, sparsity: float, epochs: int, learning_rate: float = 2e-3
+    *,
+    sparsity: float,
+    epochs: int,
+    learning_rate: float = 2e-3,
+    select: ncl.Selection = EVERY_LAYER,
 ) -> dict[str, ncl.Pass]:
     """Prune weight by weight with the teacher, and remove what is dead.
 
     Args:
-        sparsity: Of the kernels in the end.
+        sparsity: Of the selected kernels in the end.
         epochs: The pruning is over after 60 % of them.
         learning_rate: Its peak.
+        select: What is pruned. A narrow LeNet has few weights in its convolutions, and
+            needs them; by magnitude alone most of them would go.
     """
     weights = ncl.GradualPruning(
         sparsity=sparsity,
@@ -64,6 +72,7 @@ def pruned(
         learning_rate=learning_rate,
         patience=epochs,
         teacher="context",
+        select=select,
     )
     return {"pruned": ncl.pipeline(weights, ncl.RemoveDeadChannels())}
 
@@ -128,7 +137,7 @@ RECIPES = {
         "resnet20",
         stages={
             **narrowed(macs=0.3, epochs=2),
-            **pruned(sparsity=0.8, epochs=8),
+            **pruned(sparsity=0.82, epochs=8, select=DENSE_LAYERS),
             **trained_to_codes(bits=3, epochs=2),
         },
         moved=True,

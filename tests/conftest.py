@@ -1,6 +1,7 @@
 """Shared settings of the tests: quiet logs, no progress bars, opt-in slow tests."""
 
 import os
+from collections.abc import Iterator
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -38,6 +39,13 @@ def pytest_collection_modifyitems(
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     keras.utils.set_random_seed(7)
+
+
+@pytest.fixture
+def eagerly() -> Iterator[None]:
+    """As `tiny_models.eagerly`, for a whole test."""
+    with tiny_models.eagerly():
+        yield
 
 
 @pytest.fixture

@@ -3,6 +3,9 @@
 All take images of shape (8, 8, 3) and return 4 logits.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import keras
 import numpy as np
 from keras import layers
@@ -126,6 +129,24 @@ def context() -> Context:
         test=data(16),
         progress=False,
     )
+
+
+@contextmanager
+def eagerly() -> Iterator[None]:
+    """Train without graphs: TensorFlow traces for seconds what takes two steps here.
+
+    Not where a test is about the training of one pass: that has to be traceable.
+    """
+    if keras.backend.backend() != "tensorflow":
+        yield
+        return
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)
 
 
 def weights_of(model: keras.Model) -> list[np.ndarray]:

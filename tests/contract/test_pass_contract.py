@@ -72,7 +72,7 @@ PASSES: tuple[Pass, ...] = (
     ncl.pipeline(),
 )
 
-pytestmark = pytest.mark.contract
+pytestmark = [pytest.mark.contract, pytest.mark.usefixtures("eagerly")]
 
 
 def models_for(number: int, step: Pass) -> list[Any]:
@@ -113,7 +113,8 @@ def case(request) -> Case:
     build, step = request.param
     model = tiny_models.randomize_statistics(build())
     config, weights = model.get_config(), tiny_models.weights_of(model)
-    result = step(model, tiny_models.context())
+    with tiny_models.eagerly():
+        result = step(model, tiny_models.context())
     return Case(step, model, config, weights, result)
 
 

@@ -171,6 +171,7 @@ def test_compensation_keeps_more_of_the_outputs_than_magnitude_does(context):
     assert ours < 0.5 * distance(ncl.MagnitudePruning(sparsity=0.5))
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize(
     "step",
     [NMPruning(), ScorePruning(sparsity=0.5), OptimalBrainPruning(sparsity=0.5)],
