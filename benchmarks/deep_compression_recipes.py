@@ -6,6 +6,7 @@ import nncompress_lab as ncl
 from nncompress_lab.selection import EVERY_LAYER
 
 DENSE_LAYERS = ncl.Selection(types=("Dense",))
+CONVOLUTIONS = ncl.Selection(types=("Conv2D",))
 OTHER_FLOATS = ncl.ShortFloats(significant_bits=8, values=16)
 
 
@@ -91,17 +92,36 @@ def coded(*, bits: int, epochs: int) -> dict[str, ncl.Pass]:
     return {"coded": ncl.pipeline(codes, tables, OTHER_FLOATS)}
 
 
-def trained_to_codes(*, bits: int, epochs: int) -> dict[str, ncl.Pass]:
+def trained_to_codes(
+    *, bits: int, epochs: int, convolution_bits: int | None = None
+) -> dict[str, ncl.Pass]:
     """Train weights as the nearest value of tables that train, round all other floats.
 
     Args:
         bits: Of a code.
         epochs: Of the training.
+        convolution_bits: Of a code in a convolution, if not the same: these are made, and
+            trained for an epoch, before the others. Convolutions with few weights are
+            worth more bits.
     """
-    codes = ncl.CodebookAwareTraining(
-        bits=bits, epochs=epochs, learning_rate=1e-3, patience=epochs, teacher="context"
+    if convolution_bits is None:
+        return {"coded": ncl.pipeline(_codes(bits, epochs), OTHER_FLOATS)}
+    steps = (
+        _codes(convolution_bits, 1, select=CONVOLUTIONS),
+        _codes(bits, epochs, select=DENSE_LAYERS),
     )
-    return {"coded": ncl.pipeline(codes, OTHER_FLOATS)}
+    return {"coded": ncl.pipeline(*steps, OTHER_FLOATS)}
+
+
+def _codes(bits: int, epochs: int, *, select: ncl.Selection = EVERY_LAYER) -> ncl.Pass:
+    return ncl.CodebookAwareTraining(
+        bits=bits,
+        epochs=epochs,
+        learning_rate=1e-3,
+        patience=epochs,
+        teacher="context",
+        select=select,
+    )
 
 
 DENSE_LENET_300_100 = ncl.FineTune(epochs=8, patience=8)
@@ -138,7 +158,7 @@ RECIPES = {
         stages={
             **narrowed(macs=0.3, epochs=2),
             **pruned(sparsity=0.82, epochs=8, select=DENSE_LAYERS),
-            **trained_to_codes(bits=3, epochs=2),
+            **trained_to_codes(bits=3, epochs=2, convolution_bits=5),
         },
         moved=True,
     ),
