@@ -54,11 +54,17 @@ def breakdown(rows: Rows) -> str:
 
 
 def groups(rows: Rows) -> dict[tuple[str, str], Rows]:
-    """The rows by data set and model, in the order in which they were measured."""
+    """The rows by data set and model: MNIST first, and models in the order of `NAMES`."""
     found: dict[tuple[str, str], Rows] = {}
     for row in rows:
         found.setdefault((row["data"], row["model"]), []).append(row)
-    return found
+    models = list(NAMES)
+    return dict(
+        sorted(
+            found.items(),
+            key=lambda group: (group[0][0] != "MNIST", models.index(group[0][1])),
+        )
+    )
 
 
 def last_stage(row: dict[str, Any]) -> str:
@@ -106,7 +112,8 @@ def figure(rows: Rows, path: Path) -> None:
     from matplotlib import pyplot as plt
 
     names = [f"{NAMES[model]}\n{data}" for data, model in groups(rows)]
-    picture, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
+    mpl.rcParams["xtick.labelsize"] = 8  # the names stand beside each other
+    picture, (left, right) = plt.subplots(1, 2, figsize=(12, 4.2), layout="constrained")
     _draw_factors(left, names, list(groups(rows).values()))
     _draw_parts(right, names, list(groups(rows).values()))
     path.parent.mkdir(exist_ok=True)
