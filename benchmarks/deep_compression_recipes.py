@@ -125,7 +125,7 @@ def _codes(bits: int, epochs: int, *, select: ncl.Selection = EVERY_LAYER) -> nc
 
 
 DENSE_LENET_300_100 = ncl.FineTune(epochs=8, patience=8)
-DENSE_LENET5 = ncl.FineTune(epochs=12, patience=12, optimizer="adamw")
+DENSE_LENET5 = ncl.FineTune(epochs=4, patience=4, optimizer="adamw")
 
 RECIPES = {
     ("MNIST", "lenet_300_100"): Recipe(
@@ -140,11 +140,12 @@ RECIPES = {
         "lenet5",
         stages={
             **narrowed(macs=0.15, epochs=3),
-            **pruned(sparsity=0.86, epochs=8),
-            **coded(bits=3, epochs=2),
+            **pruned(sparsity=0.95, epochs=8, select=DENSE_LAYERS),
+            **trained_to_codes(bits=3, epochs=2),
         },
         dense_once=True,
         moved=True,
+        dense_moved=True,
     ),
     ("Fashion-MNIST", "lenet_300_100"): Recipe(
         None,
