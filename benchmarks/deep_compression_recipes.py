@@ -131,7 +131,10 @@ RECIPES = {
     ("MNIST", "lenet_300_100"): Recipe(
         DENSE_LENET_300_100,
         "lenet5",
-        stages={**pruned(sparsity=0.982, epochs=16), **coded(bits=3, epochs=2)},
+        stages={
+            **pruned(sparsity=0.982, epochs=16),
+            **trained_to_codes(bits=3, epochs=2),
+        },
         moved=True,
         dense_moved=True,
     ),
@@ -158,8 +161,8 @@ RECIPES = {
         "resnet20",
         stages={
             **narrowed(macs=0.3, epochs=2),
-            **pruned(sparsity=0.82, epochs=8, select=DENSE_LAYERS),
-            **trained_to_codes(bits=3, epochs=2, convolution_bits=5),
+            **pruned(sparsity=0.81, epochs=12, select=DENSE_LAYERS),
+            **trained_to_codes(bits=3, epochs=3, convolution_bits=5),
         },
         moved=True,
     ),
