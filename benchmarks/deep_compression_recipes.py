@@ -52,20 +52,25 @@ def pruned(
     *,
     sparsity: float,
     epochs: int,
+    initial_sparsity: float = 0.0,
     learning_rate: float = 2e-3,
     select: ncl.Selection = EVERY_LAYER,
+    name: str = "pruned",
 ) -> dict[str, ncl.Pass]:
     """Prune weight by weight with the teacher, and remove what is dead.
 
     Args:
         sparsity: Of the selected kernels in the end.
+        initial_sparsity: Of them at the beginning.
         epochs: The pruning is over after 60 % of them.
         learning_rate: Its peak.
         select: What is pruned. A narrow LeNet has few weights in its convolutions, and
             needs them; by magnitude alone most of them would go.
+        name: Of the stage.
     """
     weights = ncl.GradualPruning(
         sparsity=sparsity,
+        initial_sparsity=initial_sparsity,
         end=0.6,
         updates=60,
         scope="global",
@@ -75,7 +80,7 @@ def pruned(
         teacher="context",
         select=select,
     )
-    return {"pruned": ncl.pipeline(weights, ncl.RemoveDeadChannels())}
+    return {name: ncl.pipeline(weights, ncl.RemoveDeadChannels())}
 
 
 def coded(*, bits: int, epochs: int) -> dict[str, ncl.Pass]:
@@ -144,7 +149,15 @@ RECIPES = {
         stages={
             **narrowed(macs=0.15, epochs=3),
             **pruned(sparsity=0.95, epochs=8, select=DENSE_LAYERS),
-            **trained_to_codes(bits=3, epochs=2),
+            **pruned(
+                name="pruned further",
+                initial_sparsity=0.95,
+                sparsity=0.976,
+                epochs=4,
+                learning_rate=1e-3,
+                select=DENSE_LAYERS,
+            ),
+            **trained_to_codes(bits=3, epochs=3),
         },
         dense_once=True,
         moved=True,
@@ -161,8 +174,8 @@ RECIPES = {
         "resnet20",
         stages={
             **narrowed(macs=0.3, epochs=2),
-            **pruned(sparsity=0.81, epochs=12, select=DENSE_LAYERS),
-            **trained_to_codes(bits=3, epochs=3, convolution_bits=5),
+            **pruned(sparsity=0.82, epochs=8, select=DENSE_LAYERS),
+            **trained_to_codes(bits=3, epochs=2, convolution_bits=5),
         },
         moved=True,
     ),
