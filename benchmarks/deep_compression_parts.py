@@ -4,7 +4,11 @@ import keras
 import numpy as np
 from packing import tensors_of
 
-from nncompress_lab.kernels import kernel_layers, other_variables, weighted_layers
+from nncompress_lab.models.kernels import (
+    kernel_layers,
+    other_variables,
+    weighted_layers,
+)
 from nncompress_lab.packing import container, positions, symbols, tensors
 from nncompress_lab.packing.model_file import packed
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 import nncompress_lab as ncl
-from nncompress_lab.selection import EVERY_LAYER
+from nncompress_lab.models.selection import EVERY_LAYER
 
 DENSE_LAYERS = ncl.Selection(types=("Dense",))
 CONVOLUTIONS = ncl.Selection(types=("Conv2D",))

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 import nncompress_lab as ncl
-from nncompress_lab.kernels import weighted_layers
+from nncompress_lab.models.kernels import weighted_layers
 
 MODELS = ("ResNet50", "MobileNetV2", "EfficientNetB0")
 QUANTIZE = ncl.UniformQuantization(bits=8)

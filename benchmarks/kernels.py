@@ -26,12 +26,12 @@ from rich.console import Console
 from rich.table import Table
 from synthetic_weights import decaying_matrix, trained_like
 
-from nncompress_lab.factorization.tucker import tucker2
-from nncompress_lab.lowrank.svd import low_rank_factors
-from nncompress_lab.pruning.masks import global_magnitude_masks
-from nncompress_lab.quantization.affine import AffineParams, dequantize, quantize
-from nncompress_lab.quantization.clipping import Clipping, clipped_params
-from nncompress_lab.quantization.codebook import learn_codebook
+from nncompress_lab.factorization.arrays.tucker import tucker2
+from nncompress_lab.lowrank.arrays.svd import low_rank_factors
+from nncompress_lab.pruning.arrays.masks import global_magnitude_masks
+from nncompress_lab.quantization.arrays.affine import AffineParams, dequantize, quantize
+from nncompress_lab.quantization.arrays.clipping import Clipping, clipped_params
+from nncompress_lab.quantization.arrays.codebook import learn_codebook
 
 Array = npt.NDArray[Any]
 Quality = Callable[[Any], float]

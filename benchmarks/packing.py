@@ -34,7 +34,7 @@ from rich.table import Table
 
 import nncompress_lab as ncl
 from nncompress_lab import measure
-from nncompress_lab.kernels import kernel_layers
+from nncompress_lab.models.kernels import kernel_layers
 from nncompress_lab.packing import container, symbols, tensors
 from nncompress_lab.packing.model_file import (
     contents,

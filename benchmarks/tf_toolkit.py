@@ -27,7 +27,7 @@ from techniques import EPOCHS
 from techniques_table import toolkit_table
 
 import nncompress_lab as ncl
-from nncompress_lab.kernels import to_numpy
+from nncompress_lab.models.kernels import to_numpy
 
 SPARSITY, CLUSTERS = 0.8, 8
 LEARNING_RATE, BATCH = 1e-3, 128

@@ -1,5 +1,5 @@
 """`python -m nncompress_lab` is `nncompress`."""
 
-from nncompress_lab.cli import main
+from nncompress_lab.cli.commands import main
 
 main()

@@ -8,7 +8,8 @@ import keras
 
 from nncompress_lab import progress
 from nncompress_lab.data.datasets import Data
-from nncompress_lab.kernels import Skip
+from nncompress_lab.models.kernels import Skip
+from nncompress_lab.models.rewrite import check_model
 from nncompress_lab.passes import (
     Context,
     Pass,
@@ -18,7 +19,6 @@ from nncompress_lab.passes import (
     stages,
 )
 from nncompress_lab.report import Report, measure_stages
-from nncompress_lab.rewrite import check_model
 
 ORIGINAL = "original"
 
@@ -76,7 +76,7 @@ def compress(
 
     Example:
         >>> from nncompress_lab import zoo
-        >>> from nncompress_lab.pruning.magnitude import MagnitudePruning
+        >>> from nncompress_lab.pruning.magnitude_pruning import MagnitudePruning
         >>> result = compress(zoo.lenet5(), MagnitudePruning(sparsity=0.5))
         >>> list(result.stages)
         ['original', 'MagnitudePruning(sparsity=0.5)']

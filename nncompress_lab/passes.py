@@ -9,8 +9,8 @@ import keras
 
 from nncompress_lab.data.datasets import Data, Dataset
 from nncompress_lab.errors import MissingContextError
-from nncompress_lab.kernels import kernel_layers
-from nncompress_lab.rewrite import check_model, copy_model
+from nncompress_lab.models.kernels import kernel_layers
+from nncompress_lab.models.rewrite import check_model, copy_model
 
 CALIBRATION_EXAMPLES = 512
 

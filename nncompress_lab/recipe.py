@@ -2,7 +2,6 @@
 
 import dataclasses
 import difflib
-import importlib
 import json
 from importlib.metadata import version
 from pathlib import Path
@@ -11,36 +10,14 @@ from typing import Any
 import keras
 import numpy as np
 
+import nncompress_lab
 from nncompress_lab.atomic import replace_file
 from nncompress_lab.distillation.student import Student
 from nncompress_lab.errors import RecipeError
+from nncompress_lab.models.selection import Selection
 from nncompress_lab.passes import Pass, Pipeline, pipeline
-from nncompress_lab.selection import Selection
 
 FORMAT = 1
-BUILT_IN = (
-    "nncompress_lab.distillation.distill",
-    "nncompress_lab.factorization.factorize",
-    "nncompress_lab.fine_tune",
-    "nncompress_lab.lowrank.low_rank",
-    "nncompress_lab.pruning.channels.channel_pruning",
-    "nncompress_lab.pruning.channels.dead_channels",
-    "nncompress_lab.pruning.gradual",
-    "nncompress_lab.pruning.magnitude",
-    "nncompress_lab.pruning.n_m",
-    "nncompress_lab.pruning.optimal_brain_pruning",
-    "nncompress_lab.pruning.score_pruning",
-    "nncompress_lab.quantization.activation_quantization",
-    "nncompress_lab.quantization.batch_norm_folding",
-    "nncompress_lab.quantization.bias_correction",
-    "nncompress_lab.quantization.equalization",
-    "nncompress_lab.quantization.error_compensated",
-    "nncompress_lab.quantization.codebook_aware",
-    "nncompress_lab.quantization.codebook_quantization",
-    "nncompress_lab.quantization.post_training",
-    "nncompress_lab.quantization.quantization_aware",
-    "nncompress_lab.quantization.short_floats",
-)
 
 
 def to_recipe(step: Pass) -> dict[str, Any]:
@@ -91,8 +68,6 @@ def from_recipe(recipe: Any) -> Pipeline:
             f"{recipe['format']!r}. Install the version of nncompress-lab that wrote it"
             f" ({recipe.get('nncompress_lab', 'unknown')})."
         )
-    for module in BUILT_IN:
-        importlib.import_module(module)
     return pipeline(*(_make_pass(entry) for entry in recipe["passes"]))
 
 
@@ -162,9 +137,9 @@ def _make_pass(entry: Any) -> Pass:
             f"Received: {json.dumps(entry, default=str)[:80]}"
         )
     name = entry["pass"]
-    known = set(Pass.registry) - {Pipeline.__name__}
-    _check_names({name}, known, where="The recipe", what="pass")
-    kind = Pass.registry[name]
+    known = _known_passes()
+    _check_names({name}, set(known), where="The recipe", what="pass")
+    kind = known[name]
     settings = {key: value for key, value in entry.items() if key != "pass"}
     allowed = {field.name for field in dataclasses.fields(kind)}
     _check_names(set(settings), allowed, where=name, what="field")
@@ -185,6 +160,13 @@ def _make_selection(fields: Any) -> Selection:
             f"{fields!r}."
         )
     return Selection(**fields)
+
+
+def _known_passes() -> dict[str, type[Pass]]:
+    """By name: the public passes, which register when they are loaded, and one's own."""
+    for name in dir(nncompress_lab):
+        getattr(nncompress_lab, name)
+    return {name: kind for name, kind in Pass.registry.items() if kind is not Pipeline}
 
 
 def _check_names(names: set[str], known: set[str], *, where: str, what: str) -> None:

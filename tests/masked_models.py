@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 import nncompress_lab as ncl
-from nncompress_lab.kernels import keras_classes, weighted_layers
+from nncompress_lab.models.kernels import keras_classes, weighted_layers
 
 
 def masked(model: keras.Model, kept: dict[str, np.ndarray]) -> keras.Model:

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from nncompress_lab.quantization.aware_training import with_rounded_kernels
+from nncompress_lab.quantization.layers.train_rounded import with_rounded_kernels
 
 
 def rounded_by(step, model):

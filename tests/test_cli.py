@@ -19,7 +19,7 @@ import tiny_models
 from keras import layers
 
 import nncompress_lab as ncl
-from nncompress_lab.cli import main
+from nncompress_lab.cli.commands import main
 
 MAGNITUDE = {"pass": "MagnitudePruning", "sparsity": 0.9}
 UNIFORM = {"pass": "UniformQuantization", "bits": 4}
@@ -165,7 +165,7 @@ def test_the_version_is_printed():
 def test_help_and_version_come_without_keras():
     code = (
         "import sys\n"
-        "from nncompress_lab.cli import main\n"
+        "from nncompress_lab.cli.commands import main\n"
         "sys.argv = ['nncompress', sys.argv[1]]\n"
         "try:\n"
         "    main()\n"
@@ -646,7 +646,7 @@ def test_the_demo_makes_the_model_smaller(demo):
 def test_a_missing_file_is_reported_before_keras_starts(command):
     code = (
         "import sys\n"
-        "from nncompress_lab.cli import app\n"
+        "from nncompress_lab.cli.commands import app\n"
         "try:\n    app(sys.argv[1:])\n"
         "except Exception as error:\n    print(error)\n"
         "print('keras' in sys.modules)"

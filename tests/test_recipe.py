@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 import nncompress_lab as ncl
-from nncompress_lab import Pass, RecipeError, Selection
-from nncompress_lab.recipe import BUILT_IN
+from nncompress_lab import RecipeError, Selection
 
 SELECTION = Selection(
     names=("conv*", "head/*"),
@@ -58,15 +57,6 @@ def test_a_pipeline_comes_back_from_its_recipe():
     steps = ncl.pipeline(*PASSES)
 
     assert ncl.from_recipe(ncl.to_recipe(steps)) == steps
-
-
-def test_a_recipe_may_name_every_pass_before_it_is_imported():
-    public = [getattr(ncl, name) for name in ncl.__all__]
-    passes = [one for one in public if isinstance(one, type) and issubclass(one, Pass)]
-
-    homes = {one.__module__ for one in passes if one is not Pass}
-
-    assert homes == set(BUILT_IN)
 
 
 def test_the_empty_pipeline_comes_back_from_its_recipe():

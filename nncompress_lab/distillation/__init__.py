@@ -1,4 +1,5 @@
 """Knowledge distillation: a small model learns from the outputs of a large one.
 
-`soft_targets` and `features` hold the losses on arrays, `distill` the pass.
+`distillation` is the pass, `student` and what it stands on make smaller models; the losses
+are below all techniques, in `nncompress_lab.training`.
 """

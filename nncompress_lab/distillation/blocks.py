@@ -8,8 +8,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from nncompress_lab.distillation import graph
-from nncompress_lab.distillation.graph import Config, Tensor
+from nncompress_lab.distillation import config_graph as graph
+from nncompress_lab.distillation.config_graph import Config, Tensor
 
 # What may differ between two blocks that repeat each other.
 NOT_COMPARED = {"name", "seed", "rate", "drop_path_rate", "trainable"}

@@ -1,19 +1,17 @@
 """A smaller model of the same design: narrower layers, fewer residual blocks."""
 
-import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import keras
 
 from nncompress_lab.distillation.blocks import shallower
-from nncompress_lab.distillation.graph import Config
+from nncompress_lab.distillation.config_graph import Config
 from nncompress_lab.distillation.widths import narrower
 from nncompress_lab.errors import UnsupportedModelError, check_choice
-from nncompress_lab.kernels import kernel_layers, walk
-from nncompress_lab.rewrite import check_model, copy_weights
+from nncompress_lab.models.kernels import kernel_layers, walk
+from nncompress_lab.models.rewrite import check_model, copy_weights
+from nncompress_lab.training.while_training import seeded
 
 Initialise = Literal["random", "copy"]
 
@@ -129,21 +127,6 @@ class Student:
                 f"No student of width {self.width} can be made from {teacher.name!r}: "
                 f"{error} Pass a model of your own as student=."
             ) from error
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """While the block runs, what Keras draws depends on `seed` alone.
-
-    Keras's initializers and dropouts take their seeds from Python's generator when they
-    are made; it is afterwards as it was.
-    """
-    state = random.getstate()
-    random.seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(state)
 
 
 def _edit(config: Config, changes: dict[str, Config], *, prefix: str = "") -> None:

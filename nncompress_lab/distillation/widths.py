@@ -12,9 +12,9 @@ from typing import Any
 
 import keras
 
-from nncompress_lab.distillation import graph
-from nncompress_lab.distillation.graph import Config, Tensor
-from nncompress_lab.kernels import keras_classes, walk
+from nncompress_lab.distillation import config_graph as graph
+from nncompress_lab.distillation.config_graph import Config, Tensor
+from nncompress_lab.models.kernels import keras_classes, walk
 
 # The number of channels in the configuration of a layer that chooses it.
 CHANNELS = {

@@ -1,4 +1,4 @@
 """Low-rank approximation: a matrix as the product of two thin ones.
 
-`svd` is the arithmetic on arrays, `rank` the choice of the rank, `low_rank` the pass.
+The arithmetic is in `arrays`; the pass is in `low_rank`.
 """

@@ -7,12 +7,12 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from nncompress_lab.activations import has_input_rows, input_second_moments
-from nncompress_lab.kernels import KernelLayer, kernel_layers
-from nncompress_lab.lowrank.svd import Factors, energy_by_rank, low_rank_factors
+from nncompress_lab.lowrank.arrays.svd import Factors, energy_by_rank, low_rank_factors
 from nncompress_lab.lowrank.two_layers import MatrixLayer, two_layers
 from nncompress_lab.measure.macs import layer_macs
-from nncompress_lab.rewrite import copy_model, rewrite_layers
+from nncompress_lab.models.kernels import KernelLayer, kernel_layers
+from nncompress_lab.models.layer_inputs import has_input_rows, input_second_moments
+from nncompress_lab.models.rewrite import copy_model, rewrite_layers
 
 Moments = dict[str, npt.NDArray[np.float64]]
 Costs = tuple[dict[str, int], dict[str, int]]  # whole, and for each rank; by path

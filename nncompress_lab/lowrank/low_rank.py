@@ -7,17 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from nncompress_lab.kernels import KernelLayer, Skip, kernel_layers
-from nncompress_lab.lowrank.factoring import (
-    Moments,
-    energies_of,
-    factor_layers,
-    factors_of,
-    macs_by_rank,
-    parameters_by_rank,
-    second_moments,
-)
-from nncompress_lab.lowrank.rank import (
+from nncompress_lab.lowrank.arrays.rank import (
     Options,
     break_even_rank,
     check_energy,
@@ -28,11 +18,21 @@ from nncompress_lab.lowrank.rank import (
     rank_for_error,
     rank_for_fraction,
 )
+from nncompress_lab.lowrank.factoring import (
+    Moments,
+    energies_of,
+    factor_layers,
+    factors_of,
+    macs_by_rank,
+    parameters_by_rank,
+    second_moments,
+)
 from nncompress_lab.lowrank.two_layers import MatrixLayer, obstacle
+from nncompress_lab.models.kernels import KernelLayer, Skip, kernel_layers
+from nncompress_lab.models.rewrite import replaceable_layers
+from nncompress_lab.models.selection import EVERY_LAYER, Selection
 from nncompress_lab.passes import Context, Pass
-from nncompress_lab.rewrite import replaceable_layers
-from nncompress_lab.selection import EVERY_LAYER, Selection
-from nncompress_lab.training import given
+from nncompress_lab.training.loop import given
 
 GOALS = ("rank", "energy", "error", "parameters", "macs")
 

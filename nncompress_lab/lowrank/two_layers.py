@@ -24,8 +24,8 @@ import numpy as np
 import numpy.typing as npt
 from keras import layers
 
-from nncompress_lab.kernels import KernelLayer, Skip, channel_axes, to_numpy
-from nncompress_lab.lowrank.svd import Factors
+from nncompress_lab.lowrank.arrays.svd import Factors
+from nncompress_lab.models.kernels import KernelLayer, Skip, channel_axes, to_numpy
 
 Matrix = npt.NDArray[Any]
 Pair = tuple[keras.Layer, keras.Layer]

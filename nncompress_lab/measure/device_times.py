@@ -14,16 +14,16 @@ from typing import Any
 import keras
 
 from nncompress_lab.errors import CompressionError
-from nncompress_lab.kernels import weighted_layers
 from nncompress_lab.measure.device_table import DeviceTimes
 from nncompress_lab.measure.devices import GPU, Device, devices, place_of
 from nncompress_lab.measure.dtypes import FloatType, in_dtype
 from nncompress_lab.measure.forward import forward_on
 from nncompress_lab.measure.latency import ROUNDS, Race, Run, race
+from nncompress_lab.measure.random_inputs import random_input
+from nncompress_lab.models.kernels import weighted_layers
+from nncompress_lab.models.rewrite import check_model, copy_model
 from nncompress_lab.packing.model_file import packed_bytes
 from nncompress_lab.quiet import quiet_logger, quiet_stderr
-from nncompress_lab.rewrite import check_model, copy_model
-from nncompress_lab.runtimes.inputs import random_input
 
 Start = Callable[[keras.Model, Device, Any], Run]
 

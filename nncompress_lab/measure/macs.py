@@ -13,9 +13,9 @@ from typing import Any
 
 import keras
 
-from nncompress_lab.attention import projections_of
 from nncompress_lab.errors import UnsupportedModelError
-from nncompress_lab.kernels import (
+from nncompress_lab.models.attention import projections_of
+from nncompress_lab.models.kernels import (
     Skip,
     kernel_names,
     kernel_shape,
@@ -23,7 +23,7 @@ from nncompress_lab.kernels import (
     reason_without_kernel,
     walk,
 )
-from nncompress_lab.rewrite import check_model
+from nncompress_lab.models.rewrite import check_model
 
 Shape = tuple[int, ...]
 PRODUCTS_OF_INPUTS = (

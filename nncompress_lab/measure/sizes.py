@@ -6,15 +6,15 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from nncompress_lab.kernels import (
+from nncompress_lab.models.kernels import (
     kernel_names,
     kernel_shape,
     other_variables,
     to_numpy,
     weighted_layers,
 )
+from nncompress_lab.models.rewrite import check_model
 from nncompress_lab.packing.model_file import keras_and_packed
-from nncompress_lab.rewrite import check_model
 
 
 @dataclass(frozen=True)

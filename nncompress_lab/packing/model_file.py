@@ -11,14 +11,14 @@ import keras
 
 from nncompress_lab.atomic import replace_file
 from nncompress_lab.errors import CorruptFileError, ModelFileError
-from nncompress_lab.kernels import walk
-from nncompress_lab.model_files import keras_errors
-from nncompress_lab.model_paths import PACKED_SUFFIX, check_packed, check_target
+from nncompress_lab.models.files import keras_errors
+from nncompress_lab.models.kernels import walk
+from nncompress_lab.models.paths import PACKED_SUFFIX, check_packed, check_target
+from nncompress_lab.models.rewrite import copy_model
 from nncompress_lab.packing import archive, container
 from nncompress_lab.packing.declared import variable_bytes
 from nncompress_lab.packing.tensors import Layout, layout_of
-from nncompress_lab.quantization.layers import QuantizedKernels
-from nncompress_lab.rewrite import copy_model
+from nncompress_lab.quantization.layers.stored import QuantizedKernels
 
 REFUSED = "Keras does not accept its model"
 

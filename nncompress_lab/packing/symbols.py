@@ -12,7 +12,11 @@ import numpy.typing as npt
 from nncompress_lab.errors import CorruptFileError
 from nncompress_lab.packing import entropy, zstd
 from nncompress_lab.packing.cursor import Cursor, number
-from nncompress_lab.quantization.bitpacking import pack_bits, packed_size, unpack_bits
+from nncompress_lab.quantization.arrays.bitpacking import (
+    pack_bits,
+    packed_size,
+    unpack_bits,
+)
 
 Symbols = npt.NDArray[np.uint8]
 

@@ -1,4 +1,4 @@
-"""Weight pruning: the smallest weights become zero.
+"""Weight pruning: weights that matter little become zero, and channels go.
 
-`masks` is the arithmetic on arrays, `magnitude` the pass on models.
+The arithmetic is in `arrays`, each pass in the file of its name.
 """

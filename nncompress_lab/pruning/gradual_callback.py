@@ -5,7 +5,9 @@ import numpy as np
 
 from nncompress_lab.data.datasets import Data
 from nncompress_lab.errors import check_choice
-from nncompress_lab.kernels import KernelLayer
+from nncompress_lab.models.kernels import KernelLayer
+from nncompress_lab.models.selection import EVERY_LAYER, Selection
+from nncompress_lab.pruning.arrays.schedules import PruningSchedule
 from nncompress_lab.pruning.layer_masks import (
     Masks,
     Scope,
@@ -14,9 +16,7 @@ from nncompress_lab.pruning.layer_masks import (
     ranked_masks,
 )
 from nncompress_lab.pruning.running_scores import RunningScore, RunningScores
-from nncompress_lab.pruning.schedules import PruningSchedule
-from nncompress_lab.selection import EVERY_LAYER, Selection
-from nncompress_lab.training_state import KeepMasked
+from nncompress_lab.training.while_training import KeepMasked
 
 
 class GradualPruningCallback(keras.callbacks.Callback):

@@ -6,19 +6,19 @@ from typing import Literal
 import keras
 import numpy as np
 
-from nncompress_lab.activations import has_input_rows, input_norms
-from nncompress_lab.gradients import kernel_gradients
-from nncompress_lab.kernels import KernelLayer, channel_axes
+from nncompress_lab.models.kernels import KernelLayer, channel_axes
+from nncompress_lab.models.layer_inputs import has_input_rows, input_norms
+from nncompress_lab.models.patches import as_matrix, from_matrix
 from nncompress_lab.passes import Context
-from nncompress_lab.patches import as_matrix, from_matrix
-from nncompress_lab.pruning.masks import (
+from nncompress_lab.pruning.arrays.masks import (
     Mask,
     Weights,
     masks_by_output,
     masks_by_score,
 )
-from nncompress_lab.pruning.scores import taylor_scores, wanda_scores
-from nncompress_lab.training import given
+from nncompress_lab.pruning.arrays.scores import taylor_scores, wanda_scores
+from nncompress_lab.training.gradients import kernel_gradients
+from nncompress_lab.training.loop import given
 
 Score = Literal["magnitude", "taylor", "wanda"]
 Scope = Literal["output", "layer", "global"]

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from nncompress_lab.activations import Floats, input_second_moments
-from nncompress_lab.kernels import KernelLayer, channel_axes, kernel_layers
+from nncompress_lab.models.kernels import KernelLayer, channel_axes, kernel_layers
+from nncompress_lab.models.layer_inputs import Floats, input_second_moments
+from nncompress_lab.models.patches import Array, as_matrix, from_matrix
+from nncompress_lab.models.rewrite import copy_model
+from nncompress_lab.models.selection import EVERY_LAYER, Selection
 from nncompress_lab.passes import Context, Pass
-from nncompress_lab.patches import Array, as_matrix, from_matrix
+from nncompress_lab.pruning.arrays.masks import check_sparsity
+from nncompress_lab.pruning.arrays.optimal_brain import prune_with_compensation
+from nncompress_lab.pruning.arrays.scores import check_damping
 from nncompress_lab.pruning.layer_masks import obstacle
-from nncompress_lab.pruning.masks import check_sparsity
-from nncompress_lab.pruning.optimal_brain import prune_with_compensation
-from nncompress_lab.pruning.scores import check_damping
-from nncompress_lab.rewrite import copy_model
-from nncompress_lab.selection import EVERY_LAYER, Selection
-from nncompress_lab.training import given
+from nncompress_lab.training.loop import given
 
 MEMORY = 1 << 30  # bytes of second moments that are held at once
 

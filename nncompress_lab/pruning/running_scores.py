@@ -7,12 +7,12 @@ import keras
 import numpy as np
 
 from nncompress_lab.data.datasets import Data
-from nncompress_lab.gradients import KernelGradients
-from nncompress_lab.kernels import KernelLayer
+from nncompress_lab.models.kernels import KernelLayer
+from nncompress_lab.pruning.arrays.masks import Weights
+from nncompress_lab.pruning.arrays.scores import movement_scores, taylor_scores
 from nncompress_lab.pruning.layer_masks import Scores, add_scores
-from nncompress_lab.pruning.masks import Weights
-from nncompress_lab.pruning.scores import movement_scores, taylor_scores
-from nncompress_lab.training import with_class_indices
+from nncompress_lab.training.gradients import KernelGradients
+from nncompress_lab.training.loop import with_class_indices
 
 RunningScore = Literal["magnitude", "taylor", "movement"]
 BATCH_SIZE = 32

@@ -5,8 +5,11 @@ from dataclasses import dataclass
 import keras
 
 from nncompress_lab.errors import check_choice
-from nncompress_lab.kernels import kernel_layers
+from nncompress_lab.models.kernels import kernel_layers
+from nncompress_lab.models.rewrite import copy_model
+from nncompress_lab.models.selection import EVERY_LAYER, Selection
 from nncompress_lab.passes import Context, Pass
+from nncompress_lab.pruning.arrays.masks import check_sparsity
 from nncompress_lab.pruning.layer_masks import (
     NEEDS,
     Scope,
@@ -16,9 +19,6 @@ from nncompress_lab.pruning.layer_masks import (
     ranked_masks,
     score_kernels,
 )
-from nncompress_lab.pruning.masks import check_sparsity
-from nncompress_lab.rewrite import copy_model
-from nncompress_lab.selection import EVERY_LAYER, Selection
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
 """Quantization: weights as small integers that map to evenly spaced values.
 
-`affine` and `bitpacking` are the arithmetic on arrays, `layers` the Keras layers that
-store integers, `post_training` the pass on models.
+The arithmetic is in `arrays`, the Keras layers that store integers or codes in `layers`,
+each pass in the file of its name.
 """

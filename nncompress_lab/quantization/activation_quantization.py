@@ -6,25 +6,31 @@ from typing import Any
 import keras
 import numpy as np
 
-from nncompress_lab.activations import layer_calls
 from nncompress_lab.data.datasets import Data
-from nncompress_lab.kernels import KernelLayer, Skip, keras_classes, kernel_layers, walk
+from nncompress_lab.models.kernels import (
+    KernelLayer,
+    Skip,
+    keras_classes,
+    kernel_layers,
+    walk,
+)
+from nncompress_lab.models.layer_inputs import layer_calls
+from nncompress_lab.models.rewrite import rebuilt, replaceable_layers, rewrite_layers
+from nncompress_lab.models.selection import EVERY_LAYER, Selection
 from nncompress_lab.passes import Context, Pass
-from nncompress_lab.quantization.activation_ranges import (
+from nncompress_lab.quantization.arrays.activation_ranges import (
     Calibration,
     Observer,
     RangeChoice,
 )
-from nncompress_lab.quantization.affine import (
+from nncompress_lab.quantization.arrays.affine import (
     AffineParams,
     check_bits,
     check_symmetric,
     params_of_range,
 )
-from nncompress_lab.quantization.fake_quantize import FakeQuantize
-from nncompress_lab.quantization.storing import dequantized
-from nncompress_lab.rewrite import rebuilt, replaceable_layers, rewrite_layers
-from nncompress_lab.selection import EVERY_LAYER, Selection
+from nncompress_lab.quantization.layers.fake_quantize import FakeQuantize
+from nncompress_lab.quantization.layers.replace import dequantized
 
 LOOKED_UP = "it looks its input up and multiplies nothing by it"
 ALREADY = "its input is quantized already"

@@ -7,25 +7,28 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from nncompress_lab.distillation.teaching import Meanwhile
-from nncompress_lab.distillation.tuning import Taught, Teacher, train_copy
 from nncompress_lab.errors import check_choice
-from nncompress_lab.kernels import KernelLayer, Skip, kernel_layers, to_numpy
+from nncompress_lab.models.kernels import KernelLayer, Skip, kernel_layers, to_numpy
+from nncompress_lab.models.selection import EVERY_LAYER, Selection
 from nncompress_lab.passes import Context, Pass
-from nncompress_lab.quantization.codebook import learned_table
-from nncompress_lab.quantization.codebook_format import CodebookFormat, MakeTable
-from nncompress_lab.quantization.layers import QuantizedKernels
-from nncompress_lab.quantization.matrix_view import Granularity
-from nncompress_lab.quantization.storing import (
+from nncompress_lab.quantization.arrays.codebook import learned_table
+from nncompress_lab.quantization.arrays.codebook_format import CodebookFormat, MakeTable
+from nncompress_lab.quantization.arrays.fixed_tables import (
+    normal_float_table,
+    power_of_two_table,
+)
+from nncompress_lab.quantization.arrays.matrix_view import Granularity
+from nncompress_lab.quantization.layers.replace import (
     StoredKernels,
     explain_storing,
     kernel_view,
     store_kernels,
 )
-from nncompress_lab.quantization.tables import normal_float_table, power_of_two_table
-from nncompress_lab.selection import EVERY_LAYER, Selection
-from nncompress_lab.training import Training
-from nncompress_lab.training_state import keep_zeros_of
+from nncompress_lab.quantization.layers.stored import QuantizedKernels
+from nncompress_lab.training.loop import Training
+from nncompress_lab.training.teach import Meanwhile
+from nncompress_lab.training.training_pass import Taught, Teacher, train_copy
+from nncompress_lab.training.while_training import keep_zeros_of
 
 Table = Literal["learned", "power_of_two", "normal_float"]
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from nncompress_lab.kernels import (
+from nncompress_lab.models.kernels import (
     Skip,
     kernel_names,
     kernel_variables,
@@ -16,9 +16,9 @@ from nncompress_lab.kernels import (
     to_numpy,
     weighted_layers,
 )
+from nncompress_lab.models.rewrite import copy_model
 from nncompress_lab.passes import Context, Pass
-from nncompress_lab.quantization.codebook import LARGEST_TABLE, learn_codebook
-from nncompress_lab.rewrite import copy_model
+from nncompress_lab.quantization.arrays.codebook import LARGEST_TABLE, learn_codebook
 
 FLOAT32_BITS = 24  # of its significand, with the one that is not stored
 

@@ -7,11 +7,11 @@ import keras
 import numpy as np
 
 from nncompress_lab.atomic import replace_file
-from nncompress_lab.runtimes.inputs import random_inputs
+from nncompress_lab.measure.random_inputs import random_inputs
 from nncompress_lab.runtimes.litert import LiteRT, Quantize, to_litert
 from nncompress_lab.runtimes.onnx_graph.walk import to_onnx
 from nncompress_lab.runtimes.onnx_runtime import OnnxRuntime
-from nncompress_lab.runtimes.running import Array, Inputs, Runtime, as_list
+from nncompress_lab.runtimes.runtime import Array, Inputs, Runtime, as_list
 
 SUFFIXES = (".onnx", ".tflite")
 COMPARED = 4  # examples

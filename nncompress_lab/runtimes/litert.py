@@ -14,12 +14,12 @@ import numpy.typing as npt
 
 from nncompress_lab.errors import CompressionError, check_choice
 from nncompress_lab.measure.latency import ROUNDS, Race, race
-from nncompress_lab.quantization.fake_quantize import FakeQuantize
-from nncompress_lab.quantization.storing import dequantized
+from nncompress_lab.measure.random_inputs import random_input
+from nncompress_lab.models.rewrite import REMOVE, rewrite_layers
+from nncompress_lab.quantization.layers.fake_quantize import FakeQuantize
+from nncompress_lab.quantization.layers.replace import dequantized
 from nncompress_lab.quiet import quiet_logger, quiet_stderr
-from nncompress_lab.rewrite import REMOVE, rewrite_layers
-from nncompress_lab.runtimes.inputs import random_input
-from nncompress_lab.runtimes.running import Inputs, Runtime, as_list
+from nncompress_lab.runtimes.runtime import Inputs, Runtime, as_list
 
 Quantize = Literal["dynamic", "int8"]
 

@@ -7,7 +7,7 @@ from nncompress_lab.errors import CompressionError, ModelFileError, check_choice
 from nncompress_lab.runtimes.litert import LiteRT
 from nncompress_lab.runtimes.onnx_runtime import OnnxRuntime
 from nncompress_lab.runtimes.open_vino import OpenVino
-from nncompress_lab.runtimes.running import Runtime
+from nncompress_lab.runtimes.runtime import Runtime
 
 RuntimeName = Literal["onnxruntime", "litert", "openvino"]
 TAKES: dict[str, tuple[RuntimeName, ...]] = {

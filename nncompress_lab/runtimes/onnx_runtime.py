@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from nncompress_lab.runtimes.running import Inputs, Runtime, as_list, single
+from nncompress_lab.runtimes.runtime import Inputs, Runtime, as_list, single
 
 ERRORS = 3  # of the runtime's levels of what it prints
 TYPES = {

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nncompress_lab.errors import CompressionError, check_choice
-from nncompress_lab.runtimes.running import Array, Inputs, Runtime, as_list, single
+from nncompress_lab.runtimes.runtime import Array, Inputs, Runtime, as_list, single
 
 Precision = Literal["f32", "bf16"]
 

@@ -10,10 +10,10 @@ import keras
 
 from nncompress_lab.errors import UnsupportedModelError
 from nncompress_lab.measure.latency import ROUNDS, Race, Run, race
-from nncompress_lab.runtimes.inputs import random_inputs
+from nncompress_lab.measure.random_inputs import random_inputs
 from nncompress_lab.runtimes.onnx_graph.walk import to_onnx
 from nncompress_lab.runtimes.onnx_runtime import OnnxRuntime
-from nncompress_lab.runtimes.running import Array
+from nncompress_lab.runtimes.runtime import Array
 
 ONNX_RUNTIME = "ONNX Runtime"
 Candidates = dict[str, Callable[[], Run]]

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from nncompress_lab.quantization.affine import integer_range
-from nncompress_lab.quantization.bitpacking import unpack_bits
+from nncompress_lab.quantization.arrays.affine import integer_range
+from nncompress_lab.quantization.arrays.bitpacking import unpack_bits
 from nncompress_lab.server.model_config import ConfigNode
 from nncompress_lab.server.statistics import (
     Array,

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from nncompress_lab.errors import ModelFileError
-from nncompress_lab.kernels import KERNELS
+from nncompress_lab.models.kernels import KERNELS
 
 MAX_DEPTH = 60
 _QUANTIZED = "Quantized"

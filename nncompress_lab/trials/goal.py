@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from nncompress_lab.pruning.masks import check_sparsity
+from nncompress_lab.pruning.arrays.masks import check_sparsity
 
 # Passes drop whole weights, so a fraction is met to within half a weight a kernel.
 ROUNDING = 1e-5

@@ -12,12 +12,12 @@ import numpy as np
 from nncompress_lab import measure
 from nncompress_lab.data.datasets import Data, Dataset
 from nncompress_lab.errors import UnsupportedModelError
-from nncompress_lab.kernels import KernelLayer
+from nncompress_lab.models.kernels import KernelLayer
+from nncompress_lab.models.rewrite import check_model, copy_model
+from nncompress_lab.models.selection import EVERY_LAYER, Selection
 from nncompress_lab.passes import Pass, pipeline
-from nncompress_lab.pruning.magnitude import MagnitudePruning
-from nncompress_lab.pruning.masks import check_sparsity, global_magnitude_masks
-from nncompress_lab.rewrite import check_model, copy_model
-from nncompress_lab.selection import EVERY_LAYER, Selection
+from nncompress_lab.pruning.arrays.masks import check_sparsity, global_magnitude_masks
+from nncompress_lab.pruning.magnitude_pruning import MagnitudePruning
 from nncompress_lab.trials.ranking import Ranking
 
 WHOLE_MODEL = "*"

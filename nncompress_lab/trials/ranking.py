@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nncompress_lab.pruning.masks import Weights, check_threshold
+from nncompress_lab.pruning.arrays.masks import Weights, check_threshold
 
 SHOWN = 0.999  # fraction of the weights that the range of a histogram covers
 MOST_BINS = 60

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nncompress_lab import progress
-from nncompress_lab.batches import Batches
 from nncompress_lab.data import Dataset, fashion_mnist
 from nncompress_lab.measure import accuracy
+from nncompress_lab.training.batches import Batches
 from nncompress_lab.zoo import architectures
 from nncompress_lab.zoo.trained import FOLDER, round_to_float16, save_weights
 

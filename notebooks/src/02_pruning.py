@@ -251,7 +251,7 @@ magnitude_mask = lesson.accept("magnitude_mask", magnitude_mask)
 # The library has the same function. On the largest kernel of LeNet-5, 400,000 weights:
 
 # %% tags=["check"]
-from nncompress_lab.pruning import masks
+from nncompress_lab.pruning.arrays import masks
 
 kernel = keras.ops.convert_to_numpy(model.get_layer("dense1").kernel)
 yours = magnitude_mask(kernel, 0.8)

@@ -8,9 +8,9 @@ import pytest
 import tiny_models
 
 import nncompress_lab as ncl
-from nncompress_lab.attention import ComposedMultiHeadAttention
-from nncompress_lab.kernels import kernel_layers, kernel_shape
-from nncompress_lab.quantization.layers import (
+from nncompress_lab.models.attention import ComposedMultiHeadAttention
+from nncompress_lab.models.kernels import kernel_layers, kernel_shape
+from nncompress_lab.quantization.layers.stored import (
     QUANTIZED,
     QuantizedKernels,
 )

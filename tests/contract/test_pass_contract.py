@@ -21,7 +21,7 @@ PASSES: tuple[Pass, ...] = (
     ncl.NMPruning(n=2, m=4),
     ncl.OptimalBrainPruning(sparsity=0.5),
     # At once, before gradients differ by a rounding: a mask is all or nothing.
-    ncl.GradualPruning(sparsity=0.5, course="constant", epochs=1, batch_size=16),
+    ncl.GradualPruning(sparsity=0.5, curve="constant", epochs=1, batch_size=16),
     ncl.ChannelPruning(sparsity=0.5),
     ncl.pipeline(
         ncl.MagnitudePruning(sparsity=0.9, scope="global"), ncl.RemoveDeadChannels()

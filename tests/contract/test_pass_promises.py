@@ -10,7 +10,11 @@ import tiny_models
 from test_pass_contract import PASSES, outputs
 
 import nncompress_lab as ncl
-from nncompress_lab.kernels import kernel_layers, other_variables, weighted_layers
+from nncompress_lab.models.kernels import (
+    kernel_layers,
+    other_variables,
+    weighted_layers,
+)
 
 pytestmark = pytest.mark.contract
 

@@ -24,16 +24,8 @@ def test_dir_lists_the_public_names():
 
 
 def test_an_unknown_name_is_an_attribute_error():
-    with pytest.raises(AttributeError, match="no attribute 'Quantise'"):
+    with pytest.raises(AttributeError, match="attribute Quantise"):
         _ = ncl.Quantise
-
-
-def test_type_checkers_see_the_names_that_are_loaded_lazily():
-    source = inspect.getsource(ncl)
-    checked = source.split("if TYPE_CHECKING:")[1].split("__version__")[0]
-
-    for name in NAMES:
-        assert f"import {name} as {name}" in checked or f"{name} as {name}" in checked
 
 
 def run(code: str) -> str:
@@ -45,7 +37,8 @@ def run(code: str) -> str:
 
 def test_importing_the_package_does_not_start_keras():
     code = (
-        "import sys, nncompress_lab, nncompress_lab.cli; print('keras' in sys.modules)"
+        "import sys, nncompress_lab, nncompress_lab.cli.commands\n"
+        "print('keras' in sys.modules)"
     )
 
     assert run(code) == "False"

@@ -17,7 +17,7 @@ import nbformat
 import pytest
 from typer.testing import CliRunner
 
-from nncompress_lab import cli
+from nncompress_lab.cli import commands as cli
 from nncompress_lab.course import catalogue, launch
 from nncompress_lab.errors import CompressionError
 

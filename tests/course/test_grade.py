@@ -12,7 +12,7 @@ from nncompress_lab.course.exercise import (
     require_array,
     require_number,
 )
-from nncompress_lab.course.exercises import pruning
+from nncompress_lab.course.exercises import lesson_02_pruning as pruning
 from nncompress_lab.course.grade import grade
 from nncompress_lab.course.progress import ERROR, FAIL, PASS, UNATTEMPTED
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from nncompress_lab.course import Lesson, progress
-from nncompress_lab.course.exercises import pruning
+from nncompress_lab.course.exercises import lesson_02_pruning as pruning
 
 
 @pytest.fixture

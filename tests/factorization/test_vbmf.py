@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nncompress_lab.factorization.vbmf import vbmf_rank
+from nncompress_lab.factorization.arrays.vbmf import vbmf_rank
 
 
 def planted(shape, rank, noise, seed=0) -> np.ndarray:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from nncompress_lab.lowrank import eigenvectors
-from nncompress_lab.lowrank.eigenvectors import leading_eigenvectors
+from nncompress_lab.lowrank.arrays import eigenvectors
+from nncompress_lab.lowrank.arrays.eigenvectors import leading_eigenvectors
 
 SIZE, COUNT = 256, 32
 

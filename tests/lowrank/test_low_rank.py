@@ -7,9 +7,9 @@ import tiny_models
 from keras import layers
 
 import nncompress_lab as ncl
-from nncompress_lab.kernels import kernel_layers
-from nncompress_lab.lowrank.rank import break_even_rank
-from nncompress_lab.lowrank.svd import energy_by_rank
+from nncompress_lab.lowrank.arrays.rank import break_even_rank
+from nncompress_lab.lowrank.arrays.svd import energy_by_rank
+from nncompress_lab.models.kernels import kernel_layers
 
 tensorflow_only = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="LiteRT is fed by TensorFlow"

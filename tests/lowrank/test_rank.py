@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from nncompress_lab.lowrank.rank import (
+from nncompress_lab.lowrank.arrays.rank import (
     Options,
     break_even_rank,
     choose_under_budget,

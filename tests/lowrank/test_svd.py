@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nncompress_lab.lowrank.svd import (
+from nncompress_lab.lowrank.arrays.svd import (
     energy_by_rank,
     low_rank_factors,
 )

@@ -6,10 +6,10 @@ import pytest
 import tiny_models
 from keras import layers
 
-from nncompress_lab.kernels import Skip, kernel_layers
+from nncompress_lab.lowrank.arrays.svd import Factors
 from nncompress_lab.lowrank.factoring import factor_layers, factors_of, second_moments
-from nncompress_lab.lowrank.svd import Factors
 from nncompress_lab.lowrank.two_layers import MatrixLayer, obstacle
+from nncompress_lab.models.kernels import Skip, kernel_layers
 
 # Two float32 products in place of one, behind each other through a whole model.
 CLOSE = {"rtol": 1e-4, "atol": 1e-4}

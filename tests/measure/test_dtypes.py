@@ -7,7 +7,7 @@ import tiny_models
 
 import nncompress_lab as ncl
 from nncompress_lab import measure
-from nncompress_lab.kernels import to_numpy
+from nncompress_lab.models.kernels import to_numpy
 
 MODELS = [
     tiny_models.sequential,

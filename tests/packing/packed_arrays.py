@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from nncompress_lab.packing.tensors import Layout, layout_of
-from nncompress_lab.quantization.bitpacking import pack_bits
+from nncompress_lab.quantization.arrays.bitpacking import pack_bits
 
 
 def chance(count: int, seed: int) -> np.ndarray:
@@ -24,6 +24,11 @@ def bell(count: int, seed: int) -> np.ndarray:
 
 def weights(*shape: int, seed: int = 1) -> np.ndarray:
     return (bell(math.prod(shape), seed) * 0.05).astype(np.float32).reshape(shape)
+
+
+def cubed(array: np.ndarray) -> np.ndarray:
+    """By products: the last bit of a power is another one with AVX-512."""
+    return array * array * array
 
 
 def pruned(array: np.ndarray, sparsity: float, seed: int = 2) -> np.ndarray:
@@ -72,7 +77,7 @@ def small_arrays() -> dict[str, tuple[np.ndarray, str, Layout]]:
         "weights of half precision": weights(40, 30).astype("f2").astype("f4"),
         "pruned weights": pruned(weights(60, 40), 0.9),
         "pruned half": pruned(weights(60, 40), 0.9).astype("f2"),
-        "doubles": weights(30, 20).astype("f8") ** 3,
+        "doubles": cubed(weights(30, 20).astype("f8")),
         "few values": weights(7)[codes(50, 20, bits=3) % 7],
         "dead weights": dead(weights(80, 40)),
         "ones": np.ones(64, np.float32),

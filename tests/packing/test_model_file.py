@@ -14,7 +14,7 @@ from packed_files import rewritten
 
 import nncompress_lab as ncl
 from nncompress_lab import measure
-from nncompress_lab.kernels import to_numpy
+from nncompress_lab.models.kernels import to_numpy
 from nncompress_lab.packing.model_file import packed, saved_without_optimizer
 
 SEEDS = "seed_generator_state"  # Keras does not save them

@@ -3,8 +3,7 @@
 import numpy as np
 import packed_arrays
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from hypothesis.extra import numpy as arrays
 from packed_arrays import codes, dead, pruned, weights
 
@@ -13,7 +12,7 @@ from nncompress_lab.packing import symbols, tensors, zstd
 from nncompress_lab.packing.cursor import Cursor
 from nncompress_lab.packing.frequencies import counts_of, levels_of
 from nncompress_lab.packing.tensors import Layout, layout_of
-from nncompress_lab.quantization.bitpacking import pack_bits
+from nncompress_lab.quantization.arrays.bitpacking import pack_bits
 
 SMALL = packed_arrays.small_arrays()
 LARGE = packed_arrays.large_arrays()

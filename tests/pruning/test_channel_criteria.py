@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from nncompress_lab.pruning.channels.criteria import (
+from nncompress_lab.pruning.channels.arrays.criteria import (
     channel_norms,
     channel_taylor,
     channels_to_keep,
     kept_channels,
     kept_counts,
 )
-from nncompress_lab.pruning.channels.ranking import Ranking
-from nncompress_lab.pruning.channels.units import Cost, Units, take
+from nncompress_lab.pruning.channels.arrays.ranking import Ranking
+from nncompress_lab.pruning.channels.arrays.units import Cost, Units, take
 
 
 def ranking(*groups, **settings):

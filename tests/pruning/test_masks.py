@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 
-from nncompress_lab.pruning import cut
-from nncompress_lab.pruning.masks import (
+from nncompress_lab.pruning.arrays import ranking as cut
+from nncompress_lab.pruning.arrays.masks import (
     global_magnitude_masks,
     magnitude_mask,
     masks_by_score,

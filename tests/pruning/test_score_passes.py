@@ -6,11 +6,11 @@ import pytest
 import tiny_models
 
 import nncompress_lab as ncl
-from nncompress_lab.activations import input_second_moments
-from nncompress_lab.kernels import channel_axes, kernel_layers, to_numpy
-from nncompress_lab.patches import as_matrix
+from nncompress_lab.models.kernels import channel_axes, kernel_layers, to_numpy
+from nncompress_lab.models.layer_inputs import input_second_moments
+from nncompress_lab.models.patches import as_matrix
 from nncompress_lab.pruning.layer_masks import NO_ROWS
-from nncompress_lab.pruning.n_m import NO_GROUPS, NMPruning, input_axis
+from nncompress_lab.pruning.nm_pruning import NO_GROUPS, NMPruning, input_axis
 from nncompress_lab.pruning.optimal_brain_pruning import OptimalBrainPruning
 from nncompress_lab.pruning.score_pruning import ScorePruning
 

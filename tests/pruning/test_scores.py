@@ -2,14 +2,13 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 
-from nncompress_lab.patches import as_matrix, from_matrix
-from nncompress_lab.pruning.masks import masks_by_output, n_m_mask
-from nncompress_lab.pruning.optimal_brain import prune_with_compensation
-from nncompress_lab.pruning.scores import (
+from nncompress_lab.models.patches import as_matrix, from_matrix
+from nncompress_lab.pruning.arrays.masks import masks_by_output, n_m_mask
+from nncompress_lab.pruning.arrays.optimal_brain import prune_with_compensation
+from nncompress_lab.pruning.arrays.scores import (
     damped,
     movement_scores,
     optimal_brain_scores,

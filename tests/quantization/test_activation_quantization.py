@@ -6,11 +6,11 @@ import pytest
 import tiny_models
 
 import nncompress_lab as ncl
-from nncompress_lab.activations import layer_calls
-from nncompress_lab.kernels import kernel_layers, to_numpy, walk
+from nncompress_lab.models.kernels import kernel_layers, to_numpy, walk
+from nncompress_lab.models.layer_inputs import layer_calls
 from nncompress_lab.quantization.activation_quantization import ALREADY, LOOKED_UP
-from nncompress_lab.quantization.activation_ranges import MovingAverageObserver
-from nncompress_lab.quantization.fake_quantize import FakeQuantize
+from nncompress_lab.quantization.arrays.activation_ranges import MovingAverageObserver
+from nncompress_lab.quantization.layers.fake_quantize import FakeQuantize
 
 pytestmark = pytest.mark.contract
 W8 = ncl.UniformQuantization(bits=8)

@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 
-from nncompress_lab.quantization.affine import (
+from nncompress_lab.quantization.arrays.affine import (
     AffineParams,
     affine_params,
     dequantize,

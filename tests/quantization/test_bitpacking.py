@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from keras import ops
 
-from nncompress_lab.quantization.bitpacking import pack_bits, packed_size, unpack_bits
+from nncompress_lab.quantization.arrays.bitpacking import (
+    pack_bits,
+    packed_size,
+    unpack_bits,
+)
 
 small_profile = settings(max_examples=50, deadline=None)
 ALL_BITS = range(1, 9)

@@ -3,20 +3,20 @@
 import numpy as np
 import pytest
 
-from nncompress_lab.quantization.affine import (
+from nncompress_lab.quantization.arrays.affine import (
     AffineParams,
     affine_params,
     dequantize,
     quantize,
 )
-from nncompress_lab.quantization.clipping import (
+from nncompress_lab.quantization.arrays.clipping import (
     ABSMAX,
     Clipping,
     clipped_params,
     least_error_range,
     percentile_range,
 )
-from nncompress_lab.quantization.histogram import BINS, Histogram
+from nncompress_lab.quantization.arrays.histogram import BINS, Histogram
 
 MSE = Clipping("mse")
 both_modes = pytest.mark.parametrize("symmetric", [True, False])

@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from nncompress_lab.quantization import codebook
-from nncompress_lab.quantization.codebook import learn_codebook, nearest_codes
+from nncompress_lab.quantization.arrays import codebook
+from nncompress_lab.quantization.arrays.codebook import learn_codebook, nearest_codes
 
 RNG = np.random.default_rng(0)
 

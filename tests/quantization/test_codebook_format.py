@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from nncompress_lab.quantization.codebook import learn_codebook
-from nncompress_lab.quantization.codebook_format import CodebookFormat
-from nncompress_lab.quantization.formats import format_of
-from nncompress_lab.quantization.kernel_format import KernelFormat
+from nncompress_lab.quantization.arrays.codebook import learn_codebook
+from nncompress_lab.quantization.arrays.codebook_format import CodebookFormat
+from nncompress_lab.quantization.arrays.formats import format_of
+from nncompress_lab.quantization.arrays.integer_format import KernelFormat
 
 FORMATS = (
     CodebookFormat(1),

@@ -6,8 +6,8 @@ import pytest
 import tiny_models
 
 import nncompress_lab as ncl
-from nncompress_lab.kernels import kernel_layers
-from nncompress_lab.quantization.codebook import learn_codebook
+from nncompress_lab.models.kernels import kernel_layers
+from nncompress_lab.quantization.arrays.codebook import learn_codebook
 
 
 def table_and_codes(model: keras.Model, name: str) -> tuple[np.ndarray, np.ndarray]:

@@ -6,10 +6,14 @@ import pytest
 from keras import ops
 
 from nncompress_lab.data.datasets import Data
-from nncompress_lab.gradients import kernel_gradients
-from nncompress_lab.kernels import kernel_layers, to_numpy
-from nncompress_lab.quantization.affine import affine_params, dequantize, quantize
-from nncompress_lab.quantization.fake_quantize import FakeQuantize
+from nncompress_lab.models.kernels import kernel_layers, to_numpy
+from nncompress_lab.quantization.arrays.affine import (
+    affine_params,
+    dequantize,
+    quantize,
+)
+from nncompress_lab.quantization.layers.fake_quantize import FakeQuantize
+from nncompress_lab.training.gradients import kernel_gradients
 
 pytestmark = pytest.mark.contract
 both_modes = pytest.mark.parametrize("symmetric", [True, False])

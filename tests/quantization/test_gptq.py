@@ -6,12 +6,16 @@ import pytest
 import tiny_models
 
 import nncompress_lab as ncl
-from nncompress_lab.activations import input_second_moments
-from nncompress_lab.kernels import channel_axes, kernel_layers, to_numpy
-from nncompress_lab.quantization import gptq
-from nncompress_lab.quantization.affine import affine_params, dequantize, quantize
-from nncompress_lab.quantization.clipping import Clipping, clipped_params
-from nncompress_lab.quantization.gptq import gptq_round
+from nncompress_lab.models.kernels import channel_axes, kernel_layers, to_numpy
+from nncompress_lab.models.layer_inputs import input_second_moments
+from nncompress_lab.quantization.arrays import error_compensation as gptq
+from nncompress_lab.quantization.arrays.affine import (
+    affine_params,
+    dequantize,
+    quantize,
+)
+from nncompress_lab.quantization.arrays.clipping import Clipping, clipped_params
+from nncompress_lab.quantization.arrays.error_compensation import gptq_round
 
 both_modes = pytest.mark.parametrize("symmetric", [True, False])
 

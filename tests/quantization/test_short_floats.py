@@ -6,8 +6,8 @@ import pytest
 import tiny_models
 
 import nncompress_lab as ncl
-from nncompress_lab.kernels import kernel_layers, other_variables, to_numpy
-from nncompress_lab.quantization.codebook import learn_codebook
+from nncompress_lab.models.kernels import kernel_layers, other_variables, to_numpy
+from nncompress_lab.quantization.arrays.codebook import learn_codebook
 from nncompress_lab.quantization.short_floats import rounded
 
 

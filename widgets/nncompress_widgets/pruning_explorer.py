@@ -6,7 +6,7 @@ import traitlets
 
 from nncompress_lab import Data, Dataset, Pass
 from nncompress_lab.measure import FileSizes
-from nncompress_lab.pruning.masks import check_sparsity
+from nncompress_lab.pruning.arrays.masks import check_sparsity
 from nncompress_lab.trials import WHOLE_MODEL, Goal, PruningTrial, Sparsities
 from nncompress_widgets.control import Control
 from nncompress_widgets.figures import percent

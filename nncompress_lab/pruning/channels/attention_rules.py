@@ -3,6 +3,7 @@
 import inspect
 from typing import Any
 
+from nncompress_lab.pruning.channels.arrays.units import Cost
 from nncompress_lab.pruning.channels.flow import (
     Call,
     Channels,
@@ -13,7 +14,6 @@ from nncompress_lab.pruning.channels.flow import (
     spoiled,
 )
 from nncompress_lab.pruning.channels.structure_rules import activated
-from nncompress_lab.pruning.channels.units import Cost
 
 
 def einsum(flow: Flow, call: Call) -> Channels:

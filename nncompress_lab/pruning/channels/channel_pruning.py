@@ -8,9 +8,13 @@ import keras
 import numpy as np
 
 from nncompress_lab.errors import check_choice
-from nncompress_lab.kernels import Skip
+from nncompress_lab.models.kernels import Skip
+from nncompress_lab.models.rewrite import check_model, rewrite_layers
+from nncompress_lab.models.selection import EVERY_LAYER, Selection
 from nncompress_lab.passes import Context, Pass, check_context
-from nncompress_lab.pruning.channels.criteria import Criterion, Mask
+from nncompress_lab.pruning.arrays.masks import check_sparsity
+from nncompress_lab.pruning.channels.arrays.criteria import Criterion, Mask
+from nncompress_lab.pruning.channels.arrays.ranking import Ranking
 from nncompress_lab.pruning.channels.flow import Flow
 from nncompress_lab.pruning.channels.groups import (
     ChannelGroup,
@@ -19,11 +23,7 @@ from nncompress_lab.pruning.channels.groups import (
     made_by_layer,
 )
 from nncompress_lab.pruning.channels.narrowing import Narrowing
-from nncompress_lab.pruning.channels.ranking import Ranking
 from nncompress_lab.pruning.channels.scores import has_gamma, score_units
-from nncompress_lab.pruning.masks import check_sparsity
-from nncompress_lab.rewrite import check_model, rewrite_layers
-from nncompress_lab.selection import EVERY_LAYER, Selection
 
 ChannelScope = Literal["group", "global"]
 

@@ -14,9 +14,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from nncompress_lab.kernels import kernel_variables, walk
-from nncompress_lab.pruning.channels.criteria import Mask
-from nncompress_lab.pruning.channels.units import Cost, Indices, Units
+from nncompress_lab.models.kernels import kernel_variables, walk
+from nncompress_lab.pruning.channels.arrays.criteria import Mask
+from nncompress_lab.pruning.channels.arrays.units import Cost, Indices, Units
 
 Shape = tuple[int | None, ...]
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from nncompress_lab.kernels import keras_classes
+from nncompress_lab.models.kernels import keras_classes
 from nncompress_lab.pruning.channels.flow import Call, Channels, Flow, Rule, kept_zero
 from nncompress_lab.pruning.channels.structure_rules import activated, channel_axis
 

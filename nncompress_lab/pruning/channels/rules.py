@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from nncompress_lab.kernels import kernel_variables, walk
+from nncompress_lab.models.kernels import kernel_variables, walk
 from nncompress_lab.pruning.channels.attention_rules import ATTENTION, attention
 from nncompress_lab.pruning.channels.flow import Rule
 from nncompress_lab.pruning.channels.kernel_rules import KERNELS

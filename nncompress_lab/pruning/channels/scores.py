@@ -8,9 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nncompress_lab.data.datasets import Data
-from nncompress_lab.gradients import kernel_gradients
-from nncompress_lab.kernels import kernel_layers, to_numpy
-from nncompress_lab.pruning.channels.criteria import (
+from nncompress_lab.models.kernels import kernel_layers, to_numpy
+from nncompress_lab.pruning.channels.arrays.criteria import (
     Criterion,
     Mask,
     Scores,
@@ -18,6 +17,7 @@ from nncompress_lab.pruning.channels.criteria import (
     channel_taylor,
 )
 from nncompress_lab.pruning.channels.flow import Bound, Flow
+from nncompress_lab.training.gradients import kernel_gradients
 
 Gradients = list[dict[int, npt.NDArray[Any]]]
 

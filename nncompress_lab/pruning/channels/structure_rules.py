@@ -6,8 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from nncompress_lab.kernels import to_numpy
-from nncompress_lab.pruning.channels.criteria import Mask
+from nncompress_lab.models.kernels import to_numpy
+from nncompress_lab.pruning.channels.arrays.criteria import Mask
 from nncompress_lab.pruning.channels.flow import (
     Call,
     Channels,

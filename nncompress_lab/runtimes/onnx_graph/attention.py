@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nncompress_lab.attention import projections_of
+from nncompress_lab.models.attention import projections_of
 from nncompress_lab.runtimes.onnx_graph.converters import Call, layer
 from nncompress_lab.runtimes.onnx_graph.graph import Value
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from nncompress_lab.quantization.bitpacking import pack_bits
+from nncompress_lab.quantization.arrays.bitpacking import pack_bits
 from nncompress_lab.runtimes.onnx_graph.graph import Graph
 
 Array = npt.NDArray[Any]

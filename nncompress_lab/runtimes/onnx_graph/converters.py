@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncompress_lab.errors import UnsupportedModelError
-from nncompress_lab.kernels import to_numpy
+from nncompress_lab.models.kernels import to_numpy
 from nncompress_lab.runtimes.onnx_graph.graph import Graph, Value
 
 Array = npt.NDArray[Any]

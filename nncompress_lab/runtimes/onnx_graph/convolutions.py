@@ -6,8 +6,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from nncompress_lab.kernels import kernel_shape
-from nncompress_lab.quantization.affine import AffineParams
+from nncompress_lab.models.kernels import kernel_shape
+from nncompress_lab.quantization.arrays.affine import AffineParams
 from nncompress_lab.runtimes.onnx_graph import geometry
 from nncompress_lab.runtimes.onnx_graph.activations import activated
 from nncompress_lab.runtimes.onnx_graph.converters import Array, Call, layer

@@ -9,8 +9,8 @@ import math
 import numpy as np
 import onnx
 
-from nncompress_lab.kernels import channel_axes, kernel_shape
-from nncompress_lab.patches import summed_first
+from nncompress_lab.models.kernels import channel_axes, kernel_shape
+from nncompress_lab.models.patches import summed_first
 from nncompress_lab.runtimes.onnx_graph.activations import activated
 from nncompress_lab.runtimes.onnx_graph.converters import Array, Call, layer
 from nncompress_lab.runtimes.onnx_graph.graph import Value

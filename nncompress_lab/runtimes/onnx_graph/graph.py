@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from nncompress_lab.quantization.affine import AffineParams
+from nncompress_lab.quantization.arrays.affine import AffineParams
 
 Array = npt.NDArray[Any]
 OPSET = 21  # the first with 4-bit integers and scales by block

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from nncompress_lab.quantization.kernel_format import KernelView
+from nncompress_lab.quantization.arrays.integer_format import KernelView
 from nncompress_lab.runtimes.onnx_graph import compact
 from nncompress_lab.runtimes.onnx_graph.graph import Graph
 from nncompress_lab.runtimes.onnx_graph.layout import (

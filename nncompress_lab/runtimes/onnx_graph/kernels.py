@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from nncompress_lab.kernels import keras_classes, to_numpy
-from nncompress_lab.quantization.codebook_format import CodebookView
-from nncompress_lab.quantization.kernel_format import KernelView
+from nncompress_lab.models.kernels import keras_classes, to_numpy
+from nncompress_lab.quantization.arrays.codebook_format import CodebookView
+from nncompress_lab.quantization.arrays.integer_format import KernelView
 from nncompress_lab.runtimes.onnx_graph import compact
 from nncompress_lab.runtimes.onnx_graph.graph import Graph
 from nncompress_lab.runtimes.onnx_graph.integer_kernels import IntegerKernel

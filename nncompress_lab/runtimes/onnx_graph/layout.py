@@ -6,8 +6,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from nncompress_lab.quantization.bitpacking import unpack_bits
-from nncompress_lab.quantization.matrix_view import MatrixView
+from nncompress_lab.quantization.arrays.bitpacking import unpack_bits
+from nncompress_lab.quantization.arrays.matrix_view import MatrixView
 from nncompress_lab.runtimes.onnx_graph.graph import Graph
 
 Array = npt.NDArray[Any]

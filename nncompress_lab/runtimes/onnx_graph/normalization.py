@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from nncompress_lab.kernels import to_numpy
+from nncompress_lab.models.kernels import to_numpy
 from nncompress_lab.runtimes.onnx_graph.converters import (
     Array,
     Call,

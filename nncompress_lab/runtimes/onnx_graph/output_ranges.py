@@ -7,10 +7,10 @@ that output goes into a sum, no layer of the model rounds it, and its range must
 import numpy as np
 import onnx
 
-from nncompress_lab.quantization.activation_ranges import MinMaxObserver
-from nncompress_lab.quantization.affine import AffineParams, params_of_range
+from nncompress_lab.quantization.arrays.activation_ranges import MinMaxObserver
+from nncompress_lab.quantization.arrays.affine import AffineParams, params_of_range
 from nncompress_lab.runtimes.onnx_runtime import OnnxRuntime
-from nncompress_lab.runtimes.running import Inputs, as_list
+from nncompress_lab.runtimes.runtime import Inputs, as_list
 
 BATCH = 32
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from nncompress_lab.quantization.fake_quantize import FakeQuantize
+from nncompress_lab.quantization.layers.fake_quantize import FakeQuantize
 from nncompress_lab.runtimes.onnx_graph.converters import folds
 from nncompress_lab.runtimes.onnx_graph.kernels import is_bytes
 

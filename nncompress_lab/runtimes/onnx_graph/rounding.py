@@ -7,7 +7,7 @@ convolutions their kernel). Other widths and ranges are computed as Keras comput
 
 import numpy as np
 
-from nncompress_lab.kernels import to_numpy
+from nncompress_lab.models.kernels import to_numpy
 from nncompress_lab.runtimes.onnx_graph.converters import Call, layer
 from nncompress_lab.runtimes.onnx_graph.graph import Graph, Value
 

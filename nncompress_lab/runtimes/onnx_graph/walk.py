@@ -11,8 +11,8 @@ import keras
 import onnx
 
 from nncompress_lab.errors import UnsupportedModelError
-from nncompress_lab.quantization.affine import AffineParams
-from nncompress_lab.rewrite import check_model
+from nncompress_lab.models.rewrite import check_model
+from nncompress_lab.quantization.arrays.affine import AffineParams
 from nncompress_lab.runtimes.onnx_graph import (  # noqa: F401 (they register functions)
     attention,
     convolutions,
@@ -27,7 +27,7 @@ from nncompress_lab.runtimes.onnx_graph.graph import Graph, Value
 from nncompress_lab.runtimes.onnx_graph.normalization import per_channel
 from nncompress_lab.runtimes.onnx_graph.output_ranges import observed_ranges
 from nncompress_lab.runtimes.onnx_graph.plan import Plan
-from nncompress_lab.runtimes.running import Inputs
+from nncompress_lab.runtimes.runtime import Inputs
 
 TYPES = {
     "float32": onnx.TensorProto.FLOAT,

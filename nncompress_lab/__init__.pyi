@@ -1,0 +1,83 @@
+"""The public names: where each one lives. Read at run time too; see `__init__.py`."""
+
+from . import data as data, measure as measure, runtimes as runtimes, zoo as zoo
+from .compression import Compression as Compression, compress as compress
+from .data.datasets import Data as Data, Dataset as Dataset
+from .distillation.distillation import Distillation as Distillation
+from .distillation.student import Student as Student
+from .errors import (
+    CompressionError as CompressionError,
+    CorruptFileError as CorruptFileError,
+    DataNotFoundError as DataNotFoundError,
+    MissingContextError as MissingContextError,
+    ModelFileError as ModelFileError,
+    RecipeError as RecipeError,
+    UnsupportedModelError as UnsupportedModelError,
+)
+from .factorization.factorization import Factorization as Factorization
+from .lowrank.low_rank import LowRank as LowRank
+from .models.files import load_model as load_model, save_model as save_model
+from .models.kernels import Skip as Skip
+from .models.rewrite import (
+    copy_model as copy_model,
+    copy_weights as copy_weights,
+    rewrite_layers as rewrite_layers,
+)
+from .models.selection import Selection as Selection, select as select
+from .packing.model_file import (
+    pack as pack,
+    packed_bytes as packed_bytes,
+    unpack as unpack,
+)
+from .passes import Context as Context, Pass as Pass, pipeline as pipeline
+from .pruning.arrays.schedules import PruningSchedule as PruningSchedule
+from .pruning.channels.channel_pruning import ChannelPruning as ChannelPruning
+from .pruning.channels.groups import (
+    ChannelGroup as ChannelGroup,
+    channel_groups as channel_groups,
+)
+from .pruning.channels.remove_dead_channels import (
+    RemoveDeadChannels as RemoveDeadChannels,
+)
+from .pruning.gradual_callback import GradualPruningCallback as GradualPruningCallback
+from .pruning.gradual_pruning import GradualPruning as GradualPruning
+from .pruning.magnitude_pruning import MagnitudePruning as MagnitudePruning
+from .pruning.nm_pruning import NMPruning as NMPruning
+from .pruning.optimal_brain_pruning import OptimalBrainPruning as OptimalBrainPruning
+from .pruning.score_pruning import ScorePruning as ScorePruning
+from .quantization.activation_quantization import (
+    ActivationQuantization as ActivationQuantization,
+)
+from .quantization.codebook_aware_training import (
+    CodebookAwareTraining as CodebookAwareTraining,
+)
+from .quantization.codebook_quantization import (
+    CodebookQuantization as CodebookQuantization,
+    FineTuneCodebook as FineTuneCodebook,
+)
+from .quantization.correct_bias import CorrectBias as CorrectBias
+from .quantization.equalize_ranges import EqualizeRanges as EqualizeRanges
+from .quantization.fold_batch_norm import FoldBatchNorm as FoldBatchNorm
+from .quantization.gptq import GPTQ as GPTQ
+from .quantization.layers.replace import dequantized as dequantized
+from .quantization.quantization_aware_training import (
+    QuantizationAwareTraining as QuantizationAwareTraining,
+)
+from .quantization.short_floats import ShortFloats as ShortFloats
+from .quantization.uniform_quantization import (
+    UniformQuantization as UniformQuantization,
+)
+from .recipe import (
+    from_recipe as from_recipe,
+    load_recipe as load_recipe,
+    save_recipe as save_recipe,
+    to_recipe as to_recipe,
+)
+from .report.measuring import compare as compare
+from .report.report import Report as Report
+from .runtimes.exporting import export as export
+from .training.fine_tune import FineTune as FineTune
+from .training.teacher_outputs import teacher_logits as teacher_logits
+from .training.while_training import keeping_zeros as keeping_zeros
+
+__version__: str

@@ -1,0 +1,1 @@
+"""The command line: `commands` has a function for each command."""

@@ -1,0 +1,72 @@
+"""What the commands of the command line have in common: options, input and output."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+import nncompress_lab as ncl
+
+if TYPE_CHECKING:
+    from nncompress_lab.passes import Context
+    from nncompress_lab.report import Report
+
+EMBEDDED = "fashion_mnist"
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Latency = Annotated[bool, typer.Option(help="Measure latency; takes some seconds.")]
+DataOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DIR",
+        help="Folder with train.npz, validation.npz and test.npz, each with arrays x "
+        f"and y; or {EMBEDDED} for the embedded images.",
+    ),
+]
+
+
+def context_of(data: str | None) -> "Context":
+    """The data of `--data`, or none."""
+    if data is None:
+        return ncl.Context()
+    if data == EMBEDDED and not Path(data).exists():
+        return ncl.Context.of(ncl.data.fashion_mnist())
+    parts = ncl.data.read_folder(data)
+    return ncl.Context(
+        train=parts.get("train"),
+        validation=parts.get("validation"),
+        calibration=parts.get("calibration", parts.get("train")),
+        test=parts.get("test"),
+    )
+
+
+def start_keras() -> None:
+    """Import Keras without TensorFlow's greeting."""
+    from nncompress_lab.quiet import quiet_stderr
+
+    with quiet_stderr():
+        _ = ncl.Context
+
+
+def load(path: Path) -> Any:
+    """The model of a file, which must be one that passes can treat."""
+    from nncompress_lab.models.rewrite import check_model
+
+    loaded = ncl.load_model(path)
+    check_model(loaded)
+    return loaded
+
+
+def save(model: Any, path: Path) -> None:
+    """Save a model and say so."""
+    ncl.save_model(model, path)
+    Console(stderr=True, soft_wrap=True).print(f"Saved {path}.", markup=False)
+
+
+def show(measured: "Report", *, as_json: bool) -> None:
+    """Print a report."""
+    if as_json:
+        typer.echo(measured.to_json())
+    else:
+        Console().print(measured)

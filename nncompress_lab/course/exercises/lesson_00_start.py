@@ -1,0 +1,215 @@
+"""Lesson 00: two functions about arrays, and a first look at a report."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from nncompress_lab import zoo
+from nncompress_lab.course.exercise import (
+    Exercise,
+    Option,
+    call,
+    choice,
+    require,
+    require_number,
+)
+from nncompress_lab.pruning.arrays.masks import sparsity_of
+
+MATRIX = np.zeros((3, 4))
+BIAS = np.zeros(4)
+CONVOLUTION = np.zeros((5, 5, 1, 20))
+HALF = np.array([[0.0, 1.5, 0.0, 0.0], [-2.0, 0.0, 0.25, 3.0]])
+
+
+def _random(shape: tuple[int, ...], *, seed: int) -> Any:
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def _count(arrays: list[Any]) -> int:
+    return sum(math.prod(array.shape) for array in arrays)
+
+
+def _counted(answer: Any, arrays: list[Any]) -> float:
+    return require_number(call(answer, arrays), what="The count")
+
+
+count_weights = Exercise(
+    "count_weights",
+    title="Count the weights",
+    points=2,
+    hints=(
+        "An array knows how many entries it has, whatever its shape. Write "
+        "`np.zeros((2, 3)).` in a cell, press Tab and look for a likely attribute.",
+        "`array.size` is the number of entries. `len(array)` and `array.shape[0]` are "
+        "only the length of the first axis.",
+        "Add up `array.size` over all arrays: sum(array.size for array in arrays)",
+    ),
+    reference=_count,
+)
+
+
+@count_weights.check
+def returns_one_number(answer):
+    _counted(answer, [MATRIX])
+
+
+@count_weights.check
+def counts_both_axes_of_a_matrix(answer):
+    received = _counted(answer, [MATRIX])
+    require(
+        received == 12,
+        f"A matrix of 3 rows and 4 columns has 12 entries. Received: {received:g}. "
+        "(`len` is the length of the first axis.)",
+    )
+
+
+@count_weights.check
+def counts_all_arrays(answer):
+    received = _counted(answer, [MATRIX, MATRIX, MATRIX])
+    require(
+        received == 36,
+        f"Three matrices of 12 entries have 36. Received: {received:g}. Is every array "
+        "of the list added?",
+    )
+
+
+@count_weights.check
+def counts_biases(answer):
+    received = _counted(answer, [MATRIX, BIAS])
+    require(
+        received == 16,
+        "A bias is an array with one axis, and its entries are weights too: a matrix of "
+        f"12 with a bias of 4 makes 16. Received: {received:g}.",
+    )
+
+
+@count_weights.check
+def counts_all_axes_of_a_convolution(answer):
+    received = _counted(answer, [CONVOLUTION])
+    require(
+        received == 500,
+        "A convolution's kernel of shape (5, 5, 1, 20) has 5 x 5 x 1 x 20 = 500 "
+        f"entries. Received: {received:g}. All axes count, not the first two.",
+    )
+
+
+@count_weights.check
+def counts_a_scalar_as_one(answer):
+    received = _counted(answer, [np.array(0.5), BIAS])
+    require(
+        received == 5,
+        "A scalar is an array without axes and holds one number; with a bias of 4 that "
+        f"makes 5. Received: {received:g}.",
+    )
+
+
+@count_weights.check
+def agrees_with_keras(answer):
+    model = zoo.lenet5(pretrained=False)
+    received = _counted(answer, model.get_weights())
+    require(
+        received == model.count_params(),
+        f"LeNet-5 has {model.count_params():,} weights, says Keras. Received: "
+        f"{received:,.0f}.",
+    )
+
+
+sparsity = Exercise(
+    "sparsity",
+    title="Which fraction is zero?",
+    points=2,
+    hints=(
+        "`weights == 0` is an array of True and False. How many are True?",
+        "`np.mean(weights == 0)` counts True as 1 and divides by the size.",
+    ),
+    reference=sparsity_of,
+)
+
+
+def _share(answer: Any, weights: Any) -> float:
+    return require_number(call(answer, weights), what="The sparsity")
+
+
+@sparsity.check
+def is_a_fraction(answer):
+    share = _share(answer, np.zeros((4, 5)))
+    require(
+        0 <= share <= 1,
+        f"Sparsity is a fraction between 0 and 1. Received: {share:g} for a matrix of "
+        "zeros with 4 rows and 5 columns. Divide the count by the size.",
+    )
+
+
+@sparsity.check
+def counts_zeros_and_not_the_others(answer):
+    zeros, ones = _share(answer, np.zeros((2, 3))), _share(answer, np.ones((2, 3)))
+    require(
+        zeros == 1 and ones == 0,
+        "An array of zeros has sparsity 1 and an array of ones sparsity 0. Received: "
+        f"{zeros:g} and {ones:g}. Is it the fraction of *non*-zeros?",
+    )
+
+
+@sparsity.check
+def divides_by_the_size_of_the_array(answer):
+    share = _share(answer, HALF)
+    require(
+        share == 0.5,
+        f"4 of these 8 entries are zero, so the sparsity is 0.5. Received: {share:g}.",
+    )
+
+
+@sparsity.check
+def counts_exact_zeros_only(answer):
+    share = _share(answer, np.array([0.0, 1e-9, -1e-9, 1.0]))
+    require(
+        share == 0.25,
+        f"1e-9 is small and not zero: one of four entries is zero. Received: {share:g}. "
+        "What is nearly zero is stored and multiplied like any other number.",
+    )
+
+
+@sparsity.check
+def equals_the_library(answer):
+    for seed, shape in enumerate([(50,), (7, 9), (5, 5, 3, 8)]):
+        weights = np.maximum(_random(shape, seed=seed), 0)
+        share, expected = _share(answer, weights), sparsity_of(weights)
+        require(
+            math.isclose(share, expected, rel_tol=1e-6),
+            f"For random weights of shape {shape} the library says {expected:.4f}. "
+            f"Received: {share:.4f}.",
+        )
+
+
+first_reading = choice(
+    "first_reading",
+    title="Read the report",
+    question="What did the two passes do to the .keras file and to the latency?",
+    options={
+        "a": Option(
+            "Pruning halved the file, because half of the weights are gone.",
+            "They are not gone, they are 0, and a 0 takes as many bytes as any other "
+            "number. Compare the column `.keras file` in the first two lines.",
+        ),
+        "b": Option(
+            "Quantization made the file smaller. The latency is about what it was.",
+            "",
+            right=True,
+        ),
+        "c": Option(
+            "Quantization made the model about four times faster, because an 8-bit "
+            "number is four times shorter.",
+            "Most of the work are convolutions, and their integers are turned into "
+            "floats before they are multiplied. Read the small text in the column "
+            "`latency`.",
+        ),
+        "d": Option(
+            "Nothing: the model has as many parameters as before.",
+            "The number of parameters is the same, and each of them takes fewer bytes. "
+            "That is why the report does not stop at the column `parameters`.",
+        ),
+    },
+)
+
+EXERCISES = (count_weights, sparsity, first_reading)

@@ -1,0 +1,147 @@
+"""Knowledge distillation as a pass: a smaller model comes out that its input has taught."""
+
+from dataclasses import dataclass
+from typing import Any, Final, get_args
+
+import keras
+
+from nncompress_lab.distillation.student import Student
+from nncompress_lab.errors import check_choice
+from nncompress_lab.models.rewrite import check_model
+from nncompress_lab.passes import Context, Pass
+from nncompress_lab.training.loop import Training
+from nncompress_lab.training.teach import check_pair, teach
+from nncompress_lab.training.teacher_losses import (
+    Features,
+    Loss,
+    TeacherLoss,
+    check_weighing,
+)
+
+HALF_AS_WIDE: Final = Student()
+
+
+@dataclass(frozen=True)
+class Distillation(Pass):
+    """Train a student on what its teacher, the model that goes in, says.
+
+    The loss is `student_loss_weight` times the cross-entropy of the labels, plus the rest
+    of 1 times the loss on the teacher's logits, plus `feature_weight` times the loss on
+    its features. The teacher runs once. Probabilities are taken back to logits first.
+    What comes out is as small and as fast as the student's layers are.
+
+    Args:
+        student: A `Student` that says how much smaller; None for the same design with new
+            weights (self-distillation); or a built Keras model, whose weights the
+            training begins with and which no recipe can hold.
+        temperature: Above 0; softens both models' probabilities in `loss`.
+        student_loss_weight: Of the labels, in [0, 1]. 0 never looks at a training label.
+        loss: `"soft_targets"` (Hinton et al.), `"mse"` of the logits (Ba, Caruana), or
+            `"decoupled"` (Zhao et al.). `"mse"` does without the temperature.
+        features: Also compare intermediate layers: `"hint"` (Romero et al., with a
+            learned projection where widths differ), `"attention"` (Zagoruyko, Komodakis)
+            or `"relational"` (Park et al.).
+        feature_weight: Of that comparison, at least 0.
+        layers: Which layers to compare: a name that both models have, or a pair of the
+            teacher's and the student's. Empty takes the last of each that can be
+            compared. The teacher's features of all examples are held in memory.
+        epochs: Passes over the training data at most, at least 1.
+        batch_size: Examples a step, at least 1.
+        learning_rate: Peak of the learning rate, above 0; it falls to zero along half a
+            cosine over `epochs`.
+        optimizer: Name of a Keras optimizer.
+        patience: Epochs without a better accuracy on the validation data after which
+            training stops, at least 1.
+        soft_labels: Path of an `.npz` file that keeps the teacher's outputs for the next
+            run. It is used again if teacher, data and layers are the same.
+
+    Raises:
+        ValueError: If a value is out of range.
+
+    Example:
+        >>> Distillation(student=Student(width=0.25), temperature=2.0).label
+        'Distillation(student=Student(width=0.25), temperature=2.0)'
+
+    References:
+        Hinton, Vinyals, Dean, "Distilling the Knowledge in a Neural Network", 2015.
+        https://arxiv.org/abs/1503.02531
+        The other losses: `soft_targets` and `features`. Self-distillation: Furlanello,
+        Lipton, Tschannen, Itti, Anandkumar, "Born Again Neural Networks", ICML 2018.
+        https://arxiv.org/abs/1805.04770
+    """
+
+    student: Student | keras.Model | None = HALF_AS_WIDE
+    temperature: float = 4.0
+    student_loss_weight: float = 0.1
+    loss: Loss = "soft_targets"
+    features: Features | None = None
+    feature_weight: float = 1.0
+    layers: tuple[str | tuple[str, str], ...] = ()
+    epochs: int = 10
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    optimizer: str = "adam"
+    patience: int = 10
+    soft_labels: str | None = None
+
+    def __post_init__(self) -> None:
+        Training.of(self)
+        check_weighing(self.temperature, self.student_loss_weight)
+        if self.student is not None and not isinstance(self.student, Student):
+            check_model(self.student)
+        check_choice("loss", self.loss, Loss)
+        if self.features is not None and self.features not in get_args(Features):
+            raise ValueError(
+                f"`features` must be None or one of {get_args(Features)}. Received: "
+                f"features={self.features!r}."
+            )
+        if not 0 <= self.feature_weight < float("inf"):
+            raise ValueError(
+                "`feature_weight` must be at least 0. Received: "
+                f"feature_weight={self.feature_weight!r}."
+            )
+        # A recipe's lists become tuples, so that equal passes have equal hashes.
+        object.__setattr__(self, "layers", tuple(map(_checked, self.layers)))
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Training data to learn from, validation data to choose the epoch by."""
+        return frozenset({"train", "validation"})
+
+    def transform(self, model: keras.Model, context: Context) -> keras.Model:
+        """Make the student, run the teacher once, train, return the best epoch."""
+        design = Student(width=1.0) if self.student is None else self.student
+        student = (
+            design(model, seed=context.seed) if isinstance(design, Student) else design
+        )
+        check_pair(model, student)
+        loss = TeacherLoss(
+            classes=model.output_shape[-1],
+            loss=self.loss,
+            temperature=self.temperature,
+            student_loss_weight=self.student_loss_weight,
+            features=self.features,
+            feature_weight=self.feature_weight,
+            layers=tuple(
+                (one, one) if isinstance(one, str) else one for one in self.layers
+            ),
+        )
+        return teach(
+            student,
+            model,
+            loss,
+            training=Training.of(self),
+            context=context,
+            soft_labels=self.soft_labels,
+        )
+
+
+def _checked(layer: Any) -> str | tuple[str, str]:
+    if isinstance(layer, str):
+        return layer
+    if len(layer) != 2 or not all(isinstance(name, str) for name in layer):
+        raise ValueError(
+            "`layers` holds names, or pairs of names such as ('pool', 'dense1'). "
+            f"Received: {layer!r}."
+        )
+    return layer[0], layer[1]

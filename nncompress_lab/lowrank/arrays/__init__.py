@@ -1,0 +1,1 @@
+"""Singular values, thin factors and the choice of a rank on arrays: NumPy only."""

@@ -1,0 +1,280 @@
+"""New models from old ones: the only code that clones a model or copies weights."""
+
+from collections.abc import Callable, Sequence
+from itertools import chain
+from typing import Any, Final
+
+import keras
+from keras.src.models.functional import Functional
+
+from nncompress_lab.errors import UnsupportedModelError
+from nncompress_lab.models.attention import (
+    ATTENTION,
+    not_projections,
+    projections_of,
+    with_projections,
+)
+from nncompress_lab.models.kernels import to_numpy, walk
+
+
+class _Remove:
+    def __repr__(self) -> str:
+        return "REMOVE"
+
+
+REMOVE: Final = _Remove()
+"""What a rewrite returns for a layer that is to pass its input on unchanged."""
+
+Rewrite = Callable[[keras.Layer], keras.Layer | Sequence[keras.Layer] | _Remove | None]
+
+
+def copy_model(model: keras.Model) -> keras.Model:
+    """An equal model that shares nothing with `model` and is not compiled."""
+    return rewrite_layers(model, lambda _layer: None)
+
+
+def rewrite_layers(model: keras.Model, rewrite: Rewrite) -> keras.Model:
+    """A copy of a model in which some layers are replaced.
+
+    Nested models and the projections of MultiHeadAttention are entered; a layer that is
+    used several times is rewritten once and stays shared. What is kept is copied with its
+    weights, its seeds and whether it is trainable. The result is not compiled, and `model`
+    is not changed.
+
+    Args:
+        model: A built functional or sequential model.
+        rewrite: Called with each layer, from the inputs to the outputs. It returns None
+            to keep the layer, a built layer to use instead, several built layers that
+            are to follow each other in its place, or `REMOVE`. An attention layer is
+            offered before its projections; these are offered only if it is kept. For an
+            InputLayer, the first of each model, only another InputLayer counts.
+
+    Returns:
+        The new model.
+
+    Raises:
+        UnsupportedModelError: If the model, or one inside it, is subclassed or unbuilt.
+        ValueError: If `rewrite` returns a layer that has not been built.
+    """
+    check_model(model)
+    return _Rewriting(rewrite).model(model)
+
+
+def replaceable_layers(model: Any) -> set[int]:
+    """The ids of layers that `rewrite_layers` offers: nodes of the graph, projections."""
+    found: set[int] = set()
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            found |= replaceable_layers(layer)
+        elif type(layer) in ATTENTION:
+            found |= {id(inner) for _, inner in walk(layer)}
+        else:
+            found.add(id(layer))
+    return found
+
+
+class _Rewriting:
+    """One run of `rewrite_layers`: remembers what became of each layer."""
+
+    def __init__(self, rewrite: Rewrite) -> None:
+        self.rewrite = rewrite
+        self.results: dict[int, list[keras.Layer]] = {}
+        self.kept: list[tuple[keras.Layer, keras.Layer]] = []
+
+    def model(self, model: keras.Model) -> keras.Model:
+        clone = self._clone(model)
+        for source, target in self.kept:
+            copy_weights(source, target)
+        return clone
+
+    def _clone(self, model: keras.Model) -> keras.Model:
+        if isinstance(model, keras.Sequential):
+            clone = self._clone_sequential(model)
+        else:
+            clone = self._clone_functional(model)
+        # Through a private name: the property would set it on every layer below, too.
+        clone._trainable = model._trainable
+        return clone
+
+    def _clone_sequential(self, model: keras.Sequential) -> keras.Sequential:
+        entry = self._input(model.inputs[0])
+        chains = [self._chain(layer) for layer in model.layers]
+        return keras.Sequential([entry, *chain.from_iterable(chains)], name=model.name)
+
+    def _clone_functional(self, model: keras.Model) -> keras.Model:
+        # A compiled model's clone is compiled; this view of the same graph is not.
+        view = keras.Model(model.input, model.output, name=model.name)
+        chains: dict[int, list[keras.Layer]] = {}
+
+        def clone(layer: keras.Layer) -> keras.Layer:
+            result = self._chain(layer)
+            if len(result) == 1:
+                return result[0]
+            # clone_model wants one layer for one; `call` calls the others instead.
+            placeholder = keras.layers.Identity(name=layer.name)
+            chains[id(placeholder)] = result
+            return placeholder
+
+        def call(layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
+            if id(layer) not in chains:
+                return layer(*args, **kwargs)
+            return _call_in_turn(chains[id(layer)], *args, **kwargs)
+
+        return keras.models.clone_model(
+            view,
+            input_tensors=keras.tree.map_structure(self._input, model.input),
+            clone_function=clone,
+            call_function=call,
+        )
+
+    def _input(self, tensor: Any) -> Any:
+        """An input like the one that `tensor` comes from, with the same name."""
+        entry = tensor._keras_history.operation
+        replacement = self.rewrite(entry)
+        if isinstance(replacement, keras.layers.InputLayer):
+            return replacement.output
+        return keras.Input(
+            batch_shape=tensor.shape, dtype=tensor.dtype, name=entry.name
+        )
+
+    def _chain(self, layer: keras.Layer) -> list[keras.Layer]:
+        """The layers that stand for a layer: one, several, or none if it is removed."""
+        if id(layer) not in self.results:
+            self.results[id(layer)] = self._rewritten(layer)
+        return self.results[id(layer)]
+
+    def _rewritten(self, layer: keras.Layer) -> list[keras.Layer]:
+        if isinstance(layer, keras.Model):
+            return [self._clone(layer)]
+        if not isinstance(layer, keras.Layer):  # a plain operation such as `x + y`
+            return [type(layer).from_config(layer.get_config())]
+        replacement = self._replaced(layer)
+        if replacement is not None:
+            return replacement
+        if type(layer) in ATTENTION:
+            return [self._attention(layer)]
+        clone = type(layer).from_config(layer.get_config())
+        self.kept.append((layer, clone))
+        return [clone]
+
+    def _replaced(self, layer: keras.Layer) -> list[keras.Layer] | None:
+        """What the rewrite puts in place of a layer; None if it keeps it."""
+        replacement = self.rewrite(layer)
+        if replacement is None:
+            return None
+        if isinstance(replacement, _Remove):
+            return []
+        chained = isinstance(replacement, Sequence)
+        return _all_built(list(replacement) if chained else [replacement], layer)
+
+    def _attention(self, layer: Any) -> keras.Layer:
+        """An attention layer like `layer` with its projections rewritten."""
+        before = projections_of(layer)
+        after = {name: self._projection(one) for name, one in before.items()}
+        attention = with_projections(
+            layer, {name: one for name, one in after.items() if one is not None}
+        )
+        now = projections_of(attention)
+        self.kept += [(before[name], now[name]) for name in after if not after[name]]
+        self.kept += zip(
+            not_projections(layer), not_projections(attention), strict=True
+        )
+        return attention
+
+    def _projection(self, layer: keras.Layer) -> keras.Layer | None:
+        """What to use instead of a projection; None for an equal one."""
+        if isinstance(layer, keras.Model):
+            return self._clone(layer)
+        replacement = self._replaced(layer)
+        if replacement is None:
+            return None if type(layer) is keras.layers.EinsumDense else rebuilt(layer)
+        if len(replacement) == 1:
+            return replacement[0]
+        shape = layer.get_build_config()["input_shape"]
+        entry = keras.Input(batch_shape=shape)
+        return keras.Sequential([entry, *replacement], name=layer.name)
+
+
+def rebuilt(layer: keras.Layer) -> keras.Layer:
+    """An equal, built layer that shares nothing with `layer`."""
+    clone = type(layer).from_config(layer.get_config())
+    clone.build_from_config(layer.get_build_config())
+    copy_weights(layer, clone)
+    return clone
+
+
+def _call_in_turn(layers: list[keras.Layer], *args: Any, **kwargs: Any) -> Any:
+    if not layers:
+        return args[0]
+    first, *others = layers
+    result = first(*args, **kwargs)
+    for layer in others:
+        result = layer(result)
+    return result
+
+
+def _all_built(layers: list[keras.Layer], source: keras.Layer) -> list[keras.Layer]:
+    for layer in layers:
+        if not layer.built:
+            raise ValueError(
+                f"A replacement layer must be built and carry its weights. Received: an "
+                f"unbuilt {type(layer).__name__} for layer {source.name!r}. Call its "
+                "build() and assign its weights first."
+            )
+    return layers
+
+
+def copy_weights(source: keras.Layer, target: keras.Layer) -> None:
+    """Give a layer or model the weights and seeds of an equally built one.
+
+    Values go through NumPy: on JAX, assigning a variable to another shares its buffer,
+    and the first of the two models to train deletes it for both.
+
+    Args:
+        source: Where the values come from.
+        target: Where they go; it must have the same variables in the same order.
+
+    Raises:
+        ValueError: If the two do not have variables of the same shapes.
+    """
+    givers, takers = source.variables, target.variables
+    shapes = [tuple(variable.shape) for variable in givers]
+    expected = [tuple(variable.shape) for variable in takers]
+    if shapes != expected:
+        raise ValueError(
+            f"Weights can only be copied between layers of the same shapes. Received: "
+            f"{source.name!r} with {shapes} and {target.name!r} with {expected}."
+        )
+    for giver, taker in zip(givers, takers, strict=True):
+        taker.assign(to_numpy(giver))
+    for layer in target._flatten_layers():
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()  # it computes with constants made of its variables
+
+
+def check_model(model: Any) -> None:
+    """Raise an `UnsupportedModelError` unless `model` can be rewritten."""
+    if not isinstance(model, keras.Model):
+        raise UnsupportedModelError(
+            "Only Keras 3 models can be compressed. Received: an object of type "
+            f"{type(model).__module__}.{type(model).__qualname__}. Load the model with "
+            "keras.saving.load_model, or build it again from keras.layers."
+        )
+    _check_graph(model, name=f"The model {model.name!r}")
+    for path, layer in walk(model):
+        if isinstance(layer, keras.Model):
+            _check_graph(layer, name=f"The inner model {path!r}")
+
+
+def _check_graph(model: keras.Model, *, name: str) -> None:
+    if not model.built:
+        raise UnsupportedModelError(
+            f"{name} has no weights yet: it was never built. Give it a keras.Input, or "
+            "call it once on real data, before it is compressed."
+        )
+    if not isinstance(model, keras.Sequential | Functional):
+        raise UnsupportedModelError(
+            f"{name} is a subclassed model ({type(model).__qualname__}), and its layers "
+            "cannot be replaced because Keras does not know how they are connected. "
+            "Build it with the functional API: keras.Model(inputs, outputs)."
+        )

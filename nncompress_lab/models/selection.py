@@ -1,0 +1,153 @@
+"""Which layers a pass treats: by name, type and size, without the first or the last."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, Final, TypeVar
+
+from nncompress_lab.models.kernels import (
+    KernelLayer,
+    Skip,
+    kernel_layers,
+    reason_without_kernel,
+    weighted_layers,
+)
+
+Reason = TypeVar("Reason", bound=str)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which kernel layers to treat. The default is all of them.
+
+    Args:
+        names: Shell patterns (`*`, `?`, `[...]`) for the path of a layer, for example
+            `"block?_mlp*"` or `"attention/query"`. A layer is taken if one matches.
+        exclude: Patterns for layers to leave out although `names` matches.
+        types: Class names such as `"Conv2D"`; empty takes every type.
+        min_size: Layers with fewer kernel weights than this are left out.
+        skip_first: How many of the model's first kernel layers to leave out.
+        skip_last: How many of the last ones.
+
+    Raises:
+        TypeError: If `names`, `exclude` or `types` is a bare string.
+        ValueError: If a number is negative.
+
+    Example:
+        >>> Selection(types=("Dense",), skip_last=1)
+        Selection(types=('Dense',), skip_last=1)
+    """
+
+    names: tuple[str, ...] = ("*",)
+    exclude: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    min_size: int = 0
+    skip_first: int = 0
+    skip_last: int = 0
+
+    def __post_init__(self) -> None:
+        for field in ("names", "exclude", "types"):
+            value = getattr(self, field)
+            if isinstance(value, str) or not all(isinstance(one, str) for one in value):
+                example = value if isinstance(value, str) else "conv*"
+                raise TypeError(
+                    f"`{field}` must be a sequence of strings. Received: "
+                    f"{field}={value!r}. Write {field}=({example!r},)."
+                )
+            object.__setattr__(self, field, tuple(value))
+        for field in ("min_size", "skip_first", "skip_last"):
+            if getattr(self, field) < 0:
+                raise ValueError(
+                    f"`{field}` must be at least 0. Received: "
+                    f"{field}={getattr(self, field)!r}."
+                )
+
+    def __repr__(self) -> str:
+        default = Selection.__dataclass_fields__
+        changed = [
+            f"{name}={value!r}"
+            for name, value in vars(self).items()
+            if value != default[name].default
+        ]
+        return f"Selection({', '.join(changed)})"
+
+    def explain(self, model: Any) -> dict[str, Skip | None]:
+        """For each layer with weights: None if it is taken, else why it is not.
+
+        Args:
+            model: A built Keras model.
+
+        Returns:
+            Reasons by path, in the order of the model.
+        """
+        reasons: dict[str, Skip | None] = {
+            path: reason_without_kernel(layer) for path, layer in weighted_layers(model)
+        }
+        layers = kernel_layers(model)
+        for index, layer in enumerate(layers):
+            from_end = len(layers) - index
+            at_edge = index < self.skip_first or from_end <= self.skip_last
+            reasons[layer.path] = self._reason(layer, at_edge=at_edge)
+        return reasons
+
+    def explain_with(
+        self, model: Any, obstacle: Callable[[KernelLayer], Reason | None]
+    ) -> dict[str, Skip | Reason | None]:
+        """As `explain`, and for each layer that is taken, what else is in its way.
+
+        Args:
+            model: A built Keras model.
+            obstacle: Called with each layer that is taken; None if nothing is.
+
+        Returns:
+            Reasons by path, in the order of the model.
+        """
+        reasons: dict[str, Skip | Reason | None] = {**self.explain(model)}
+        for layer in kernel_layers(model):
+            if reasons[layer.path] is None:
+                reasons[layer.path] = obstacle(layer)
+        return reasons
+
+    def __call__(self, model: Any) -> list[KernelLayer]:
+        """The kernel layers of `model` that are taken, in the order of the model."""
+        reasons = self.explain(model)
+        return [layer for layer in kernel_layers(model) if reasons[layer.path] is None]
+
+    def _reason(self, layer: KernelLayer, *, at_edge: bool) -> Skip | None:
+        if not layer.is_float:
+            return Skip.NOT_FLOAT
+        named = _matches(layer.path, self.names) and not _matches(
+            layer.path, self.exclude
+        )
+        typed = not self.types or layer.type_name in self.types
+        if at_edge or not named or not typed:
+            return Skip.NOT_SELECTED
+        return Skip.TOO_SMALL if layer.size < self.min_size else None
+
+
+EVERY_LAYER: Final = Selection()
+
+
+def select(model: Any, **criteria: Any) -> list[KernelLayer]:
+    """The kernel layers of a model that meet the criteria.
+
+    Args:
+        model: A built Keras model.
+        **criteria: As `Selection` takes them.
+
+    Returns:
+        The layers with their paths, in the order of the model.
+
+    Raises:
+        TypeError: For an unknown criterion.
+
+    Example:
+        >>> from nncompress_lab import zoo
+        >>> [layer.path for layer in select(zoo.lenet5(), names=("conv*",))]
+        ['conv1', 'conv2']
+    """
+    return Selection(**criteria)(model)
+
+
+def _matches(path: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(path, pattern) for pattern in patterns)

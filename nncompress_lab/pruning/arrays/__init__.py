@@ -1,0 +1,1 @@
+"""Masks, scores, rankings and schedules of pruning on arrays: NumPy only."""

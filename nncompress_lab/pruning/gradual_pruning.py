@@ -1,0 +1,123 @@
+"""Gradual pruning as a pass: train, and prune a little more again and again."""
+
+import math
+from dataclasses import dataclass
+
+import keras
+
+from nncompress_lab.errors import check_choice
+from nncompress_lab.models.selection import EVERY_LAYER, Selection
+from nncompress_lab.passes import Context, Pass
+from nncompress_lab.pruning.arrays.schedules import Curve, PruningSchedule
+from nncompress_lab.pruning.gradual_callback import GradualPruningCallback
+from nncompress_lab.pruning.layer_masks import Scope
+from nncompress_lab.pruning.running_scores import RunningScore
+from nncompress_lab.training.loop import Training
+from nncompress_lab.training.teach import Meanwhile
+from nncompress_lab.training.training_pass import Taught, Teacher, train_copy
+
+
+@dataclass(frozen=True)
+class GradualPruning(Pass):
+    """Train a model and prune it step by step, so that it adapts on the way.
+
+    The weights that stay learn to do without those that go while these are few; compare
+    it with pruning at once and `FineTune` for as many epochs. It is a training: the result
+    is the best epoch on the validation data among those that end with the final sparsity.
+
+    Args:
+        sparsity: Fraction of the kernel weights to drop in the end, in `[0, 1)`.
+        initial_sparsity: At the beginning, 0 to `sparsity`.
+        curve: `"cubic"` or `"constant"`, as in `PruningSchedule`.
+        begin: Fraction of the training after which pruning begins, in `[0, 1]`.
+        end: Fraction after which it is over, `begin` to 1.
+        updates: How often the masks change between the two, at least 1.
+        score: `"magnitude"`, `"taylor"` or `"movement"`, as in `GradualPruningCallback`.
+        scope: What competes: the weights of an `"output"`, of a kernel (`"layer"`) or of
+            all selected layers (`"global"`).
+        epochs: Passes over the training data at most, at least 1.
+        batch_size: Examples a step, at least 1.
+        learning_rate: Peak of the learning rate, above 0; it falls to zero along half a
+            cosine over `epochs`.
+        optimizer: Name of a Keras optimizer.
+        loss: Name of a Keras loss, or `"auto"` as in `FineTune`.
+        patience: Epochs without improvement after which training stops, counted from the
+            end of the pruning.
+        teacher: Whose soft targets to learn from as well, as in `FineTune`.
+        temperature: Of the soft targets, above 0.
+        student_loss_weight: Of the labels beside the soft targets, in [0, 1].
+        select: Which layers to prune; all kernel layers by default.
+
+    Raises:
+        ValueError: If a value is out of range, or there is a teacher and a named loss.
+
+    Example:
+        >>> GradualPruning(sparsity=0.9, epochs=10).label
+        'GradualPruning(sparsity=0.9, epochs=10)'
+
+    References:
+        Zhu, Gupta, "To prune, or not to prune: exploring the efficacy of pruning for model
+        compression", 2017. https://arxiv.org/abs/1710.01878
+    """
+
+    sparsity: float
+    initial_sparsity: float = 0.0
+    curve: Curve = "cubic"
+    begin: float = 0.0
+    end: float = 0.75
+    updates: int = 20
+    score: RunningScore = "magnitude"
+    scope: Scope = "layer"
+    epochs: int = 5
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    optimizer: str = "adam"
+    loss: str = "auto"
+    patience: int = 3
+    teacher: Teacher | None = None
+    temperature: float = 4.0
+    student_loss_weight: float = 0.1
+    select: Selection = EVERY_LAYER
+
+    def __post_init__(self) -> None:
+        _ = self.schedule  # checks the numbers of the schedule
+        Training.of(self)
+        Taught.of(self)
+        check_choice("score", self.score, RunningScore)
+        check_choice("scope", self.scope, Scope)
+
+    @property
+    def schedule(self) -> PruningSchedule:
+        """When the masks change, and how sparse they are then."""
+        return PruningSchedule(
+            self.sparsity,
+            initial_sparsity=self.initial_sparsity,
+            curve=self.curve,
+            begin=self.begin,
+            end=self.end,
+            updates=self.updates,
+        )
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Training data, validation data to choose the epoch by, and the teacher."""
+        return Taught.of(self).needs
+
+    def explain(self, model: keras.Model) -> dict[str, str | None]:
+        """Which layers are pruned, and why the others are not."""
+        return {**self.select.explain(model)}
+
+    def transform(self, model: keras.Model, context: Context) -> keras.Model:
+        """Copy the model, prune the copy while it trains, return the best epoch."""
+        callback = GradualPruningCallback(
+            self.schedule,
+            score=self.score,
+            scope=self.scope,
+            select=self.select,
+            data=context.train,
+            loss=self.loss,
+        )
+        # The first epoch at whose end the masks are final.
+        final = max(math.ceil(self.end * self.epochs) - 1, 0)
+        meanwhile = Meanwhile(callbacks=[callback], judged_from=final)
+        return train_copy(self, model, context, meanwhile)

@@ -1,0 +1,112 @@
+"""Magnitude pruning as a pass: the smallest kernel weights of a model become zero."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import keras
+import numpy as np
+
+from nncompress_lab.errors import check_choice
+from nncompress_lab.models.kernels import KernelLayer, Skip
+from nncompress_lab.models.rewrite import copy_model
+from nncompress_lab.models.selection import EVERY_LAYER, Selection
+from nncompress_lab.passes import Context, Pass
+from nncompress_lab.pruning.arrays.masks import (
+    Mask,
+    Weights,
+    check_sparsity,
+    check_threshold,
+    global_magnitude_masks,
+    threshold_mask,
+)
+
+Scope = Literal["layer", "global"]
+
+
+@dataclass(frozen=True)
+class MagnitudePruning(Pass):
+    """Set the smallest kernel weights of a model to zero.
+
+    The layers stay as they are: the zeros in the kernels are the mask, and `FineTune`
+    and the quantization passes keep them. A pruned file is no smaller until something
+    codes the zeros (see the report's packed bytes), and no common runtime computes
+    faster with them.
+
+    Args:
+        sparsity: Fraction of the kernel weights to drop, in `[0, 1)`; the count is
+            exact. Give either this or `threshold`.
+        threshold: Drop the weights with a smaller absolute value than this instead.
+        scope: `"layer"` drops the fraction in each kernel, `"global"` ranks the kernels
+            of all selected layers together. With a threshold both do the same.
+        select: Which layers to prune; all kernel layers by default. Biases and
+            normalization weights are never touched.
+
+    Raises:
+        ValueError: If not exactly one of `sparsity` and `threshold` is given, or a
+            value is out of range.
+
+    Example:
+        >>> MagnitudePruning(sparsity=0.9, scope="global")
+        MagnitudePruning(sparsity=0.9, threshold=None, scope='global', select=Selection())
+
+    References:
+        Han, Pool, Tran, Dally, "Learning both Weights and Connections for Efficient
+        Neural Networks", NeurIPS 2015, section 3. https://arxiv.org/abs/1506.02626
+    """
+
+    sparsity: float | None = None
+    threshold: float | None = None
+    scope: Scope = "layer"
+    select: Selection = EVERY_LAYER
+
+    def __post_init__(self) -> None:
+        if (self.sparsity is None) == (self.threshold is None):
+            raise ValueError(
+                "Exactly one of `sparsity` (a fraction) and `threshold` (a magnitude) "
+                f"must be given. Received: sparsity={self.sparsity!r}, "
+                f"threshold={self.threshold!r}."
+            )
+        if self.sparsity is not None:
+            check_sparsity(self.sparsity)
+        if self.threshold is not None:
+            check_threshold(self.threshold)
+        check_choice("scope", self.scope, Scope)
+
+    def explain(self, model: keras.Model) -> dict[str, Skip | None]:
+        """Which layers are pruned, and why the others are not."""
+        return self.select.explain(model)
+
+    def transform(self, model: keras.Model, context: Context) -> keras.Model:
+        """Copy the model and zero the smallest weights of the selected layers."""
+        pruned = copy_model(model)
+        layers = self.select(pruned)
+        for group in [layers] if self.scope == "global" else [[one] for one in layers]:
+            self._prune(group)
+        return pruned
+
+    def _prune(self, layers: list[KernelLayer]) -> None:
+        arrays = [array for layer in layers for array in layer.arrays()]
+        try:
+            masks = iter(self._masks(arrays))
+        except ValueError as error:
+            names = ", ".join(layer.path for layer in layers)
+            raise ValueError(f"Cannot prune {names}: {error}") from error
+        rest = iter(arrays)
+        for layer in layers:
+            # Not a product: it would leave -0.0, whose sign bit no coder gets rid of.
+            layer.assign(
+                [np.where(next(masks), next(rest), 0) for _ in layer.kernel_names]
+            )
+
+    def _masks(self, arrays: list[Weights]) -> list[Mask]:
+        if self.threshold is not None:
+            return [threshold_mask(array, threshold=self.threshold) for array in arrays]
+        if self.sparsity is None or not arrays:
+            return []
+        if self.scope == "global":
+            return global_magnitude_masks(arrays, sparsity=self.sparsity)
+        return [
+            mask
+            for array in arrays
+            for mask in global_magnitude_masks([array], sparsity=self.sparsity)
+        ]

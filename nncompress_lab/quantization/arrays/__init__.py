@@ -1,0 +1,1 @@
+"""Scales, codes, tables and how they are stored, on arrays: NumPy only."""

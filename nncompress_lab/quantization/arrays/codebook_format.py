@@ -1,0 +1,171 @@
+"""How a kernel is stored as codes into tables: its bits, what shares a table, the bytes.
+
+The counterpart of `kernel_format` for values that are not evenly spaced. Storey 1: it
+decodes with NumPy or, inside a layer, with `keras.ops`.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from nncompress_lab.quantization.arrays.bitpacking import (
+    pack_bits,
+    packed_size,
+    unpack_bits,
+)
+from nncompress_lab.quantization.arrays.codebook import nearest_codes
+from nncompress_lab.quantization.arrays.matrix_view import (
+    Granularity,
+    MatrixView,
+    check_granularity,
+)
+
+Weights = npt.NDArray[Any]
+MakeTable = Callable[[Weights], npt.NDArray[np.float32]]
+MAX_BITS = 8
+
+
+def _check_bits(bits: object) -> None:
+    if not isinstance(bits, int) or not 1 <= bits <= MAX_BITS:
+        raise ValueError(
+            f"`bits` is the width of a code and must be a whole number from 1 to "
+            f"{MAX_BITS}. Received: bits={bits!r}."
+        )
+
+
+@dataclass(frozen=True)
+class CodebookFormat:
+    """How the codes and tables of a kernel are stored.
+
+    Args:
+        bits: Of a code, 1 to 8; they are packed, and a table has `2**bits` values.
+        granularity: What shares a table: the whole kernel, an output channel, or
+            `group_size` weights of an output channel.
+        group_size: Weights that share a table; only with `"per_group"`.
+        kind: Tells a file's reader that these are the fields of this format.
+
+    Raises:
+        ValueError: If a value is out of range, or `group_size` does not fit the
+            granularity.
+    """
+
+    bits: int = 4
+    granularity: Granularity = "per_tensor"
+    group_size: int | None = None
+    kind: Literal["codebook"] = "codebook"
+
+    def __post_init__(self) -> None:
+        _check_bits(self.bits)
+        check_granularity(self.granularity, self.group_size)
+
+    def view(
+        self, shape: tuple[int, ...], channel_axes: tuple[int, ...]
+    ) -> "CodebookView":
+        """How a kernel of this shape is cut up.
+
+        Args:
+            shape: Of the kernel.
+            channel_axes: Which of its axes count outputs.
+        """
+        return CodebookView(
+            tuple(shape), tuple(channel_axes), self.granularity, self.group_size, self
+        )
+
+
+@dataclass(frozen=True)
+class CodebookView(MatrixView):
+    """A kernel of one shape in one format; made by `CodebookFormat.view`."""
+
+    format: CodebookFormat = CodebookFormat()
+
+    @property
+    def table_size(self) -> int:
+        """Values of a table."""
+        return 1 << self.format.bits
+
+    @property
+    def stored(self) -> dict[str, tuple[tuple[int, ...], str]]:
+        """Shape and dtype of each stored array, by name: q and table."""
+        count = math.prod(self.grouped_shape)
+        return {
+            "q": ((packed_size(count, bits=self.format.bits),), "uint8"),
+            "table": ((math.prod(self.parts), self.table_size), "float32"),
+        }
+
+    def encode(self, kernel: Weights, make_table: MakeTable) -> dict[str, Weights]:
+        """The arrays to store for a kernel, each weight coded as the nearest value.
+
+        Args:
+            kernel: Array of the view's shape. It is not changed.
+            make_table: Returns the values, ascending and at most `2**bits`, for weights
+                that share a table. It is called for each part of the kernel.
+
+        Returns:
+            Arrays as `stored` describes them. A table of fewer values is filled up with
+            copies of the last one, which no code uses.
+        """
+        matrix = self.matrix(kernel)
+        padded = self.grouped(matrix)
+        codes = np.empty(self.grouped_shape, np.uint8)
+        tables = np.empty((*self.parts, self.table_size), np.float32)
+        for part in np.ndindex(self.parts):
+            where = self._where(part)
+            # What fills up the last group is no weight and must not shape its table.
+            rows = matrix[part[0] * self.group_size : (part[0] + 1) * self.group_size]
+            weights = matrix if where == ... else rows[:, part[1]]
+            table = make_table(weights)
+            codes[where] = nearest_codes(padded[where], table)
+            tables[part] = np.pad(table, (0, self.table_size - table.size), mode="edge")
+        return self.pack(codes, tables)
+
+    def pack(self, codes: Weights, tables: Weights) -> dict[str, Weights]:
+        """The arrays to store for codes that something else has chosen.
+
+        Args:
+            codes: Integers below `2**bits`, uint8, of `grouped_shape`.
+            tables: With `2**bits` values for each part.
+
+        Returns:
+            Arrays as `stored` describes them.
+        """
+        packed = pack_bits(codes, bits=self.format.bits)
+        return {"q": packed, "table": tables.reshape(self.stored["table"][0])}
+
+    def decode(self, stored: dict[str, Any], *, xp: Any = np) -> Any:
+        """The kernel that stored arrays stand for.
+
+        Args:
+            stored: Arrays as `encode` returns them.
+            xp: `numpy` or `keras.ops`.
+
+        Returns:
+            float32 array of the view's shape, of the kind that `xp` makes.
+        """
+        count = math.prod(self.grouped_shape)
+        codes = unpack_bits(stored["q"], bits=self.format.bits, count=count, xp=xp)
+        grouped = xp.reshape(codes, self.grouped_shape)
+        return self.kernel(self.pick(stored["table"], grouped, xp=xp), xp=xp)
+
+    def pick(self, rows: Any, places: Any, *, xp: Any = np) -> Any:
+        """For each weight an entry of the row that its part has.
+
+        Args:
+            rows: One for each part, all of one length, as in a stored table.
+            places: In the rows, integers of `grouped_shape`.
+            xp: `numpy` or `keras.ops`.
+
+        Returns:
+            Array of `grouped_shape`.
+        """
+        # All rows as one: each part's places begin where its own row does.
+        starts = np.arange(math.prod(self.parts), dtype=np.int32) * rows.shape[-1]
+        flat = xp.reshape(xp.add(places, starts.reshape(self.params_shape)), (-1,))
+        return xp.reshape(xp.take(xp.reshape(rows, (-1,)), flat), self.grouped_shape)
+
+    def _where(self, part: tuple[int, ...]) -> Any:
+        whole = self.granularity == "per_tensor"
+        return ... if whole else (part[0], slice(None), part[1])

@@ -1,0 +1,101 @@
+"""Codebook-aware training as a pass: floats train through the nearest value of a table."""
+
+from dataclasses import dataclass
+
+import keras
+
+from nncompress_lab.models.kernels import Skip
+from nncompress_lab.models.selection import EVERY_LAYER, Selection
+from nncompress_lab.passes import Context, Pass
+from nncompress_lab.quantization.arrays.codebook_format import CodebookFormat
+from nncompress_lab.quantization.arrays.matrix_view import Granularity
+from nncompress_lab.quantization.layers.replace import explain_storing
+from nncompress_lab.quantization.layers.rounding import TableRounding
+from nncompress_lab.quantization.layers.train_rounded import train_through_rounding
+from nncompress_lab.training.loop import Training
+from nncompress_lab.training.training_pass import Taught, Teacher
+
+
+@dataclass(frozen=True)
+class CodebookAwareTraining(Pass):
+    """Train a float model while each weight counts as the nearest value of a table.
+
+    The loss is that of the model with codes, so weights go over from one value to another
+    where that helps, and the values train with them; `FineTuneCodebook` trains the values
+    alone and keeps the codes. What comes out is what `CodebookQuantization` makes, codes
+    and tables, and predicts as the model did in the epoch that was best on the validation
+    data, or as at the start, which is `CodebookQuantization` alone, if every epoch was
+    worse. Weights that are zero stay zero. It starts from a float model: apply it instead
+    of `CodebookQuantization`, not after it.
+
+    Args:
+        bits: Of a code, 1 to 8.
+        granularity: What shares a table: `"per_tensor"`, `"per_channel"` or `"per_group"`.
+            A table costs `4 * 2**bits` bytes.
+        group_size: Weights that share a table; only with `"per_group"`.
+        epochs: Passes over the training data at most, at least 1.
+        batch_size: Examples a step, at least 1.
+        learning_rate: Peak of the learning rate, above 0; it falls to zero along half a
+            cosine over `epochs`.
+        optimizer: Name of a Keras optimizer.
+        patience: Epochs without improvement after which training stops, at least 1.
+        teacher: Whose soft targets to learn from as well, as in `FineTune`.
+        temperature: Of the soft targets, above 0.
+        student_loss_weight: Of the labels beside the soft targets, in [0, 1].
+        select: Which layers to quantize; all kernel layers by default.
+
+    Raises:
+        ValueError: If a value is out of range or does not fit the others.
+
+    Example:
+        >>> CodebookAwareTraining(bits=3).format.bits
+        3
+
+    References:
+        Han, Mao, Dally, "Deep Compression", ICLR 2016, section 3.3 (the values).
+        https://arxiv.org/abs/1510.00149
+        van den Oord, Vinyals, Kavukcuoglu, "Neural Discrete Representation Learning",
+        NeurIPS 2017, section 3.2 (the gradient straight through the nearest value).
+        https://arxiv.org/abs/1711.00937
+    """
+
+    bits: int = 4
+    granularity: Granularity = "per_tensor"
+    group_size: int | None = None
+    epochs: int = 3
+    batch_size: int = 128
+    learning_rate: float = 3e-4
+    optimizer: str = "adam"
+    patience: int = 3
+    teacher: Teacher | None = None
+    temperature: float = 4.0
+    student_loss_weight: float = 0.1
+    select: Selection = EVERY_LAYER
+
+    def __post_init__(self) -> None:
+        Training.of(self)
+        Taught.of(self)
+        _ = self.format  # checks its numbers
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Training data, validation data to choose the epoch by, and the teacher."""
+        return Taught.of(self).needs
+
+    @property
+    def format(self) -> CodebookFormat:
+        """How each kernel is stored in the end."""
+        return CodebookFormat(self.bits, self.granularity, self.group_size)
+
+    @property
+    def rounding(self) -> TableRounding:
+        """How each kernel is rounded while it trains."""
+        return TableRounding(self.format)
+
+    def explain(self, model: keras.Model) -> dict[str, Skip | None]:
+        """Which layers are quantized, and why the others are not."""
+        return explain_storing(model, self.select, self.format)
+
+    def transform(self, model: keras.Model, context: Context) -> keras.Model:
+        """Copy the model with rounded kernels, train it, and store codes and tables."""
+        return train_through_rounding(self, model, context, self.rounding)

@@ -1,0 +1,125 @@
+"""BatchNormalization merged into the layer before it, as a pass."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from nncompress_lab.models.kernels import channel_axes, to_numpy
+from nncompress_lab.models.rewrite import REMOVE, rewrite_layers
+from nncompress_lab.passes import Context, Pass
+
+FOLDABLE = (
+    keras.layers.Dense,
+    keras.layers.Conv1D,
+    keras.layers.Conv2D,
+    keras.layers.Conv3D,
+    keras.layers.DepthwiseConv1D,
+    keras.layers.DepthwiseConv2D,
+)
+
+
+@dataclass(frozen=True)
+class FoldBatchNorm(Pass):
+    """Merge each BatchNormalization into the convolution or Dense layer before it.
+
+    In inference, normalization multiplies each channel by a number and adds another. The
+    kernel and the bias can do both, so the layer disappears: fewer bytes, fewer steps,
+    the same outputs up to rounding. Usual before quantization. The folded model should
+    not be trained much further, because its activations are no longer normalized.
+
+    A layer is folded only if the BatchNormalization is all that uses it, and it has no
+    activation of its own.
+
+    Example:
+        >>> FoldBatchNorm()
+        FoldBatchNorm()
+
+    References:
+        Jacob et al., "Quantization and Training of Neural Networks for Efficient
+        Integer-Arithmetic-Only Inference", CVPR 2018, section 3.2.
+        https://arxiv.org/abs/1712.05877
+    """
+
+    def transform(self, model: keras.Model, context: Context) -> keras.Model:
+        """Copy the model with folded layers and without their normalizations."""
+        pairs = foldable_pairs(model)
+        normalized_by = {id(layer): norm for layer, norm in pairs}
+        removed = {id(norm) for _, norm in pairs}
+
+        def rewrite(layer: keras.Layer) -> Any:
+            if id(layer) in removed:
+                return REMOVE
+            if id(layer) in normalized_by:
+                return _folded(layer, normalized_by[id(layer)])
+            return None
+
+        return rewrite_layers(model, rewrite)
+
+
+def foldable_pairs(model: keras.Model) -> list[tuple[Any, Any]]:
+    """Layers with the BatchNormalization that directly and alone follows them.
+
+    Args:
+        model: A built functional or sequential model; inner models are entered.
+
+    Returns:
+        Pairs of a layer and its normalization.
+    """
+    pairs = []
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            pairs.extend(foldable_pairs(layer))
+        elif type(layer) is keras.layers.BatchNormalization:
+            before = _only_producer(layer, model)
+            if before is not None and _can_fold(before, layer):
+                pairs.append((before, layer))
+    return pairs
+
+
+def _only_producer(norm: Any, model: keras.Model) -> Any | None:
+    """The layer whose single use is `norm`, if `norm` itself is used once."""
+    graph = getattr(model, "_functional", None) or model
+    nodes = [node for level in graph._nodes_by_depth.values() for node in level]
+    of_norm = [node for node in nodes if node.operation is norm]
+    if len(of_norm) != 1 or len(of_norm[0].input_tensors) != 1:
+        return None
+    tensor = of_norm[0].input_tensors[0]
+    producer = tensor._keras_history.operation
+    users = [
+        node for node in nodes for used in node.input_tensors if used is tensor
+    ] + [output for output in graph.outputs if output is tensor]
+    made_by = [node for node in nodes if node.operation is producer]
+    return producer if len(users) == 1 and len(made_by) == 1 else None
+
+
+def _can_fold(layer: Any, norm: Any) -> bool:
+    if type(layer) not in FOLDABLE:
+        return False
+    last_axis = layer.kernel.ndim if isinstance(layer, keras.layers.Dense) else None
+    channels_last = last_axis is not None or layer.data_format == "channels_last"
+    axis = norm.axis if isinstance(norm.axis, int) else norm.axis[0]
+    on_channels = axis in {-1, len(norm.input.shape) - 1}
+    linear = layer.activation is keras.activations.linear
+    return bool(
+        channels_last and on_channels and linear and hasattr(layer.kernel, "assign")
+    )
+
+
+def _folded(layer: Any, norm: Any) -> Any:
+    config = {**layer.get_config(), "use_bias": True}
+    folded = type(layer).from_config(config)
+    folded.build_from_config(layer.get_build_config())
+    gamma = 1.0 if norm.gamma is None else to_numpy(norm.gamma)
+    beta = 0.0 if norm.beta is None else to_numpy(norm.beta)
+    factor = gamma / np.sqrt(to_numpy(norm.moving_variance) + norm.epsilon)
+    kernel = to_numpy(layer.kernel)
+    axes = channel_axes(layer, "kernel", kernel.ndim)
+    per_channel = [
+        size if axis in axes else 1 for axis, size in enumerate(kernel.shape)
+    ]
+    bias = 0.0 if layer.bias is None else to_numpy(layer.bias)
+    folded.kernel.assign(kernel * factor.reshape(per_channel))
+    folded.bias.assign((bias - to_numpy(norm.moving_mean)) * factor + beta)
+    return folded

@@ -1,0 +1,178 @@
+"""Models whose kernels are stored in fewer bits, whatever chose the integers.
+
+Every quantization of weights ends here: rounding to the nearest, learned codebooks,
+error-compensated rounding and quantization-aware training differ in the arrays they store,
+not in how a model comes to hold them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, overload
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from nncompress_lab.models.kernels import (
+    KernelLayer,
+    Skip,
+    channel_axes,
+    kernel_layers,
+    kernel_names,
+    kernel_shape,
+    other_variables,
+    to_numpy,
+)
+from nncompress_lab.models.rewrite import replaceable_layers, rewrite_layers
+from nncompress_lab.models.selection import Selection
+from nncompress_lab.quantization.arrays.codebook_format import (
+    CodebookFormat,
+    CodebookView,
+)
+from nncompress_lab.quantization.arrays.formats import Format, View
+from nncompress_lab.quantization.arrays.integer_format import KernelFormat, KernelView
+from nncompress_lab.quantization.layers.stored import QUANTIZED, quantized_shell
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class StoredKernels:
+    """What a layer is to store instead of its float kernels.
+
+    Args:
+        format: How the kernels are stored.
+        arrays: For each kernel, by its name, the arrays that `format` asks for.
+    """
+
+    format: Format
+    arrays: dict[str, Arrays]
+
+
+def store_kernels(
+    model: keras.Model, store: Callable[[KernelLayer], StoredKernels | None]
+) -> keras.Model:
+    """A copy of a model in which some kernels are stored in fewer bits.
+
+    Args:
+        model: A built functional or sequential model.
+        store: Called with each kernel layer that can be replaced, in the order of the
+            model; None keeps the layer.
+
+    Returns:
+        The new model.
+    """
+    known = {id(one.layer): one for one in kernel_layers(model)}
+
+    def rewrite(layer: keras.Layer) -> keras.Layer | None:
+        if type(layer) not in QUANTIZED or id(layer) not in known:
+            return None
+        stored = store(known[id(layer)])
+        return None if stored is None else stored_layer(layer, stored)
+
+    return rewrite_layers(model, rewrite)
+
+
+def explain_storing(
+    model: keras.Model, select: Selection, format_: Format
+) -> dict[str, Skip | None]:
+    """For each layer with weights: None if its kernels can be stored, else why not.
+
+    Args:
+        model: A built functional or sequential model.
+        select: Which layers are wanted.
+        format_: How their kernels are to be stored.
+
+    Returns:
+        Reasons by path, in the order of the model.
+    """
+    replaceable = replaceable_layers(model)
+    return select.explain_with(model, lambda one: _obstacle(one, format_, replaceable))
+
+
+@overload
+def kernel_view(format_: KernelFormat, layer: Any, name: str) -> KernelView: ...
+@overload
+def kernel_view(format_: CodebookFormat, layer: Any, name: str) -> CodebookView: ...
+@overload
+def kernel_view(format_: Format, layer: Any, name: str) -> View: ...
+def kernel_view(format_: Format, layer: Any, name: str) -> View:
+    """How a kernel of a layer is cut up in a format."""
+    shape = kernel_shape(layer, name)
+    return format_.view(shape, channel_axes(layer, name, len(shape)))
+
+
+def dequantized(model: keras.Model) -> keras.Model:
+    """A copy of a model with ordinary float layers in place of quantized ones.
+
+    It predicts the same; runtimes that know no integer layers can take it. Layers that
+    round activations stay, because they are part of what it predicts.
+
+    Args:
+        model: Any model that can be rewritten.
+
+    Returns:
+        A model of ordinary Keras layers, and `FakeQuantize` where it had been.
+    """
+    plain = {quantized: kind for kind, quantized in QUANTIZED.items()}
+
+    def rewrite(layer: keras.Layer) -> keras.Layer | None:
+        kind = plain.get(type(layer))
+        return None if kind is None else float_layer(layer, kind, "quantization")
+
+    return rewrite_layers(model, rewrite)
+
+
+def _obstacle(one: KernelLayer, format_: Format, replaceable: set[int]) -> Skip | None:
+    if type(one.layer) not in QUANTIZED:
+        return Skip.NOT_SUPPORTED
+    if id(one.layer) not in replaceable:
+        return Skip.NOT_REPLACEABLE
+    views = [kernel_view(format_, one.layer, name) for name in one.kernel_names]
+    floats = sum(
+        int(np.prod(view.shape)) * np.dtype(str(kernel.dtype)).itemsize
+        for view, kernel in zip(views, one.kernels(), strict=True)
+    )
+    stored = sum(view.stored_bytes for view in views)
+    return Skip.WOULD_GROW if stored >= floats else None
+
+
+def stored_layer(layer: keras.Layer, stored: StoredKernels) -> keras.Layer:
+    """A layer like an ordinary one that stores its kernels in another way.
+
+    Args:
+        layer: Of a type in `QUANTIZED`.
+        stored: All of its kernels.
+    """
+    quantized = quantized_shell(layer, stored.format)
+    for name, arrays in stored.arrays.items():
+        for part, variable in quantized.stored_kernel(name).items():
+            variable.assign(arrays[part])
+    copy_others(layer, quantized)
+    return quantized
+
+
+def float_layer(layer: Any, kind: Any, extra: str) -> keras.Layer:
+    """The ordinary layer that computes what a layer of this library does.
+
+    Args:
+        layer: With kernels that are decoded or rounded when they are used.
+        kind: Its Keras class.
+        extra: What its configuration has beside that of the Keras class.
+    """
+    config = layer.get_config()
+    config.pop(extra)
+    ordinary = kind.from_config(config)
+    ordinary.build_from_config(layer.get_build_config())
+    for name in kernel_names(ordinary):
+        getattr(ordinary, name).assign(to_numpy(getattr(layer, name)))
+    copy_others(layer, ordinary)
+    return ordinary
+
+
+def copy_others(source: Any, target: Any) -> None:
+    """Copy what is no kernel: the bias."""
+    for giver, taker in zip(
+        other_variables(source), other_variables(target), strict=True
+    ):
+        taker.assign(to_numpy(giver))

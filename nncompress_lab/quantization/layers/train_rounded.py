@@ -1,0 +1,97 @@
+"""Training a copy of a model through the rounding of its own kernels."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from nncompress_lab.models.kernels import kernel_layers, kernel_names, to_numpy
+from nncompress_lab.models.rewrite import rewrite_layers
+from nncompress_lab.passes import Context, Pass
+from nncompress_lab.quantization.layers.replace import (
+    StoredKernels,
+    copy_others,
+    float_layer,
+    stored_layer,
+)
+from nncompress_lab.quantization.layers.rounded import ROUNDED, RoundedKernels
+from nncompress_lab.quantization.layers.rounding import Rounding, config_of
+from nncompress_lab.training.teach import Meanwhile
+from nncompress_lab.training.training_pass import train_copy
+from nncompress_lab.training.while_training import keep_zeros_of
+
+
+def train_through_rounding(
+    step: Pass, model: keras.Model, context: Context, rounding: Rounding
+) -> keras.Model:
+    """Train a copy whose kernels are rounded in every step, and store what they round to.
+
+    Args:
+        step: Its fields are those of `Training` and `Taught`, and its `explain` says
+            which layers are rounded.
+        model: A float model. It is not changed.
+        context: What `Taught.needs` names.
+        rounding: Of the kernels.
+
+    Returns:
+        A new model that predicts as the rounded one did in its best epoch, or before the
+        first.
+    """
+    rounded = with_rounded_kernels(model, rounding, step.explain(model))
+    return with_stored_kernels(
+        train_copy(step, rounded, context, Meanwhile(prepare=_keep_zeros))
+    )
+
+
+def with_rounded_kernels(
+    model: keras.Model, rounding: Rounding, reasons: Mapping[str, str | None]
+) -> keras.Model:
+    """A copy that rounds the kernels of the layers which there is no reason to skip."""
+    chosen = {
+        id(one.layer) for one in kernel_layers(model) if reasons[one.path] is None
+    }
+
+    def rewrite(layer: keras.Layer) -> keras.Layer | None:
+        return _rounded_layer(layer, rounding) if id(layer) in chosen else None
+
+    return rewrite_layers(model, rewrite)
+
+
+def with_stored_kernels(model: keras.Model) -> keras.Model:
+    """A copy that stores what the rounded kernels of a model stand for."""
+    plain = {rounded: kind for kind, rounded in ROUNDED.items()}
+
+    def rewrite(layer: keras.Layer) -> keras.Layer | None:
+        kind = plain.get(type(layer))
+        if kind is None:
+            return None
+        arrays = {name: layer.arrays_to_store(name) for name in kernel_names(layer)}
+        stored = StoredKernels(layer.rounding.format, arrays)
+        return stored_layer(float_layer(layer, kind, "rounding"), stored)
+
+    return rewrite_layers(model, rewrite)
+
+
+def _keep_zeros(model: keras.Model) -> None:
+    """Weights that are zero stay so, and the value of a table that stands for them."""
+    for one in kernel_layers(model):
+        if not isinstance(one.layer, RoundedKernels):
+            continue
+        for name in one.kernel_names:
+            parts = one.layer.stored_kernel(name)
+            for part in parts.keys() & {"floats", "table"}:
+                keep_zeros_of(parts[part])
+
+
+def _rounded_layer(layer: Any, rounding: Any) -> keras.Layer:
+    config = {**layer.get_config(), "rounding": config_of(rounding)}
+    rounded = ROUNDED[type(layer)].from_config(config)
+    rounded.build_from_config(layer.get_build_config())
+    for name, view in rounded.views.items():
+        kernel = to_numpy(getattr(layer, name))
+        parts = rounded.stored_kernel(name)
+        parts["floats"].assign(kernel)
+        for part, values in rounding.start(view, kernel).items():
+            parts[part].assign(values)
+    copy_others(layer, rounded)
+    return rounded

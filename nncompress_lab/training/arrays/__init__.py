@@ -1,0 +1,1 @@
+"""What a student loses against its teacher, on arrays."""

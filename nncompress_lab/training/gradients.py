@@ -1,0 +1,145 @@
+"""The gradient of a model's loss by its kernels, on every backend."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy.typing as npt
+from keras import ops
+
+from nncompress_lab.data.datasets import Data
+from nncompress_lab.models.kernels import KernelLayer, to_numpy
+from nncompress_lab.training.loop import Objective, with_class_indices
+
+BATCH_SIZE = 32
+Arrays = list[npt.NDArray[Any]]
+Gradient = Callable[[Sequence[Any], Any, Any], Sequence[Any]]
+
+
+def kernel_gradients(
+    model: keras.Model,
+    layers: Sequence[KernelLayer],
+    data: Data,
+    *,
+    loss: str = "auto",
+    batch_size: int = BATCH_SIZE,
+) -> Iterator[dict[str, Arrays]]:
+    """The gradient of the mean loss of each batch, by the kernels of some layers.
+
+    The model runs in inference mode: no dropout, stored statistics. Kernels that are
+    frozen have gradients like all others; regularization is not part of the loss.
+
+    Args:
+        model: A built model. It is not changed.
+        layers: Layers of that model with float kernels, as `select` returns them.
+        data: Inputs and labels; they are taken in their order.
+        loss: Name of a Keras loss; `"auto"` is the cross-entropy of class indices (or
+            one-hot rows), from logits or probabilities as the model's last activation
+            tells.
+        batch_size: Examples a batch; the last one may be smaller.
+
+    Yields:
+        For each batch and by path: the gradients in the order of
+        `KernelLayer.arrays()`, float arrays of the shapes of the kernels.
+    """
+    if loss == "auto":
+        data = with_class_indices(model, data)
+    gradients = KernelGradients(model, layers, loss=loss)
+    for start in range(0, len(data), batch_size):
+        rows = slice(start, start + batch_size)
+        yield gradients(data.x[rows], data.y[rows])
+
+
+class KernelGradients:
+    """The gradient of a model's mean loss by its kernels, as a function of a batch.
+
+    Keep one and call it often: it is traced once for each size of batch.
+
+    Args:
+        model: A built model. It is not changed; its weights are read at each call.
+        layers: Layers of that model with float kernels.
+        loss: As in `kernel_gradients`.
+    """
+
+    def __init__(
+        self, model: keras.Model, layers: Sequence[KernelLayer], *, loss: str = "auto"
+    ) -> None:
+        self.layers = layers
+        self.kernels = [kernel for layer in layers for kernel in layer.kernels()]
+        measure = loss_function(model, loss)
+
+        def loss_of(values: Any, x: Any, y: Any) -> Any:
+            state = list(zip(self.kernels, values, strict=True))
+            with keras.StatelessScope(state_mapping=state):
+                return ops.mean(measure(y, model(x, training=False)))
+
+        self._gradient = _GRADIENTS[keras.backend.backend()](loss_of)
+
+    def __call__(self, x: npt.NDArray[Any], y: npt.NDArray[Any]) -> dict[str, Arrays]:
+        """Gradients by path, in the order and of the shapes of `KernelLayer.arrays()`."""
+        if not self.kernels:
+            return {}
+        found = self._gradient([one.value for one in self.kernels], x, y)
+        arrays = iter([to_numpy(value) for value in found])
+        return {
+            layer.path: [next(arrays) for _ in layer.kernel_names]
+            for layer in self.layers
+        }
+
+
+def loss_function(model: keras.Model, loss: str) -> Any:
+    """The loss that a name stands for, as a function of labels and predictions.
+
+    Args:
+        model: Whose last activation tells what `"auto"` expects.
+        loss: Name of a Keras loss, or `"auto"` for the cross-entropy of class indices.
+    """
+    if loss == "auto":
+        return Objective.classification(model).loss
+    return keras.losses.get(loss)
+
+
+def _with_tensorflow(loss_of: Callable[..., Any]) -> Gradient:
+    import tensorflow as tf
+
+    def gradient(values: Sequence[Any], x: Any, y: Any) -> Sequence[Any]:
+        tensors = [tf.convert_to_tensor(value) for value in values]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(tensors)
+            loss = loss_of(tensors, x, y)
+        found: Sequence[Any] = tape.gradient(
+            loss, tensors, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
+        # The gradient of an Embedding lists the rows that were looked up.
+        return [tf.convert_to_tensor(one) for one in found]
+
+    graph: Gradient = tf.function(gradient, reduce_retracing=True)
+    return graph
+
+
+def _with_jax(loss_of: Callable[..., Any]) -> Gradient:
+    import jax
+
+    gradient: Gradient = jax.jit(jax.grad(loss_of))
+    return gradient
+
+
+def _with_torch(loss_of: Callable[..., Any]) -> Gradient:
+    import torch
+
+    def gradient(values: Sequence[Any], x: Any, y: Any) -> Sequence[Any]:
+        leaves = [value.detach().requires_grad_() for value in values]
+        found = torch.autograd.grad(loss_of(leaves, x, y), leaves, allow_unused=True)
+        return [
+            torch.zeros_like(leaf) if one is None else one
+            for one, leaf in zip(found, leaves, strict=True)
+        ]
+
+    return gradient
+
+
+_GRADIENTS = {
+    "tensorflow": _with_tensorflow,
+    "jax": _with_jax,
+    "torch": _with_torch,
+}

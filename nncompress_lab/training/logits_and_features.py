@@ -1,0 +1,194 @@
+"""What training sees of a teacher or student: its logits and features in one row."""
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+from nncompress_lab.models.rewrite import REMOVE, copy_model, rewrite_layers
+from nncompress_lab.training.loop import ends_in_softmax, output_layer
+from nncompress_lab.training.teacher_losses import Features, attention_map
+
+Tensors = dict[str, Any]
+
+
+def logits_model(model: keras.Model) -> keras.Model:
+    """An equal model that returns logits where `model` returns probabilities.
+
+    A final softmax is left out; it has no weights, so both models have the same. What
+    returns logits, or logarithms of probabilities, which are logits too, is only copied.
+
+    Args:
+        model: A built classifier. It is not changed.
+
+    Returns:
+        A new model that shares nothing with `model`.
+
+    Raises:
+        ValueError: If the model does not return one number for each of several classes.
+    """
+    _check_classifier(model)
+    if not ends_in_softmax(model):
+        return copy_model(model)
+    last = output_layer(model)
+    if isinstance(last, keras.layers.Softmax | keras.layers.Activation):
+        return rewrite_layers(model, lambda layer: REMOVE if layer is last else None)
+    logits = copy_model(model)
+    output_layer(logits).activation = keras.activations.linear
+    return logits
+
+
+def _check_classifier(model: keras.Model) -> None:
+    shape = model.output_shape
+    fits = isinstance(shape, tuple) and len(shape) == 2 and shape[-1] > 1
+    activation = getattr(output_layer(model), "activation", None) if fits else None
+    if not fits or activation is keras.activations.sigmoid:
+        raise ValueError(
+            "Distillation needs models that return a logit or probability for each of "
+            f"two classes or more, which exclude each other. Received: {model.name!r} "
+            f"with outputs of shape {shape}"
+            + (" behind a sigmoid." if fits else ".")
+            + " Give it such a last layer, without the sigmoid."
+        )
+
+
+def tensors_of(model: keras.Model) -> tuple[Any, Tensors, Any]:
+    """The inputs of a model, the output of each of its layers by name, and its logits.
+
+    The layers are called anew, so this is for a model of one's own only. Of a layer that
+    is used several times it is the last output.
+    """
+    found: Tensors = {}
+
+    def call(layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
+        found[layer.name] = layer(*args, **kwargs)
+        return found[layer.name]
+
+    view = keras.models.clone_model(
+        _plain_view(model),
+        clone_function=lambda layer: layer,
+        call_function=call,
+    )
+    logits = view.output
+    return view.input, {k: v for k, v in found.items() if v is not logits}, logits
+
+
+def teacher_and_student_views(
+    teacher: keras.Model,
+    student: keras.Model,
+    features: Features | None,
+    layers: tuple[tuple[str, str], ...],
+) -> tuple[keras.Model, keras.Model]:
+    """Models with one output each, `[logits | features]`, rows of the same length.
+
+    For hints the student's view has a learned linear map (a 1x1 convolution) wherever
+    its layer has another number of channels. It belongs to the view only.
+
+    Args:
+        teacher: A copy that returns logits.
+        student: A copy that returns logits; its view shares the weights with it.
+        features: What to compare, None for the logits alone.
+        layers: Pairs of names, of the teacher and of the student. Empty takes the last
+            layer of each before the logits that has features of this kind.
+
+    Returns:
+        The two views.
+
+    Raises:
+        ValueError: If a layer does not exist, or two cannot be compared.
+    """
+    if features is None:
+        return _plain_view(teacher), _plain_view(student)
+    ends, rows = [], []
+    for model in (teacher, student):
+        inputs, tensors, logits = tensors_of(model)
+        rows.append(tensors)
+        ends.append((inputs, logits))
+    if not layers:
+        layers = (
+            (
+                _last_fit(teacher, rows[0], features),
+                _last_fit(student, rows[1], features),
+            ),
+        )
+    seen: tuple[list[Any], list[Any]] = ([], [])
+    for names in layers:
+        one, other = (
+            _tensor(model, tensors, name)
+            for model, tensors, name in zip(
+                (teacher, student), rows, names, strict=True
+            )
+        )
+        _check_pair(names, one, other, features)
+        if features == "hint" and one.shape[-1] != other.shape[-1]:
+            other = keras.layers.Dense(one.shape[-1])(other)
+        seen[0].append(_row(one, features))
+        seen[1].append(_row(other, features))
+    return (
+        _view(teacher, *ends[0], seen[0]),
+        _view(student, *ends[1], seen[1]),
+    )
+
+
+def _plain_view(model: keras.Model) -> keras.Model:
+    # A sequential model has no `input` before it is called.
+    inputs = model.inputs[0] if len(model.inputs) == 1 else model.inputs
+    return keras.Model(inputs, model.outputs[0], name=model.name)
+
+
+def _view(model: keras.Model, inputs: Any, logits: Any, rows: list[Any]) -> keras.Model:
+    outputs = ops.concatenate([logits, *rows], axis=-1)
+    return keras.Model(inputs, outputs, name=model.name)
+
+
+def _row(tensor: Any, features: Features) -> Any:
+    if features == "attention":
+        return attention_map(tensor)
+    return ops.reshape(tensor, (-1, math.prod(tensor.shape[1:])))
+
+
+def _has(tensor: Any, features: Features) -> bool:
+    shape = getattr(tensor, "shape", ())
+    enough = 3 if features == "attention" else 2
+    floats = "float" in str(getattr(tensor, "dtype", ""))
+    return floats and len(shape) >= enough and None not in shape[1:]
+
+
+def _last_fit(model: keras.Model, tensors: Tensors, features: Features) -> str:
+    fitting = [name for name, tensor in tensors.items() if _has(tensor, features)]
+    if not fitting:
+        raise ValueError(
+            f"{model.name!r} has no layer before its logits for features={features!r}. "
+            "Set features=None, or choose another kind."
+        )
+    return fitting[-1]
+
+
+def _tensor(model: keras.Model, tensors: Tensors, name: str) -> Any:
+    if name not in tensors:
+        raise ValueError(
+            f"{model.name!r} has no layer {name!r} before its logits. Choose from: "
+            f"{', '.join(tensors)}. A layer inside another one cannot be observed."
+        )
+    return tensors[name]
+
+
+def _check_pair(
+    names: tuple[str, str], one: Any, other: Any, features: Features
+) -> None:
+    comparable = _has(one, features) and _has(other, features)
+    if features != "relational":
+        comparable = comparable and one.shape[1:-1] == other.shape[1:-1]
+    if not comparable:
+        raise ValueError(
+            f"features={features!r} cannot compare the teacher's {names[0]!r} of shape "
+            f"{tuple(one.shape)} with the student's {names[1]!r} of shape "
+            f"{tuple(other.shape)}: "
+            + (
+                "attention needs positions, (n, ..., channels), as many in both."
+                if features == "attention"
+                else "all axes but the last must agree."
+            )
+            + " Name other layers=."
+        )

@@ -1,0 +1,182 @@
+"""The losses on features, and that tensors and arrays give the same numbers."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from nncompress_lab.training import teacher_losses
+from nncompress_lab.training.arrays import features, soft_targets
+from nncompress_lab.training.teacher_losses import TeacherLoss
+
+
+def random_features(seed: int, shape=(5, 3, 4, 6)) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def test_a_hint_is_the_mean_squared_difference_of_each_example():
+    teacher, student = random_features(0), random_features(1)
+
+    loss = features.hint_loss(teacher, student)
+
+    assert loss.shape == (5,)
+    np.testing.assert_allclose(loss[2], np.mean((teacher[2] - student[2]) ** 2), 1e-6)
+    assert not features.hint_loss(teacher, teacher).any()
+
+
+def test_hints_of_two_widths_are_refused():
+    with pytest.raises(ValueError, match=r"\(5, 3, 4, 6\), student \(5, 3, 4, 2\)"):
+        features.hint_loss(random_features(0), random_features(0)[..., :2])
+
+
+def test_attention_does_not_see_the_channels_nor_the_scale():
+    teacher = random_features(0)
+    student = 7 * teacher[..., ::-1]
+
+    # The float32 sums run in another order.
+    np.testing.assert_allclose(features.attention_loss(teacher, student), 0, atol=1e-10)
+    assert (features.attention_loss(teacher, student[:, ::-1]) > 1e-3).all()
+
+
+def test_attention_maps_have_length_one_and_zeros_stay():
+    values = random_features(0)
+    values[1] = 0
+
+    lengths = np.linalg.norm(features.attention_map(values), axis=1)
+
+    np.testing.assert_allclose(lengths, [1, 0, 1, 1, 1], rtol=1e-6)
+
+
+def test_attention_without_positions_is_refused():
+    with pytest.raises(ValueError, match="Choose a layer before the pooling"):
+        features.attention_map(np.zeros((4, 10)))
+
+
+def test_relations_do_not_see_where_features_are_how_large_or_how_turned():
+    teacher = random_features(0, (6, 4)).astype(np.float64)
+    turned, _ = np.linalg.qr(np.random.default_rng(2).normal(size=(4, 4)))
+
+    student = 3 * teacher @ turned + 5
+
+    np.testing.assert_allclose(
+        features.relational_loss(teacher, student), 0, atol=1e-12
+    )
+    assert features.relational_loss(teacher, teacher[::-1] ** 2) > 0.01
+
+
+def test_the_angle_is_the_one_between_three_examples():
+    points = random_features(0, (4, 3)).astype(np.float64)
+    one, other = points[0] - points[1], points[3] - points[1]
+
+    _, cosines = features.relations(points)
+
+    expected = one @ other / np.linalg.norm(one) / np.linalg.norm(other)
+    np.testing.assert_allclose(cosines[1, 0, 3], expected)
+
+
+def test_distances_are_measured_in_their_mean():
+    distances, _ = features.relations(random_features(0, (5, 3)))
+
+    np.testing.assert_allclose(distances[distances > 0].mean(), 1, rtol=1e-6)
+
+
+# Tensors compute what the arrays compute
+
+
+def row(*parts: np.ndarray) -> Any:
+    return tensor(np.column_stack(parts))
+
+
+def tensor(values: np.ndarray) -> Any:
+    return ops.convert_to_tensor(values.astype(np.float32))
+
+
+LABELS = np.array([0, 3, 1, 2])
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("loss", ["soft_targets", "mse", "decoupled"])
+def test_the_loss_of_a_teacher_is_the_sum_of_its_parts(loss, weight):
+    teacher, student = 5 * random_features(0, (4, 6)), 5 * random_features(1, (4, 6))
+    taught = TeacherLoss(6, loss, temperature=3.0, student_loss_weight=weight)
+
+    total = ops.convert_to_numpy(taught.total(row(LABELS, teacher), row(student)))
+
+    soft = {
+        "soft_targets": lambda: soft_targets.soft_target_loss(
+            teacher, student, temperature=3.0
+        ),
+        "mse": lambda: soft_targets.logit_loss(teacher, student),
+        "decoupled": lambda: soft_targets.decoupled_loss(
+            teacher, student, LABELS, temperature=3.0
+        ),
+    }[loss]()
+    hard = -soft_targets.log_soft_targets(student)[np.arange(4), LABELS]
+    # Sums of six float32 numbers around 10.
+    np.testing.assert_allclose(
+        total, weight * hard + (1 - weight) * soft, rtol=1e-5, atol=1e-5
+    )
+
+
+def test_the_loss_is_not_what_keras_trains_by_default():
+    teacher, student = 3 * random_features(0, (4, 6)), 3 * random_features(1, (4, 6))
+    taught = TeacherLoss(6, temperature=4.0, student_loss_weight=0.0)
+
+    ours = ops.convert_to_numpy(taught.total(row(LABELS, teacher), row(student))).mean()
+    right = keras.distillation.LogitsDistillation(
+        temperature=4.0, loss=keras.losses.KLDivergence()
+    )
+    default = keras.distillation.LogitsDistillation(temperature=4.0)
+
+    # Keras clips the probabilities at 1e-7.
+    assert abs(float(right.compute_loss(teacher, student)) - ours) < 1e-4
+    assert abs(float(default.compute_loss(teacher, student)) - ours) > 0.1
+
+
+def test_large_logits_stay_finite_in_tensors():
+    teacher = np.array([[1e4, 0, -1e4], [0, 0, 0]], np.float32)
+    student = -teacher
+    for loss in ("soft_targets", "mse", "decoupled"):
+        total = TeacherLoss(3, loss, temperature=1.0).total(
+            row(np.array([0, 1]), teacher), row(student)
+        )
+        assert np.isfinite(ops.convert_to_numpy(total)).all()
+
+
+def flat(values: np.ndarray) -> Any:
+    return tensor(values.reshape(len(values), -1))
+
+
+def test_features_in_tensors_are_those_of_the_arrays():
+    teacher, student = random_features(0), random_features(1)
+    maps = [teacher_losses.attention_map(tensor(one)) for one in (teacher, student)]
+    rows = flat(teacher), flat(student)
+
+    pairs = (
+        (teacher_losses.hint_loss(*rows), features.hint_loss(teacher, student)),
+        (
+            teacher_losses.attention_loss(*maps),
+            features.attention_loss(teacher, student),
+        ),
+        (
+            teacher_losses.relational_loss(*rows),
+            features.relational_loss(teacher, student),
+        ),
+    )
+
+    for loss, array in pairs:
+        # Inner products of 72 float32 numbers, in another order.
+        np.testing.assert_allclose(ops.convert_to_numpy(loss), array, rtol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(1, 6), (4, 6)])
+def test_examples_in_one_place_have_relations_without_nan(shape):
+    same = np.ones(shape, np.float32)
+
+    loss = teacher_losses.relational_loss(
+        tensor(random_features(0, shape)), tensor(same)
+    )
+
+    assert np.isfinite(ops.convert_to_numpy(loss))
