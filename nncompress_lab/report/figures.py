@@ -82,3 +82,18 @@ class Setup:
     noise_band: float | None
     machine: str
     versions: str
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The figures of a model at every stage of its compression.
+
+    Args:
+        stages: The first is what the others are compared with.
+        layers: What became of each layer between the first stage and the last.
+        setup: How it was measured.
+    """
+
+    stages: tuple[Stage, ...]
+    layers: tuple[LayerRow, ...]
+    setup: Setup

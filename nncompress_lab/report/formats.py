@@ -5,10 +5,10 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from nncompress_lab.report import Report, Stage
+from nncompress_lab.report.figures import Figures, Stage
+from nncompress_lab.report.verdict import verdict
 
 
 @dataclass(frozen=True)
@@ -16,8 +16,8 @@ class Column:
     """One column: its title, the figure, and how it compares with the first stage."""
 
     title: str
-    value: "Callable[[Stage], str]"
-    change: "Callable[[Stage, Stage], str]"
+    value: Callable[[Stage], str]
+    change: Callable[[Stage, Stage], str]
 
 
 TEX_ESCAPES = str.maketrans(
@@ -30,8 +30,8 @@ TEX_ESCAPES = str.maketrans(
 )
 
 
-def _times(name: str) -> "Callable[[Stage, Stage], str]":
-    def change(first: "Stage", stage: "Stage") -> str:
+def _times(name: str) -> Callable[[Stage, Stage], str]:
+    def change(first: Stage, stage: Stage) -> str:
         before, after = getattr(first, name), getattr(stage, name)
         if not before or not after:
             return ""
@@ -44,7 +44,7 @@ def _times(name: str) -> "Callable[[Stage, Stage], str]":
     return change
 
 
-def _points(first: "Stage", stage: "Stage") -> str:
+def _points(first: Stage, stage: Stage) -> str:
     if first.accuracy is None or stage.accuracy is None:
         return ""
     return f"{100 * (stage.accuracy - first.accuracy):+.2f} points"
@@ -106,9 +106,9 @@ def _prefixed(number: float, unit: str) -> str:
     raise AssertionError(number)
 
 
-def rows_of(report: "Report") -> list[tuple[str, list[str], list[str]]]:
+def rows_of(figures: Figures) -> list[tuple[str, list[str], list[str]]]:
     """For each stage its name, its figures and their changes, in the order of COLUMNS."""
-    first = report.stages[0]
+    first = figures.stages[0]
     return [
         (
             stage.name,
@@ -118,13 +118,13 @@ def rows_of(report: "Report") -> list[tuple[str, list[str], list[str]]]:
                 for column in COLUMNS
             ],
         )
-        for stage in report.stages
+        for stage in figures.stages
     ]
 
 
-def footnotes(report: "Report") -> list[str]:
+def footnotes(figures: Figures) -> list[str]:
     """What a reader must know to read the figures."""
-    setup = report.setup
+    setup = figures.setup
     accuracy = f"Accuracy: {setup.data}. " if setup.data else ""
     notes = [
         f"{accuracy}Packed: the .ncz file of ncl.pack. {setup.versions}, "
@@ -144,25 +144,26 @@ def footnotes(report: "Report") -> list[str]:
     return notes
 
 
-def markdown(report: "Report") -> str:
+def markdown(figures: Figures) -> str:
     """The table in GitHub's Markdown, with the changes in brackets."""
     lines = ["| stage | " + " | ".join(column.title for column in COLUMNS) + " |"]
     lines.append("|---|" + "---:|" * len(COLUMNS))
-    for name, values, changes in rows_of(report):
+    for name, values, changes in rows_of(figures):
         cells = [
             f"{value} ({change})" if change else value
             for value, change in zip(values, changes, strict=True)
         ]
         lines.append(f"| {_words(name)} | " + " | ".join(cells) + " |")
-    said = [f"**{_words(report.verdict)}**", ""] if report.verdict else []
-    return "\n".join([*lines, "", *said, *footnotes(report), ""])
+    words = verdict(figures)
+    said = [f"**{_words(words)}**", ""] if words else []
+    return "\n".join([*lines, "", *said, *footnotes(figures), ""])
 
 
 def _words(text: str) -> str:
     return text.replace("|", r"\|")
 
 
-def latex(report: "Report") -> str:
+def latex(figures: Figures) -> str:
     """The table as a LaTeX tabular with booktabs rules."""
     lines = [
         r"\begin{tabular}{l" + "r" * len(COLUMNS) + "}",
@@ -170,11 +171,11 @@ def latex(report: "Report") -> str:
         " & ".join(["stage", *(column.title for column in COLUMNS)]) + r" \\",
         r"\midrule",
     ]
-    for name, values, _ in rows_of(report):
+    for name, values, _ in rows_of(figures):
         lines.append(" & ".join(_tex(cell) for cell in [name, *values]) + r" \\")
     lines += [r"\bottomrule", r"\end{tabular}"]
-    said = [report.verdict] if report.verdict else []
-    comments = (f"% {note}" for note in [*said, *footnotes(report)])
+    words = verdict(figures)
+    comments = (f"% {note}" for note in [words, *footnotes(figures)] if note)
     return "\n".join([*lines, *comments, ""])
 
 
@@ -182,18 +183,19 @@ def _tex(cell: str) -> str:
     return cell.translate(TEX_ESCAPES)
 
 
-def html_table(report: "Report") -> str:
+def html_table(figures: Figures) -> str:
     """The table and the footnotes for a notebook; it follows the notebook's colours."""
     titles = ["stage", *(column.title for column in COLUMNS)]
     head = "".join(_cell("th", title, right=title != "stage") for title in titles)
     rows = []
-    for name, values, changes in rows_of(report):
+    for name, values, changes in rows_of(figures):
         cells = map(partial(_cell, "td"), values, changes)
         rows.append(f"<tr>{_cell('th', name, right=False)}{''.join(cells)}</tr>")
     notes = "".join(
-        f"<div><small>{html.escape(note)}</small></div>" for note in footnotes(report)
+        f"<div><small>{html.escape(note)}</small></div>" for note in footnotes(figures)
     )
-    said = f"<div><b>{html.escape(report.verdict)}</b></div>" if report.verdict else ""
+    words = verdict(figures)
+    said = f"<div><b>{html.escape(words)}</b></div>" if words else ""
     return (
         f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
         f"{said}{notes}"
@@ -215,9 +217,9 @@ def dataframe(rows: list[dict[str, Any]]) -> Any:
     return frame.set_index(frame.columns[0])
 
 
-def plot(report: "Report", ax: Any) -> Any:
+def plot(figures: Figures, ax: Any) -> Any:
     """Accuracy against packed bytes, one point a stage, in the order of the stages."""
-    if any(stage.accuracy is None for stage in report.stages):
+    if any(stage.accuracy is None for stage in figures.stages):
         raise ValueError(
             "The plot shows accuracy, and this report has none. Measure it with data: "
             "compare(before, after, data=ncl.data.fashion_mnist())."
@@ -226,11 +228,11 @@ def plot(report: "Report", ax: Any) -> Any:
         _, ax = _optional("matplotlib.pyplot").subplots(
             figsize=(6.4, 4.0), layout="constrained"
         )
-    kilobytes = [stage.packed_bytes / 1000 for stage in report.stages]
-    accuracies = [100 * (stage.accuracy or 0.0) for stage in report.stages]
+    kilobytes = [stage.packed_bytes / 1000 for stage in figures.stages]
+    accuracies = [100 * (stage.accuracy or 0.0) for stage in figures.stages]
     ax.plot(kilobytes, accuracies, color="0.7", zorder=1)
     for number, (x, y) in enumerate(zip(kilobytes, accuracies, strict=True)):
-        name = report.stages[number].name.split("(")[0]
+        name = figures.stages[number].name.split("(")[0]
         ax.scatter([x], [y], s=60, zorder=2, label=f"{number}  {name}")
         ax.annotate(str(number), (x, y), xytext=(6, 6), textcoords="offset points")
     ax.set_xscale("log")

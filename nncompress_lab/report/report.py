@@ -8,13 +8,13 @@ from typing import Any
 from rich.console import Console, ConsoleOptions, RenderResult
 
 from nncompress_lab.report import formats, tables
-from nncompress_lab.report.figures import LayerRow, Setup, Stage
+from nncompress_lab.report.figures import Figures
 from nncompress_lab.report.verdict import verdict
 
 
 @dataclass(frozen=True)
-class Report:
-    """The figures of a model at every stage of its compression.
+class Report(Figures):
+    """The figures of a model at every stage of its compression, in every form.
 
     A terminal shows it as a table with `print(report)` or rich's `print`, a notebook
     as HTML.
@@ -24,10 +24,6 @@ class Report:
         layers: What became of each layer between the first stage and the last.
         setup: How it was measured.
     """
-
-    stages: tuple[Stage, ...]
-    layers: tuple[LayerRow, ...]
-    setup: Setup
 
     @property
     def verdict(self) -> str:

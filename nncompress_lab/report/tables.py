@@ -3,52 +3,51 @@
 import io
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from nncompress_lab.report.figures import Figures
 from nncompress_lab.report.formats import COLUMNS, count, footnotes, rows_of, size
-
-if TYPE_CHECKING:
-    from nncompress_lab.report.report import Report
+from nncompress_lab.report.verdict import verdict
 
 WIDE = 118  # what the table with a row for each stage needs
 TEXT_WIDTH = 120
 NARROW = 17  # a column for a stage in a narrow terminal
 
 
-def stages(report: "Report", *, width: int) -> Iterator[Any]:
+def stages(figures: Figures, *, width: int) -> Iterator[Any]:
     """The stages and the footnotes, for a terminal of this width.
 
     A wide terminal shows a row for each stage, a narrow one a column.
     """
     if width >= WIDE:
-        yield _stages_as_rows(report)
+        yield _stages_as_rows(figures)
     else:
-        yield from _stages_as_columns(report, width)
-    if report.verdict:
-        yield Text(report.verdict, style="bold")
-    for note in footnotes(report):
+        yield from _stages_as_columns(figures, width)
+    if words := verdict(figures):
+        yield Text(words, style="bold")
+    for note in footnotes(figures):
         yield Text(note, style="dim")
 
 
-def _stages_as_rows(report: "Report") -> Table:
+def _stages_as_rows(figures: Figures) -> Table:
     table = _table()
     table.add_column("stage", min_width=20, max_width=20, overflow="fold")
     for column in COLUMNS:
         table.add_column(column.title, justify="right", max_width=13)
-    for name, values, changes in rows_of(report):
+    for name, values, changes in rows_of(figures):
         cells = map(_two_lines, values, changes)
         table.add_row(_two_lines(*_split_label(name)), *cells)
         table.add_row()
     return table
 
 
-def _stages_as_columns(report: "Report", width: int) -> Iterator[Table]:
-    first, *others = rows_of(report)
+def _stages_as_columns(figures: Figures, width: int) -> Iterator[Table]:
+    first, *others = rows_of(figures)
     per_table = max(1, (width - 24) // (NARROW + 1))
     for start in range(0, max(1, len(others)), per_table):
         shown = [first, *others[start : start + per_table]]
@@ -81,9 +80,9 @@ def _split_label(name: str) -> tuple[str, str]:
     return title, f"{bracket}{settings}"
 
 
-def layers(report: "Report") -> Table:
+def layers(figures: Figures) -> Table:
     """The layers, for a terminal; of a single stage without the comparison."""
-    single = len(report.stages) == 1
+    single = len(figures.stages) == 1
     table = _table()
     for title in ("layer", "type"):
         table.add_column(title, overflow="fold")
@@ -92,7 +91,7 @@ def layers(report: "Report") -> Table:
     table.add_column("in memory" if single else "after", justify="right")
     if not single:
         table.add_column("note", overflow="fold")
-    for row in report.layers:
+    for row in figures.layers:
         zeros = 1 - row.nonzeros / row.parameters if row.parameters else 0.0
         table.add_row(
             Text(row.path),
@@ -107,8 +106,9 @@ def layers(report: "Report") -> Table:
     return table
 
 
-def text(report: "Report") -> str:
-    """The table as plain text."""
+def text(figures: Figures) -> str:
+    """The stages as plain text."""
     buffer = io.StringIO()
-    Console(file=buffer, width=TEXT_WIDTH, color_system=None).print(report)
+    console = Console(file=buffer, width=TEXT_WIDTH, color_system=None)
+    console.print(Group(*stages(figures, width=TEXT_WIDTH)))
     return buffer.getvalue()

@@ -1,21 +1,18 @@
 """What a report says, in one line of words."""
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from nncompress_lab.report import Report, Stage
+from nncompress_lab.report.figures import Figures, Stage
 
 LEAST = 0.01  # of the bytes: less is "as large as before"
 
 
-def verdict(report: "Report") -> str:
+def verdict(figures: Figures) -> str:
     """The last stage against the first: accuracy, packed file, latency.
 
     Returns:
         For example `"90 % zeros: accuracy -1.20 points; the packed file is 7.8x smaller;
         no measurable change in latency"`; empty if there is only one stage.
     """
-    first, *others = report.stages
+    first, *others = figures.stages
     if not others:
         return ""
     last = others[-1]
@@ -24,14 +21,14 @@ def verdict(report: "Report") -> str:
     return f"{title}: {'; '.join(part for part in parts if part)}"
 
 
-def _accuracy(first: "Stage", last: "Stage") -> str:
+def _accuracy(first: Stage, last: Stage) -> str:
     if first.accuracy is None or last.accuracy is None:
         return ""
     points = 100 * (last.accuracy - first.accuracy)
     return f"accuracy {points:+.2f} points"
 
 
-def _packed(first: "Stage", last: "Stage") -> str:
+def _packed(first: Stage, last: Stage) -> str:
     ratio = first.packed_bytes / last.packed_bytes
     if abs(ratio - 1) < LEAST:
         return "the packed file is as large as before"
@@ -42,7 +39,7 @@ def _packed(first: "Stage", last: "Stage") -> str:
     return f"the packed file is {change} {'smaller' if ratio > 1 else 'larger'}"
 
 
-def _latency(last: "Stage") -> str:
+def _latency(last: Stage) -> str:
     if last.latency_verdict is None:
         return "latency not measured"
     if "faster" in last.latency_verdict or "slower" in last.latency_verdict:
