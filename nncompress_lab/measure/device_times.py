@@ -17,7 +17,7 @@ from nncompress_lab.errors import CompressionError
 from nncompress_lab.measure.device_table import DeviceTimes
 from nncompress_lab.measure.devices import GPU, Device, devices, place_of
 from nncompress_lab.measure.dtypes import FloatType, in_dtype
-from nncompress_lab.measure.forward import forward_on
+from nncompress_lab.measure.forward_pass import forward_on
 from nncompress_lab.measure.latency import ROUNDS, Race, Run, race
 from nncompress_lab.measure.random_inputs import random_input
 from nncompress_lab.models.kernels import weighted_layers

@@ -8,7 +8,7 @@ import pytest
 import tiny_models
 
 from nncompress_lab import measure
-from nncompress_lab.measure.forward import forward_on
+from nncompress_lab.measure.forward_pass import forward_on
 
 BACKEND = keras.backend.backend()
 CPU = measure.devices()[0].name
