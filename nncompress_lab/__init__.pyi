@@ -53,10 +53,10 @@ from .quantization.codebook_aware_training import (
 )
 from .quantization.codebook_quantization import (
     CodebookQuantization as CodebookQuantization,
-    FineTuneCodebook as FineTuneCodebook,
 )
 from .quantization.correct_bias import CorrectBias as CorrectBias
 from .quantization.equalize_ranges import EqualizeRanges as EqualizeRanges
+from .quantization.fine_tune_codebook import FineTuneCodebook as FineTuneCodebook
 from .quantization.fold_batch_norm import FoldBatchNorm as FoldBatchNorm
 from .quantization.gptq import GPTQ as GPTQ
 from .quantization.layers.replace import dequantized as dequantized
@@ -77,7 +77,9 @@ from .report.measuring import compare as compare
 from .report.report import Report as Report
 from .runtimes.exporting import export as export
 from .training.fine_tune import FineTune as FineTune
+from .training.retraining_pass import RetrainingPass as RetrainingPass
 from .training.teacher_outputs import teacher_logits as teacher_logits
+from .training.training_pass import TrainingPass as TrainingPass
 from .training.while_training import keeping_zeros as keeping_zeros
 
 __version__: str

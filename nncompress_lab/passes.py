@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import Field, dataclass, fields, replace
 from typing import Any, ClassVar
 
 import keras
@@ -88,6 +88,14 @@ class Pass(ABC):
                 "and recipes know passes by name. Choose another name."
             )
         Pass.registry[cls.__name__] = cls
+        if "__repr__" not in vars(cls):  # a dataclass would make one in another order
+            cls.__repr__ = Pass.__repr__  # type: ignore[method-assign]
+
+    def __repr__(self) -> str:
+        settings = (
+            f"{one.name}={getattr(self, one.name)!r}" for one in settings_of(self)
+        )
+        return f"{type(self).__name__}({', '.join(settings)})"
 
     @property
     def needs(self) -> frozenset[str]:
@@ -99,7 +107,7 @@ class Pass(ABC):
         """The pass with its main setting and those that are not the default."""
         settings = [
             f"{field.name}={value!r}"
-            for position, field in enumerate(fields(self))
+            for position, field in enumerate(settings_of(self))
             if (value := getattr(self, field.name)) != field.default
             or (position == 0 and value is not None)
         ]
@@ -137,6 +145,11 @@ class Pass(ABC):
         as `FineTune`, explains nothing.
         """
         return {}
+
+
+def settings_of(step: Pass) -> list[Field[Any]]:
+    """The fields of a pass as they are shown: its own before those of all its kind."""
+    return sorted(fields(step), key=lambda field: bool(field.kw_only))
 
 
 @dataclass(frozen=True)

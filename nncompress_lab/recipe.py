@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import inspect
 import json
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +16,7 @@ from nncompress_lab.atomic import replace_file
 from nncompress_lab.distillation.student import Student
 from nncompress_lab.errors import RecipeError
 from nncompress_lab.models.selection import Selection
-from nncompress_lab.passes import Pass, Pipeline, pipeline
+from nncompress_lab.passes import Pass, Pipeline, pipeline, settings_of
 
 FORMAT = 1
 
@@ -100,7 +101,7 @@ def load_recipe(path: str | Path) -> Pipeline:
 
 def _changed_fields(step: Pass) -> dict[str, Any]:
     changed = {}
-    for field in dataclasses.fields(step):
+    for field in settings_of(step):
         value = getattr(step, field.name)
         if value == field.default:
             continue
@@ -166,7 +167,11 @@ def _known_passes() -> dict[str, type[Pass]]:
     """By name: the public passes, which register when they are loaded, and one's own."""
     for name in dir(nncompress_lab):
         getattr(nncompress_lab, name)
-    return {name: kind for name, kind in Pass.registry.items() if kind is not Pipeline}
+    return {
+        name: kind
+        for name, kind in Pass.registry.items()
+        if kind is not Pipeline and not inspect.isabstract(kind)
+    }
 
 
 def _check_names(names: set[str], known: set[str], *, where: str, what: str) -> None:

@@ -1,6 +1,6 @@
 """Knowledge distillation as a pass: a smaller model comes out that its input has taught."""
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Final, get_args
 
 import keras
@@ -8,21 +8,16 @@ import keras
 from nncompress_lab.distillation.student import Student
 from nncompress_lab.errors import check_choice
 from nncompress_lab.models.rewrite import check_model
-from nncompress_lab.passes import Context, Pass
-from nncompress_lab.training.loop import Training
+from nncompress_lab.passes import Context
 from nncompress_lab.training.teach import check_pair, teach
-from nncompress_lab.training.teacher_losses import (
-    Features,
-    Loss,
-    TeacherLoss,
-    check_weighing,
-)
+from nncompress_lab.training.teacher_losses import Features, Loss, TeacherLoss
+from nncompress_lab.training.training_pass import TrainingPass
 
 HALF_AS_WIDE: Final = Student()
 
 
 @dataclass(frozen=True)
-class Distillation(Pass):
+class Distillation(TrainingPass):
     """Train a student on what its teacher, the model that goes in, says.
 
     The loss is `student_loss_weight` times the cross-entropy of the labels, plus the rest
@@ -34,8 +29,6 @@ class Distillation(Pass):
         student: A `Student` that says how much smaller; None for the same design with new
             weights (self-distillation); or a built Keras model, whose weights the
             training begins with and which no recipe can hold.
-        temperature: Above 0; softens both models' probabilities in `loss`.
-        student_loss_weight: Of the labels, in [0, 1]. 0 never looks at a training label.
         loss: `"soft_targets"` (Hinton et al.), `"mse"` of the logits (Ba, Caruana), or
             `"decoupled"` (Zhao et al.). `"mse"` does without the temperature.
         features: Also compare intermediate layers: `"hint"` (Romero et al., with a
@@ -45,15 +38,10 @@ class Distillation(Pass):
         layers: Which layers to compare: a name that both models have, or a pair of the
             teacher's and the student's. Empty takes the last of each that can be
             compared. The teacher's features of all examples are held in memory.
-        epochs: Passes over the training data at most, at least 1.
-        batch_size: Examples a step, at least 1.
-        learning_rate: Peak of the learning rate, above 0; it falls to zero along half a
-            cosine over `epochs`.
-        optimizer: Name of a Keras optimizer.
-        patience: Epochs without a better accuracy on the validation data after which
-            training stops, at least 1.
         soft_labels: Path of an `.npz` file that keeps the teacher's outputs for the next
             run. It is used again if teacher, data and layers are the same.
+        **training: As in `TrainingPass`. `patience` counts epochs without a better
+            accuracy; `student_loss_weight=0` never looks at a training label.
 
     Raises:
         ValueError: If a value is out of range.
@@ -71,22 +59,17 @@ class Distillation(Pass):
     """
 
     student: Student | keras.Model | None = HALF_AS_WIDE
-    temperature: float = 4.0
-    student_loss_weight: float = 0.1
     loss: Loss = "soft_targets"
     features: Features | None = None
     feature_weight: float = 1.0
     layers: tuple[str | tuple[str, str], ...] = ()
-    epochs: int = 10
-    batch_size: int = 128
-    learning_rate: float = 1e-3
-    optimizer: str = "adam"
-    patience: int = 10
     soft_labels: str | None = None
+    _: KW_ONLY
+    epochs: int = 10
+    patience: int = 10
 
     def __post_init__(self) -> None:
-        Training.of(self)
-        check_weighing(self.temperature, self.student_loss_weight)
+        super().__post_init__()
         if self.student is not None and not isinstance(self.student, Student):
             check_model(self.student)
         check_choice("loss", self.loss, Loss)
@@ -102,11 +85,6 @@ class Distillation(Pass):
             )
         # A recipe's lists become tuples, so that equal passes have equal hashes.
         object.__setattr__(self, "layers", tuple(map(_checked, self.layers)))
-
-    @property
-    def needs(self) -> frozenset[str]:
-        """Training data to learn from, validation data to choose the epoch by."""
-        return frozenset({"train", "validation"})
 
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Make the student, run the teacher once, train, return the best epoch."""
@@ -130,7 +108,7 @@ class Distillation(Pass):
             student,
             model,
             loss,
-            training=Training.of(self),
+            step=self,
             context=context,
             soft_labels=self.soft_labels,
         )

@@ -1,24 +1,23 @@
 """Gradual pruning as a pass: train, and prune a little more again and again."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 import keras
 
 from nncompress_lab.errors import check_choice
 from nncompress_lab.models.selection import EVERY_LAYER, Selection
-from nncompress_lab.passes import Context, Pass
+from nncompress_lab.passes import Context
 from nncompress_lab.pruning.arrays.schedules import Curve, PruningSchedule
 from nncompress_lab.pruning.gradual_callback import GradualPruningCallback
 from nncompress_lab.pruning.layer_masks import Scope
 from nncompress_lab.pruning.running_scores import RunningScore
-from nncompress_lab.training.loop import Training
+from nncompress_lab.training.retraining_pass import RetrainingPass
 from nncompress_lab.training.teach import Meanwhile
-from nncompress_lab.training.training_pass import Taught, Teacher, train_copy
 
 
 @dataclass(frozen=True)
-class GradualPruning(Pass):
+class GradualPruning(RetrainingPass):
     """Train a model and prune it step by step, so that it adapts on the way.
 
     The weights that stay learn to do without those that go while these are few; compare
@@ -35,18 +34,8 @@ class GradualPruning(Pass):
         score: `"magnitude"`, `"taylor"` or `"movement"`, as in `GradualPruningCallback`.
         scope: What competes: the weights of an `"output"`, of a kernel (`"layer"`) or of
             all selected layers (`"global"`).
-        epochs: Passes over the training data at most, at least 1.
-        batch_size: Examples a step, at least 1.
-        learning_rate: Peak of the learning rate, above 0; it falls to zero along half a
-            cosine over `epochs`.
-        optimizer: Name of a Keras optimizer.
-        loss: Name of a Keras loss, or `"auto"` as in `FineTune`.
-        patience: Epochs without improvement after which training stops, counted from the
-            end of the pruning.
-        teacher: Whose soft targets to learn from as well, as in `FineTune`.
-        temperature: Of the soft targets, above 0.
-        student_loss_weight: Of the labels beside the soft targets, in [0, 1].
         select: Which layers to prune; all kernel layers by default.
+        **training: As in `RetrainingPass`; `patience` counts from the end of the pruning.
 
     Raises:
         ValueError: If a value is out of range, or there is a teacher and a named loss.
@@ -68,21 +57,13 @@ class GradualPruning(Pass):
     updates: int = 20
     score: RunningScore = "magnitude"
     scope: Scope = "layer"
-    epochs: int = 5
-    batch_size: int = 128
-    learning_rate: float = 1e-3
-    optimizer: str = "adam"
-    loss: str = "auto"
-    patience: int = 3
-    teacher: Teacher | None = None
-    temperature: float = 4.0
-    student_loss_weight: float = 0.1
     select: Selection = EVERY_LAYER
+    _: KW_ONLY
+    epochs: int = 5
 
     def __post_init__(self) -> None:
         _ = self.schedule  # checks the numbers of the schedule
-        Training.of(self)
-        Taught.of(self)
+        super().__post_init__()
         check_choice("score", self.score, RunningScore)
         check_choice("scope", self.scope, Scope)
 
@@ -97,11 +78,6 @@ class GradualPruning(Pass):
             end=self.end,
             updates=self.updates,
         )
-
-    @property
-    def needs(self) -> frozenset[str]:
-        """Training data, validation data to choose the epoch by, and the teacher."""
-        return Taught.of(self).needs
 
     def explain(self, model: keras.Model) -> dict[str, str | None]:
         """Which layers are pruned, and why the others are not."""
@@ -120,4 +96,4 @@ class GradualPruning(Pass):
         # The first epoch at whose end the masks are final.
         final = max(math.ceil(self.end * self.epochs) - 1, 0)
         meanwhile = Meanwhile(callbacks=[callback], judged_from=final)
-        return train_copy(self, model, context, meanwhile)
+        return self.retrain(model, context, meanwhile)

@@ -1,23 +1,22 @@
 """Codebook-aware training as a pass: floats train through the nearest value of a table."""
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 import keras
 
 from nncompress_lab.models.kernels import Skip
 from nncompress_lab.models.selection import EVERY_LAYER, Selection
-from nncompress_lab.passes import Context, Pass
+from nncompress_lab.passes import Context
 from nncompress_lab.quantization.arrays.codebook_format import CodebookFormat
 from nncompress_lab.quantization.arrays.matrix_view import Granularity
 from nncompress_lab.quantization.layers.replace import explain_storing
 from nncompress_lab.quantization.layers.rounding import TableRounding
 from nncompress_lab.quantization.layers.train_rounded import train_through_rounding
-from nncompress_lab.training.loop import Training
-from nncompress_lab.training.training_pass import Taught, Teacher
+from nncompress_lab.training.retraining_pass import RetrainingPass
 
 
 @dataclass(frozen=True)
-class CodebookAwareTraining(Pass):
+class CodebookAwareTraining(RetrainingPass):
     """Train a float model while each weight counts as the nearest value of a table.
 
     The loss is that of the model with codes, so weights go over from one value to another
@@ -33,16 +32,8 @@ class CodebookAwareTraining(Pass):
         granularity: What shares a table: `"per_tensor"`, `"per_channel"` or `"per_group"`.
             A table costs `4 * 2**bits` bytes.
         group_size: Weights that share a table; only with `"per_group"`.
-        epochs: Passes over the training data at most, at least 1.
-        batch_size: Examples a step, at least 1.
-        learning_rate: Peak of the learning rate, above 0; it falls to zero along half a
-            cosine over `epochs`.
-        optimizer: Name of a Keras optimizer.
-        patience: Epochs without improvement after which training stops, at least 1.
-        teacher: Whose soft targets to learn from as well, as in `FineTune`.
-        temperature: Of the soft targets, above 0.
-        student_loss_weight: Of the labels beside the soft targets, in [0, 1].
         select: Which layers to quantize; all kernel layers by default.
+        **training: As in `RetrainingPass`.
 
     Raises:
         ValueError: If a value is out of range or does not fit the others.
@@ -62,25 +53,13 @@ class CodebookAwareTraining(Pass):
     bits: int = 4
     granularity: Granularity = "per_tensor"
     group_size: int | None = None
-    epochs: int = 3
-    batch_size: int = 128
-    learning_rate: float = 3e-4
-    optimizer: str = "adam"
-    patience: int = 3
-    teacher: Teacher | None = None
-    temperature: float = 4.0
-    student_loss_weight: float = 0.1
     select: Selection = EVERY_LAYER
+    _: KW_ONLY
+    learning_rate: float = 3e-4
 
     def __post_init__(self) -> None:
-        Training.of(self)
-        Taught.of(self)
+        super().__post_init__()
         _ = self.format  # checks its numbers
-
-    @property
-    def needs(self) -> frozenset[str]:
-        """Training data, validation data to choose the epoch by, and the teacher."""
-        return Taught.of(self).needs
 
     @property
     def format(self) -> CodebookFormat:

@@ -1,14 +1,14 @@
-"""Non-uniform quantization as passes: kernels as codes into tables, and their training."""
+"""Non-uniform quantization as a pass: kernels as codes into tables of few values."""
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import keras
 import numpy as np
 
 from nncompress_lab.errors import check_choice
-from nncompress_lab.models.kernels import KernelLayer, Skip, kernel_layers, to_numpy
+from nncompress_lab.models.kernels import KernelLayer, Skip, to_numpy
 from nncompress_lab.models.selection import EVERY_LAYER, Selection
 from nncompress_lab.passes import Context, Pass
 from nncompress_lab.quantization.arrays.codebook import learned_table
@@ -24,11 +24,6 @@ from nncompress_lab.quantization.layers.replace import (
     kernel_view,
     store_kernels,
 )
-from nncompress_lab.quantization.layers.stored import QuantizedKernels
-from nncompress_lab.training.loop import Training
-from nncompress_lab.training.teach import Meanwhile
-from nncompress_lab.training.training_pass import Taught, Teacher, train_copy
-from nncompress_lab.training.while_training import keep_zeros_of
 
 Table = Literal["learned", "power_of_two", "normal_float"]
 
@@ -116,80 +111,3 @@ class CodebookQuantization(Pass):
             "normal_float": normal_float_table,
         }
         return partial(makers[self.table], bits=self.bits)
-
-
-@dataclass(frozen=True)
-class FineTuneCodebook(Pass):
-    """Train the values of the tables, and all floats, of a codebook-quantized model.
-
-    The codes stay. The gradient of a table's value is the sum of the gradients of the
-    weights that are coded as it, so weights that share a value move together. A value that
-    is zero stays zero. The weights of the best epoch on validation data are returned,
-    or those of the start if every epoch was worse.
-
-    Args:
-        epochs: Passes over the training data at most, at least 1.
-        batch_size: Examples a step, at least 1.
-        learning_rate: Peak of the learning rate, above 0; it falls to zero along half a
-            cosine over `epochs`. Tables have few values that many weights share, so it is
-            smaller than for training weights.
-        optimizer: Name of a Keras optimizer.
-        patience: Epochs without improvement after which training stops, at least 1.
-        teacher: Whose soft targets to learn from as well, as in `FineTune`.
-        temperature: Of the soft targets, above 0.
-        student_loss_weight: Of the labels beside the soft targets, in [0, 1].
-
-    Raises:
-        ValueError: If a value is out of range; when called, if no layer of the model has
-            a table.
-
-    References:
-        Han, Mao, Dally, "Deep Compression", ICLR 2016, section 3.3.
-        https://arxiv.org/abs/1510.00149
-    """
-
-    epochs: int = 3
-    batch_size: int = 128
-    learning_rate: float = 3e-4
-    optimizer: str = "adam"
-    patience: int = 3
-    teacher: Teacher | None = None
-    temperature: float = 4.0
-    student_loss_weight: float = 0.1
-
-    def __post_init__(self) -> None:
-        Training.of(self)
-        Taught.of(self)
-
-    @property
-    def needs(self) -> frozenset[str]:
-        """Training data, validation data to choose the epoch by, and the teacher."""
-        return Taught.of(self).needs
-
-    def transform(self, model: keras.Model, context: Context) -> keras.Model:
-        """Copy the model, train the copy's tables, return the best epoch."""
-        _tables(model)  # says early that there are none
-        return train_copy(self, model, context, Meanwhile(prepare=_free_tables))
-
-
-def _free_tables(model: keras.Model) -> None:
-    for table in _tables(model):
-        table.trainable = True
-        keep_zeros_of(table)
-
-
-def _tables(model: keras.Model) -> list[Any]:
-    """The variables that hold the tables of a model's kernels."""
-    tables = [
-        layer.layer.stored_kernel(name)["table"]
-        for layer in kernel_layers(model)
-        if isinstance(layer.layer, QuantizedKernels)
-        for name in layer.kernel_names
-        if "table" in layer.layer.stored_kernel(name)
-    ]
-    if not tables:
-        raise ValueError(
-            f"FineTuneCodebook trains the tables of quantized kernels, and {model.name!r} "
-            "has none. Apply CodebookQuantization first."
-        )
-    return tables

@@ -1,6 +1,6 @@
 """Quantization-aware training as a pass: floats train through their own rounding."""
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
 import keras
@@ -8,7 +8,7 @@ import keras
 from nncompress_lab.errors import check_choice
 from nncompress_lab.models.kernels import Skip
 from nncompress_lab.models.selection import EVERY_LAYER, Selection
-from nncompress_lab.passes import Context, Pass
+from nncompress_lab.passes import Context
 from nncompress_lab.quantization.activation_quantization import ActivationQuantization
 from nncompress_lab.quantization.arrays.affine import check_bits
 from nncompress_lab.quantization.arrays.integer_format import KernelFormat
@@ -16,14 +16,13 @@ from nncompress_lab.quantization.arrays.matrix_view import Granularity
 from nncompress_lab.quantization.layers.replace import explain_storing
 from nncompress_lab.quantization.layers.rounding import EvenRounding
 from nncompress_lab.quantization.layers.train_rounded import train_through_rounding
-from nncompress_lab.training.loop import Training
-from nncompress_lab.training.training_pass import Taught, Teacher
+from nncompress_lab.training.retraining_pass import RetrainingPass
 
 StepSize = Literal["absmax", "learned"]
 
 
 @dataclass(frozen=True)
-class QuantizationAwareTraining(Pass):
+class QuantizationAwareTraining(RetrainingPass):
     """Train a float model while its kernels are rounded, then store the integers.
 
     The loss is that of the rounded model, so the weights move to where rounding costs
@@ -43,17 +42,9 @@ class QuantizationAwareTraining(Pass):
         granularity: What shares a scale: `"per_tensor"`, `"per_channel"` or `"per_group"`.
         group_size: Only with `"per_group"`.
         symmetric: Whether the integers mirror around 0.
-        epochs: Passes over the training data at most, at least 1.
-        batch_size: Examples a step, at least 1.
-        learning_rate: Peak of the learning rate, above 0; it falls to zero along half a
-            cosine over `epochs`. Rounded weights begin near where they end, so it is
-            smaller than for pruned ones.
-        optimizer: Name of a Keras optimizer.
-        patience: Epochs without improvement after which training stops, at least 1.
-        teacher: Whose soft targets to learn from as well, as in `FineTune`.
-        temperature: Of the soft targets, above 0.
-        student_loss_weight: Of the labels beside the soft targets, in [0, 1].
         select: Which layers to quantize; all kernel layers by default.
+        **training: As in `RetrainingPass`. Rounded weights begin near where they end, so
+            `learning_rate` is smaller than for pruned ones.
 
     Raises:
         ValueError: If a value is out of range or does not fit the others.
@@ -79,19 +70,12 @@ class QuantizationAwareTraining(Pass):
     granularity: Granularity = "per_channel"
     group_size: int | None = None
     symmetric: bool = True
-    epochs: int = 3
-    batch_size: int = 128
-    learning_rate: float = 3e-4
-    optimizer: str = "adam"
-    patience: int = 3
-    teacher: Teacher | None = None
-    temperature: float = 4.0
-    student_loss_weight: float = 0.1
     select: Selection = EVERY_LAYER
+    _: KW_ONLY
+    learning_rate: float = 3e-4
 
     def __post_init__(self) -> None:
-        Training.of(self)
-        Taught.of(self)
+        super().__post_init__()
         _ = self.format  # checks its numbers
         if self.activation_bits is not None:
             check_bits(self.activation_bits)
@@ -106,7 +90,7 @@ class QuantizationAwareTraining(Pass):
     def needs(self) -> frozenset[str]:
         """Data to train on and to choose the epoch by, the teacher, and calibration."""
         activations = {"calibration"} if self.activation_bits else set()
-        return Taught.of(self).needs | activations
+        return super().needs | activations
 
     @property
     def format(self) -> KernelFormat:

@@ -1,7 +1,7 @@
 """The one training loop: every pass that trains a model trains it like this."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -9,8 +9,9 @@ import numpy as np
 
 from nncompress_lab import progress
 from nncompress_lab.data.datasets import Data
-from nncompress_lab.passes import Context, Pass
+from nncompress_lab.passes import Context
 from nncompress_lab.training.batches import Batches
+from nncompress_lab.training.training_pass import TrainingPass
 from nncompress_lab.training.while_training import forgetting_statistics, keeping_zeros
 
 
@@ -51,134 +52,75 @@ class Objective:
         )
 
 
-@dataclass(frozen=True)
-class Training:
-    """How a model is trained, without what it is trained on and for.
+def fit(
+    model: keras.Model,
+    train: Data,
+    *,
+    step: TrainingPass,
+    validation: Data,
+    objective: Objective,
+    context: Context,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> None:
+    """Train a model in place and leave it with the weights of its best epoch.
 
-    A pass that trains has fields of the same names; `Training.of` takes them over.
+    Kernel weights that are zero stay zero, and BatchNormalization forgets what it measured
+    before. The model is judged on the validation data after each epoch, and training stops
+    when that gets no better. If every epoch was worse than the start, and the objective
+    allows it, the start is what is left. The model is compiled afterwards; a pass returns
+    `copy_model` of it.
 
     Args:
-        epochs: Passes over the training data at most, at least 1.
-        batch_size: Examples a step, at least 1.
-        learning_rate: Peak of the learning rate, above 0; it falls to zero along half a
-            cosine over `epochs`.
-        optimizer: Name of a Keras optimizer.
-        patience: Epochs without improvement after which training stops, at least 1.
-
-    Raises:
-        ValueError: If a number is out of range or the optimizer is unknown.
-
-    Example:
-        >>> Training(epochs=5).learning_rate
-        0.001
+        model: What is trained: the pass's own copy, never the user's model.
+        train: What it learns from, in an order that the context's seed fixes.
+        step: The numbers of the training.
+        validation: Chooses the epoch. Its labels are what the loss takes.
+        objective: The loss, the metrics and which of them decides.
+        context: Has the seed, and says whether to draw a progress bar.
+        callbacks: Called after those of this loop, for example to change masks.
     """
-
-    epochs: int = 3
-    batch_size: int = 128
-    learning_rate: float = 1e-3
-    optimizer: str = "adam"
-    patience: int = 3
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "patience"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(
-                    f"`{name}` must be a whole number, at least 1. Received: "
-                    f"{name}={value!r}."
-                )
-        if not 0 < self.learning_rate < np.inf:
-            raise ValueError(
-                "`learning_rate` must be above 0. Received: "
-                f"learning_rate={self.learning_rate!r}."
-            )
-        if not _is_optimizer(self.optimizer):
-            raise ValueError(
-                '`optimizer` must be the name of a Keras optimizer, such as "adam" or '
-                f'"sgd". Received: optimizer={self.optimizer!r}.'
-            )
-
-    @classmethod
-    def of(cls, step: Pass) -> "Training":
-        """The settings of a pass: its fields that have the names of these here."""
-        return cls(
-            **{
-                field.name: getattr(step, field.name)
-                for field in fields(cls)
-                if hasattr(step, field.name)
-            }
+    batches = Batches(train, batch_size=step.batch_size, seed=context.seed)
+    steps = step.epochs * len(batches)
+    optimizer = keras.optimizers.get(step.optimizer)
+    optimizer.learning_rate = keras.optimizers.schedules.CosineDecay(
+        step.learning_rate, steps
+    )
+    model.compile(
+        optimizer,
+        objective.loss,
+        metrics=objective.metrics,
+        jit_compile=jit_compile(),
+    )
+    if keras.backend.backend() == "tensorflow":
+        _make_variables(model, validation)
+    start = _Start.of(model, validation, objective)
+    best = _best_epoch(objective, step.patience)
+    title = f"train {model.name}"
+    with (
+        keeping_zeros(model),
+        forgetting_statistics(model, within=len(batches)),
+        progress.bar(title, steps, show=context.progress) as bar,
+    ):
+        model.fit(
+            batches,
+            epochs=step.epochs,
+            validation_data=(validation.x, validation.y),
+            callbacks=[batches.callback(), _Progress(bar), best, *callbacks],
+            shuffle=False,  # Keras would draw the order of the batches anew
+            verbose=0,
         )
+    if start is not None and start.beats(best.best):
+        model.set_weights(start.weights)
 
-    def batches(self, data: Data, context: Context) -> Batches:
-        """Batches of `data` in the order that the context's seed fixes."""
-        return Batches(data, batch_size=self.batch_size, seed=context.seed)
 
-    def fit(
-        self,
-        model: keras.Model,
-        batches: Batches,
-        *,
-        validation: Data,
-        objective: Objective,
-        context: Context,
-        callbacks: Sequence[keras.callbacks.Callback] = (),
-    ) -> None:
-        """Train a model in place and leave it with the weights of its best epoch.
-
-        Kernel weights that are zero stay zero, and BatchNormalization forgets what it
-        measured before. The model is judged on the validation data after each epoch, and
-        training stops when that gets no better. If every epoch was worse than the start,
-        and the objective allows it, the start is what is left. The model is compiled
-        afterwards; a pass returns `copy_model` of it.
-
-        Args:
-            model: What is trained: the pass's own copy, never the user's model.
-            batches: What `fit` draws from, as `batches` or a subclass of `Batches` makes
-                them.
-            validation: Chooses the epoch. Its labels are what the loss takes.
-            objective: The loss, the metrics and which of them decides.
-            context: Says whether to draw a progress bar.
-            callbacks: Called after those of this loop, for example to change masks.
-        """
-        steps = self.epochs * len(batches)
-        rate = keras.optimizers.schedules.CosineDecay(self.learning_rate, steps)
-        optimizer = keras.optimizers.get(self.optimizer)
-        optimizer.learning_rate = rate
-        model.compile(
-            optimizer,
-            objective.loss,
-            metrics=objective.metrics,
-            jit_compile=jit_compile(),
-        )
-        if keras.backend.backend() == "tensorflow":
-            _make_variables(model, validation)
-        start = _Start.of(model, validation, objective)
-        best = self._best_epoch(objective)
-        title = f"train {model.name}"
-        with (
-            keeping_zeros(model),
-            forgetting_statistics(model, within=len(batches)),
-            progress.bar(title, steps, show=context.progress) as bar,
-        ):
-            model.fit(
-                batches,
-                epochs=self.epochs,
-                validation_data=(validation.x, validation.y),
-                callbacks=[batches.callback(), _Progress(bar), best, *callbacks],
-                shuffle=False,  # Keras would draw the order of the batches anew
-                verbose=0,
-            )
-        if start is not None and start.beats(best.best):
-            model.set_weights(start.weights)
-
-    def _best_epoch(self, objective: Objective) -> keras.callbacks.Callback:
-        return keras.callbacks.EarlyStopping(
-            monitor=f"val_{objective.judged_by}",
-            mode="max" if objective.more_is_better else "min",
-            patience=self.patience,
-            restore_best_weights=True,
-            start_from_epoch=objective.judged_from or 0,
-        )
+def _best_epoch(objective: Objective, patience: int) -> keras.callbacks.EarlyStopping:
+    return keras.callbacks.EarlyStopping(
+        monitor=f"val_{objective.judged_by}",
+        mode="max" if objective.more_is_better else "min",
+        patience=patience,
+        restore_best_weights=True,
+        start_from_epoch=objective.judged_from or 0,
+    )
 
 
 def _make_variables(model: keras.Model, data: Data) -> None:
@@ -288,10 +230,3 @@ def given(data: Data | None) -> Data:
     if data is None:  # this tells the type checker
         raise TypeError("A pass was called without the data that it needs.")
     return data
-
-
-def _is_optimizer(name: Any) -> bool:
-    try:
-        return isinstance(keras.optimizers.get(name), keras.optimizers.Optimizer)
-    except (TypeError, ValueError):
-        return False

@@ -13,9 +13,10 @@ from nncompress_lab.training.logits_and_features import (
     logits_model,
     teacher_and_student_views,
 )
-from nncompress_lab.training.loop import Objective, Training, given, with_class_indices
+from nncompress_lab.training.loop import Objective, fit, given, with_class_indices
 from nncompress_lab.training.teacher_losses import TeacherLoss
 from nncompress_lab.training.teacher_outputs import outputs_once
+from nncompress_lab.training.training_pass import TrainingPass
 from nncompress_lab.training.while_training import seeded
 
 
@@ -25,7 +26,7 @@ class Meanwhile:
 
     Args:
         prepare: Called with the copy before it trains.
-        callbacks: As in `Training.fit`.
+        callbacks: As in `fit`.
         judged_from: As in `Objective`.
     """
 
@@ -42,7 +43,7 @@ def teach(
     teacher: keras.Model,
     loss: TeacherLoss,
     *,
-    training: Training,
+    step: TrainingPass,
     context: Context,
     soft_labels: str | None = None,
     meanwhile: Meanwhile = NOTHING,
@@ -58,7 +59,7 @@ def teach(
             zero stay zero.
         teacher: Of the same inputs and classes. It is not changed.
         loss: The loss.
-        training: The numbers of the training.
+        step: The numbers of the training.
         context: With training and validation data.
         soft_labels: An `.npz` file that keeps the teacher's outputs for the next run.
         meanwhile: What is done to the copy that trains.
@@ -87,9 +88,10 @@ def teach(
         for part, rows in zip(parts, outputs, strict=True)
     )
     meanwhile.prepare(pupil)
-    training.fit(
+    fit(
         pupil_view,
-        training.batches(train, context),
+        train,
+        step=step,
         validation=validation,
         objective=Objective(
             loss.total,

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from keras import ops
 
-from nncompress_lab.training.arrays.soft_targets import OTHERS_WEIGHT, check_temperature
+from nncompress_lab.training.arrays.soft_targets import OTHERS_WEIGHT
 
 Loss = Literal["soft_targets", "mse", "decoupled"]
 Features = Literal["hint", "attention", "relational"]
@@ -167,13 +167,3 @@ def attention_map(features: Any) -> Any:
     energy = ops.reshape(energy, (-1, math.prod(energy.shape[1:])))
     length = ops.sqrt(ops.sum(ops.square(energy), axis=-1, keepdims=True) + 1e-24)
     return energy / length
-
-
-def check_weighing(temperature: float, student_loss_weight: float) -> None:
-    """Raise a `ValueError` if the temperature or the weight is out of range."""
-    check_temperature(temperature)
-    if not 0 <= student_loss_weight <= 1:
-        raise ValueError(
-            "`student_loss_weight` is the share of the labels in the loss and must be in "
-            f"[0, 1]. Received: student_loss_weight={student_loss_weight!r}."
-        )

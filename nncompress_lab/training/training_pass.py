@@ -1,117 +1,76 @@
-"""Training a copy of a model on labels, and on a teacher's soft targets if there is one.
+"""A pass that trains: the numbers that all of them have."""
 
-What the passes share that train a model which they did not make: fine-tuning, gradual
-pruning and the training of tables differ in what they do to the copy before and meanwhile.
-"""
-
-from dataclasses import dataclass, fields
-from typing import Literal, get_args
+from dataclasses import dataclass
+from typing import Any
 
 import keras
+import numpy as np
 
-from nncompress_lab.models.rewrite import copy_model
-from nncompress_lab.passes import Context, Pass
-from nncompress_lab.training.loop import Objective, Training, given, with_class_indices
-from nncompress_lab.training.teach import NOTHING, Meanwhile, teach
-from nncompress_lab.training.teacher_losses import TeacherLoss, check_weighing
-
-Teacher = Literal["original", "context"]
-_FIELDS = {"original": "original", "context": "teacher"}  # of the context
+from nncompress_lab.passes import Pass
+from nncompress_lab.training.arrays.soft_targets import check_temperature
 
 
-@dataclass(frozen=True)
-class Taught:
-    """Whom a pass learns from, by its fields of the same names.
+@dataclass(frozen=True, kw_only=True)
+class TrainingPass(Pass):
+    """A pass that trains a model and returns it as it was in its best epoch.
 
     Args:
-        teacher: `"original"`, `"context"` or None, as in `FineTune`.
-        temperature: Of the soft targets, above 0.
+        epochs: Passes over the training data at most, at least 1.
+        batch_size: Examples a step, at least 1.
+        learning_rate: Peak of the learning rate, above 0; it falls to zero along half a
+            cosine over `epochs`.
+        optimizer: Name of a Keras optimizer.
+        patience: Epochs without improvement on the validation data after which training
+            stops, at least 1.
+        temperature: Of a teacher's soft targets, above 0.
         student_loss_weight: Of the labels beside the soft targets, in [0, 1].
-        loss: Name of a Keras loss, or `"auto"`.
 
     Raises:
-        ValueError: If a value is out of range, or there is a teacher and a named loss.
+        ValueError: If a number is out of range or the optimizer is unknown.
     """
 
-    teacher: Teacher | None = None
+    epochs: int = 3
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    optimizer: str = "adam"
+    patience: int = 3
     temperature: float = 4.0
     student_loss_weight: float = 0.1
-    loss: str = "auto"
 
     def __post_init__(self) -> None:
-        check_weighing(self.temperature, self.student_loss_weight)
-        if self.teacher is not None and self.teacher not in get_args(Teacher):
+        for name in ("epochs", "batch_size", "patience"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(
+                    f"`{name}` must be a whole number, at least 1. Received: "
+                    f"{name}={value!r}."
+                )
+        if not 0 < self.learning_rate < np.inf:
             raise ValueError(
-                f"`teacher` must be None or one of {get_args(Teacher)}. Received: "
-                f"teacher={self.teacher!r}. Pass a model as Context(teacher=model) and "
-                "set teacher='context'."
+                "`learning_rate` must be above 0. Received: "
+                f"learning_rate={self.learning_rate!r}."
             )
-        if self.teacher is not None and self.loss != "auto":
+        if not _is_optimizer(self.optimizer):
             raise ValueError(
-                "A teacher's soft targets go with the cross-entropy of class indices. "
-                f"Received: loss={self.loss!r} with teacher={self.teacher!r}. Leave one "
-                "of the two out."
+                '`optimizer` must be the name of a Keras optimizer, such as "adam" or '
+                f'"sgd". Received: optimizer={self.optimizer!r}.'
             )
-
-    @classmethod
-    def of(cls, step: Pass) -> "Taught":
-        """The settings of a pass: its fields that have the names of these here."""
-        names = [field.name for field in fields(cls) if hasattr(step, field.name)]
-        return cls(**{name: getattr(step, name) for name in names})
+        check_temperature(self.temperature)
+        if not 0 <= self.student_loss_weight <= 1:
+            raise ValueError(
+                "`student_loss_weight` is the share of the labels in the loss and must be "
+                "in [0, 1]. Received: "
+                f"student_loss_weight={self.student_loss_weight!r}."
+            )
 
     @property
     def needs(self) -> frozenset[str]:
-        """Training data, validation data to choose the epoch by, and the teacher."""
-        teacher = {_FIELDS[self.teacher]} if self.teacher else set()
-        return frozenset({"train", "validation"} | teacher)
+        """Training data to learn from, validation data to choose the epoch by."""
+        return frozenset({"train", "validation"})
 
 
-def train_copy(
-    step: Pass,
-    model: keras.Model,
-    context: Context,
-    meanwhile: Meanwhile = NOTHING,
-) -> keras.Model:
-    """Train a copy of a model as a pass says.
-
-    Args:
-        step: Its fields are those of `Training` and `Taught`.
-        model: It is not changed.
-        context: What `Taught.needs` names.
-        meanwhile: What is done to the copy.
-
-    Returns:
-        A new model with the weights of the best epoch, or those before the first.
-    """
-    training, taught = Training.of(step), Taught.of(step)
-    if taught.teacher is not None:
-        return teach(
-            model,
-            getattr(context, _FIELDS[taught.teacher]),
-            TeacherLoss(
-                classes=model.output_shape[-1],
-                temperature=taught.temperature,
-                student_loss_weight=taught.student_loss_weight,
-            ),
-            training=training,
-            context=context,
-            meanwhile=meanwhile,
-        )
-    train, validation = given(context.train), given(context.validation)
-    first = meanwhile.judged_from
-    objective = Objective(taught.loss, judged_from=first)
-    if taught.loss == "auto":
-        train = with_class_indices(model, train)
-        validation = with_class_indices(model, validation)
-        objective = Objective.classification(model, judged_from=first)
-    tuned = copy_model(model)
-    meanwhile.prepare(tuned)
-    training.fit(
-        tuned,
-        training.batches(train, context),
-        validation=validation,
-        objective=objective,
-        context=context,
-        callbacks=meanwhile.callbacks,
-    )
-    return copy_model(tuned)
+def _is_optimizer(name: Any) -> bool:
+    try:
+        return isinstance(keras.optimizers.get(name), keras.optimizers.Optimizer)
+    except (TypeError, ValueError):
+        return False

@@ -10,12 +10,12 @@ from keras import layers
 
 import nncompress_lab as ncl
 from nncompress_lab import Distillation, Student
-from nncompress_lab.training import teacher_outputs
+from nncompress_lab.training import teach, teacher_outputs
 from nncompress_lab.training.arrays.features import attention_loss, relational_loss
 from nncompress_lab.training.arrays.soft_targets import log_soft_targets
 from nncompress_lab.training.batches import Batches
 from nncompress_lab.training.logits_and_features import logits_model, tensors_of
-from nncompress_lab.training.loop import Training, with_class_indices
+from nncompress_lab.training.loop import with_class_indices
 
 CLASSES = 3
 
@@ -386,12 +386,12 @@ def test_layers_that_cannot_be_compared_are_refused(context):
 
 @pytest.fixture
 def taught(monkeypatch):
-    """The batches of each training, none of which takes place."""
-    batches_of = []
+    """The data of each training, none of which takes place."""
+    trained_on = []
     monkeypatch.setattr(
-        Training, "fit", lambda _self, _model, batches, **kw: batches_of.append(batches)
+        teach, "fit", lambda _model, train, **_kw: trained_on.append(train)
     )
-    return batches_of
+    return trained_on
 
 
 def test_soft_labels_are_read_again_only_for_the_same_teacher_and_data(
@@ -404,7 +404,7 @@ def test_soft_labels_are_read_again_only_for_the_same_teacher_and_data(
     step(ncl.copy_model(teacher), points_context)
 
     assert len(runs) == 2
-    np.testing.assert_array_equal(taught[0].data.y, taught[1].data.y)
+    np.testing.assert_array_equal(taught[0].y, taught[1].y)
     turned = ncl.Data(points_context.train.x[::-1], points_context.train.y[::-1])
     step(ncl.copy_model(teacher), dataclasses.replace(points_context, train=turned))
     assert len(runs) == 4
@@ -421,11 +421,11 @@ def test_a_teacher_of_several_passes_runs_once_until_it_changes(
     ncl.pipeline(step, step)(teacher, given)
 
     assert len(runs) == 2
-    np.testing.assert_array_equal(taught[0].data.y, taught[1].data.y)
+    np.testing.assert_array_equal(taught[0].y, taught[1].y)
     given.teacher.set_weights([2 * one for one in given.teacher.get_weights()])
     step(teacher, given)
     assert len(runs) == 4
-    assert not np.array_equal(taught[1].data.y, taught[2].data.y)
+    assert not np.array_equal(taught[1].y, taught[2].y)
 
 
 # Recipes and settings

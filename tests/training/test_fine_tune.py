@@ -10,7 +10,7 @@ import tiny_models
 
 import nncompress_lab as ncl
 from nncompress_lab.training.batches import Batches
-from nncompress_lab.training.loop import Objective, Training, ends_in_softmax
+from nncompress_lab.training.loop import Objective, ends_in_softmax, fit
 from nncompress_lab.training.while_training import forgetting_statistics, keeping_zeros
 
 
@@ -56,10 +56,10 @@ def test_the_weights_of_the_best_epoch_are_returned():
             seen.append((logs["val_loss"], self.model.get_weights()))
 
     context, model = line_context(), line_model()
-    training = Training(epochs=6, batch_size=16, learning_rate=3.0, patience=6)
-    training.fit(
+    fit(
         model,
-        training.batches(context.train, context),
+        context.train,
+        step=ncl.FineTune(epochs=6, batch_size=16, learning_rate=3.0, patience=6),
         validation=context.validation,
         objective=Objective(Objective.classification(model).loss),
         context=context,

@@ -7,7 +7,7 @@ import keras
 
 from nncompress_lab.models.kernels import kernel_layers, kernel_names, to_numpy
 from nncompress_lab.models.rewrite import rewrite_layers
-from nncompress_lab.passes import Context, Pass
+from nncompress_lab.passes import Context
 from nncompress_lab.quantization.layers.replace import (
     StoredKernels,
     copy_others,
@@ -16,21 +16,20 @@ from nncompress_lab.quantization.layers.replace import (
 )
 from nncompress_lab.quantization.layers.rounded import ROUNDED, RoundedKernels
 from nncompress_lab.quantization.layers.rounding import Rounding, config_of
+from nncompress_lab.training.retraining_pass import RetrainingPass
 from nncompress_lab.training.teach import Meanwhile
-from nncompress_lab.training.training_pass import train_copy
 from nncompress_lab.training.while_training import keep_zeros_of
 
 
 def train_through_rounding(
-    step: Pass, model: keras.Model, context: Context, rounding: Rounding
+    step: RetrainingPass, model: keras.Model, context: Context, rounding: Rounding
 ) -> keras.Model:
     """Train a copy whose kernels are rounded in every step, and store what they round to.
 
     Args:
-        step: Its fields are those of `Training` and `Taught`, and its `explain` says
-            which layers are rounded.
+        step: Trains the copy; its `explain` says which layers are rounded.
         model: A float model. It is not changed.
-        context: What `Taught.needs` names.
+        context: What the pass needs.
         rounding: Of the kernels.
 
     Returns:
@@ -39,7 +38,7 @@ def train_through_rounding(
     """
     rounded = with_rounded_kernels(model, rounding, step.explain(model))
     return with_stored_kernels(
-        train_copy(step, rounded, context, Meanwhile(prepare=_keep_zeros))
+        step.retrain(rounded, context, Meanwhile(prepare=_keep_zeros))
     )
 
 

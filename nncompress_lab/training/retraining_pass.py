@@ -1,0 +1,103 @@
+"""Training a copy of a model on labels, and on a teacher's soft targets if there is one.
+
+Fine-tuning, gradual pruning and the training of tables differ in what they do to the copy
+before and meanwhile.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import keras
+
+from nncompress_lab.models.rewrite import copy_model
+from nncompress_lab.passes import Context
+from nncompress_lab.training.loop import Objective, fit, given, with_class_indices
+from nncompress_lab.training.teach import NOTHING, Meanwhile, teach
+from nncompress_lab.training.teacher_losses import TeacherLoss
+from nncompress_lab.training.training_pass import TrainingPass
+
+Teacher = Literal["original", "context"]
+_FIELDS = {"original": "original", "context": "teacher"}  # of the context
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetrainingPass(TrainingPass):
+    """A pass that trains a copy of the model that it is given.
+
+    Args:
+        loss: Name of a Keras loss; `"auto"` is the cross-entropy of class indices, from
+            logits or probabilities as the model's last activation tells.
+        teacher: Whose soft targets to learn from as well, beside the labels:
+            `"original"` is the model as it was before the first pass of the pipeline,
+            `"context"` the one in `Context(teacher=...)`. None learns from labels alone.
+        **training: As in `TrainingPass`.
+
+    Raises:
+        ValueError: If a value is out of range, or there is a teacher and a named loss.
+    """
+
+    loss: str = "auto"
+    teacher: Teacher | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.teacher is not None and self.teacher not in get_args(Teacher):
+            raise ValueError(
+                f"`teacher` must be None or one of {get_args(Teacher)}. Received: "
+                f"teacher={self.teacher!r}. Pass a model as Context(teacher=model) and "
+                "set teacher='context'."
+            )
+        if self.teacher is not None and self.loss != "auto":
+            raise ValueError(
+                "A teacher's soft targets go with the cross-entropy of class indices. "
+                f"Received: loss={self.loss!r} with teacher={self.teacher!r}. Leave one "
+                "of the two out."
+            )
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Training data, validation data to choose the epoch by, and the teacher."""
+        return super().needs | ({_FIELDS[self.teacher]} if self.teacher else set())
+
+    def retrain(
+        self, model: keras.Model, context: Context, meanwhile: Meanwhile = NOTHING
+    ) -> keras.Model:
+        """Train a copy of a model.
+
+        Args:
+            model: It is not changed.
+            context: What `needs` names.
+            meanwhile: What is done to the copy.
+
+        Returns:
+            A new model with the weights of the best epoch, or those before the first.
+        """
+        if self.teacher is not None:
+            loss = TeacherLoss(
+                classes=model.output_shape[-1],
+                temperature=self.temperature,
+                student_loss_weight=self.student_loss_weight,
+            )
+            teacher = getattr(context, _FIELDS[self.teacher])
+            return teach(
+                model, teacher, loss, step=self, context=context, meanwhile=meanwhile
+            )
+        train, validation = given(context.train), given(context.validation)
+        first = meanwhile.judged_from
+        objective = Objective(self.loss, judged_from=first)
+        if self.loss == "auto":
+            train = with_class_indices(model, train)
+            validation = with_class_indices(model, validation)
+            objective = Objective.classification(model, judged_from=first)
+        tuned = copy_model(model)
+        meanwhile.prepare(tuned)
+        fit(
+            tuned,
+            train,
+            step=self,
+            validation=validation,
+            objective=objective,
+            context=context,
+            callbacks=meanwhile.callbacks,
+        )
+        return copy_model(tuned)
