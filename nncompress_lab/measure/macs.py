@@ -6,7 +6,6 @@ FLOPs are twice the MACs. Zeros count like other weights, because dense runtimes
 by them.
 """
 
-import inspect
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +14,7 @@ import keras
 
 from nncompress_lab.errors import UnsupportedModelError
 from nncompress_lab.models.attention import projections_of
+from nncompress_lab.models.graph import ModelGraph, Node
 from nncompress_lab.models.kernels import (
     Skip,
     kernel_names,
@@ -64,35 +64,33 @@ def layer_macs(model: keras.Model) -> dict[str, int]:
     check_model(model)
     counts: dict[str, int] = {}
     paths = {id(layer): path for path, layer in walk(model)}
-    for layer, inputs, output in _calls(model):
+    for node in _calls(model):
+        layer = node.operation
         if isinstance(layer, PRODUCTS_OF_INPUTS):
             raise UnsupportedModelError(_unknown(layer, paths[id(layer)]))
         if layer.weights:
             path = paths[id(layer)]
+            inputs = [tuple(tensor.shape[1:]) for tensor in _inputs_of(node)]
+            output = tuple(node.outputs[0].shape[1:])
             for part, number in _macs_of(layer, path, inputs, output).items():
                 counts[part] = counts.get(part, 0) + number
     return counts
 
 
-def _calls(model: Any) -> Iterator[tuple[Any, list[Shape], Shape]]:
-    """Every use of a layer in the graph: the layer, its input shapes, its output shape."""
-    graph = getattr(model, "_functional", None) or model
-    for depth in sorted(graph._nodes_by_depth, reverse=True):
-        for node in graph._nodes_by_depth[depth]:
-            operation = node.operation
-            if isinstance(operation, keras.Model):
-                yield from _calls(operation)
-            elif isinstance(operation, keras.Layer) and node.input_tensors:
-                inputs = [tuple(tensor.shape[1:]) for tensor in _inputs_of(node)]
-                yield operation, inputs, tuple(node.outputs[0].shape[1:])
+def _calls(model: Any) -> Iterator[Node]:
+    """Every call of a layer, also inside inner models."""
+    for node in ModelGraph(model).nodes:
+        if isinstance(node.operation, keras.Model):
+            yield from _calls(node.operation)
+        elif isinstance(node.operation, keras.Layer):
+            yield node
 
 
-def _inputs_of(node: Any) -> list[Any]:
+def _inputs_of(node: Node) -> list[Any]:
     """What a layer is called on; for attention query, value and key, however passed."""
     if not isinstance(node.operation, keras.layers.MultiHeadAttention):
-        return list(node.input_tensors)
-    call = inspect.signature(node.operation.call)
-    given = call.bind(*node.arguments.args, **node.arguments.kwargs).arguments
+        return node.inputs
+    given = node.named()
     return [given["query"], given["value"], given.get("key", given["value"])]
 
 

@@ -14,6 +14,7 @@ from nncompress_lab.models.attention import (
     projections_of,
     with_projections,
 )
+from nncompress_lab.models.graph import maker
 from nncompress_lab.models.kernels import to_numpy, walk
 
 
@@ -129,7 +130,7 @@ class _Rewriting:
 
     def _input(self, tensor: Any) -> Any:
         """An input like the one that `tensor` comes from, with the same name."""
-        entry = tensor._keras_history.operation
+        entry = maker(tensor)
         replacement = self.rewrite(entry)
         if isinstance(replacement, keras.layers.InputLayer):
             return replacement.output

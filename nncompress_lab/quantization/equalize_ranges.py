@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from keras import layers
 
+from nncompress_lab.models.graph import ModelGraph
 from nncompress_lab.models.kernels import (
     Skip,
     kernel_layers,
@@ -191,43 +192,41 @@ def _pairs(followers: Sequence[tuple[Any, Any]]) -> list[Pair]:
 
 def _followers(model: Any) -> list[tuple[Any, Any]]:
     """Each kernel layer with the one that shares its channels, or why there is none."""
-    graph = getattr(model, "_functional", None) or model
-    nodes = [node for level in graph._nodes_by_depth.values() for node in level]
+    graph = ModelGraph(model)
     found: list[tuple[Any, Any]] = []
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             found += _followers(layer)
         elif kernel_names(layer):
             scalable = _can_scale(layer) and layer.activation in HOMOGENEOUS
-            follower = _follower(layer, nodes, graph) if scalable else UNSUITED
+            follower = _follower(layer, graph) if scalable else UNSUITED
             found.append((layer, follower))
     return found
 
 
-def _follower(layer: Any, nodes: list[Any], graph: Any) -> Any:
-    user = _only_user(layer, nodes, graph)
+def _follower(layer: Any, graph: ModelGraph) -> Any:
+    user = _only_user(layer, graph)
     while not isinstance(user, str) and _passes_through(user):
-        user = _only_user(user, nodes, graph)
+        user = _only_user(user, graph)
     if isinstance(user, str):
         return user
     if type(user) not in EQUALIZABLE:
         return _stands_between(user)
-    if sum(node.operation is user for node in nodes) != 1:
+    if len(graph.calls_of(user)) != 1:
         return SEVERAL_USES
     suited = _can_scale(user) and getattr(user, "groups", 1) == 1
     return user if suited else f"{user.name} follows, whose inputs cannot be scaled"
 
 
-def _only_user(operation: Any, nodes: list[Any], graph: Any) -> Any:
+def _only_user(operation: Any, graph: ModelGraph) -> Any:
     """The one operation that uses the output of another, or why there is none."""
-    calls = [node for node in nodes if node.operation is operation]
-    if len(calls) != 1 or len(calls[0].outputs) != 1:
+    calls = graph.calls_of(operation)
+    if len(calls) != 1:
         return SEVERAL_USES
-    output = calls[0].outputs[0]
-    if any(one is output for one in graph.outputs):
+    if graph.returns(calls[0].outputs[0]):
         return LEAVES
-    users = [node for node in nodes if any(one is output for one in node.input_tensors)]
-    return users[0].operation if len(users) == 1 else SEVERAL_USES
+    user = graph.only_user(calls[0])
+    return SEVERAL_USES if user is None else user.operation
 
 
 def _can_scale(layer: Any) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from nncompress_lab.models.graph import ModelGraph
 from nncompress_lab.models.kernels import channel_axes, to_numpy
 from nncompress_lab.models.rewrite import REMOVE, rewrite_layers
 from nncompress_lab.passes import Context, Pass
@@ -67,36 +68,28 @@ def foldable_pairs(model: keras.Model) -> list[tuple[Any, Any]]:
     Returns:
         Pairs of a layer and its normalization.
     """
-    pairs = []
+    graph, pairs = ModelGraph(model), []
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             pairs.extend(foldable_pairs(layer))
-        elif type(layer) is keras.layers.BatchNormalization:
-            before = _only_producer(layer, model)
-            if before is not None and _can_fold(before, layer):
-                pairs.append((before, layer))
+        elif type(layer) in FOLDABLE:
+            norm = _norm_after(layer, graph)
+            if norm is not None and _can_fold(layer, norm):
+                pairs.append((layer, norm))
     return pairs
 
 
-def _only_producer(norm: Any, model: keras.Model) -> Any | None:
-    """The layer whose single use is `norm`, if `norm` itself is used once."""
-    graph = getattr(model, "_functional", None) or model
-    nodes = [node for level in graph._nodes_by_depth.values() for node in level]
-    of_norm = [node for node in nodes if node.operation is norm]
-    if len(of_norm) != 1 or len(of_norm[0].input_tensors) != 1:
+def _norm_after(layer: Any, graph: ModelGraph) -> Any | None:
+    """The BatchNormalization that alone uses a layer, if both are called once."""
+    calls = graph.calls_of(layer)
+    user = graph.only_user(calls[0]) if len(calls) == 1 else None
+    if user is None or type(user.operation) is not keras.layers.BatchNormalization:
         return None
-    tensor = of_norm[0].input_tensors[0]
-    producer = tensor._keras_history.operation
-    users = [
-        node for node in nodes for used in node.input_tensors if used is tensor
-    ] + [output for output in graph.outputs if output is tensor]
-    made_by = [node for node in nodes if node.operation is producer]
-    return producer if len(users) == 1 and len(made_by) == 1 else None
+    once = len(graph.calls_of(user.operation)) == len(user.inputs) == 1
+    return user.operation if once else None
 
 
 def _can_fold(layer: Any, norm: Any) -> bool:
-    if type(layer) not in FOLDABLE:
-        return False
     last_axis = layer.kernel.ndim if isinstance(layer, keras.layers.Dense) else None
     channels_last = last_axis is not None or layer.data_format == "channels_last"
     axis = norm.axis if isinstance(norm.axis, int) else norm.axis[0]

@@ -9,6 +9,7 @@ import numpy as np
 
 from nncompress_lab import progress
 from nncompress_lab.data.datasets import Data
+from nncompress_lab.models.graph import maker
 from nncompress_lab.passes import Context
 from nncompress_lab.training.batches import Batches
 from nncompress_lab.training.training_pass import TrainingPass
@@ -175,7 +176,7 @@ class _Progress(keras.callbacks.Callback):
 
 def output_layer(model: keras.Model) -> Any:
     """The layer or operation that computes a model's first output."""
-    last = model.outputs[0]._keras_history.operation
+    last = maker(model.outputs[0])
     return output_layer(last) if isinstance(last, keras.Model) else last
 
 

@@ -8,6 +8,12 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "nncompress_lab"
 NAME = PACKAGE.name
 MAX_LINES = 300
+PRIVATE_NODES = (
+    "_nodes_by_depth",
+    "_keras_history",
+    "_inbound_nodes",
+    "_outbound_nodes",
+)
 
 # Storey of each module or package; a module may import from its own storey or below.
 # A package named `arrays` is NumPy only, storey 1, wherever it stands.
@@ -102,6 +108,13 @@ def test_the_lowest_storey_starts_without_keras(path):
     assert not {
         name for name in imports_of(path, everywhere=False) if name.startswith("keras")
     }
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_of)
+def test_only_the_graph_reads_the_private_nodes_of_keras(path):
+    source = path.read_text()
+    read = [name for name in PRIVATE_NODES if name in source]
+    assert not read or module_of(path) == "models.graph", read
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=module_of)

@@ -1,6 +1,5 @@
 """What EinsumDense and MultiHeadAttention do with channels; heads are channels, too."""
 
-import inspect
 from typing import Any
 
 from nncompress_lab.pruning.channels.arrays.units import Cost
@@ -67,15 +66,12 @@ def letters(equation: str, *, rank: int) -> tuple[str, str, str]:
 def attention(flow: Flow, call: Call) -> Channels:
     """MultiHeadAttention: its heads concern nobody else, its outputs all others."""
     layer = call.layer
-    bound = inspect.signature(layer.call).bind(
-        *call.node.arguments.args, **call.node.arguments.kwargs
-    )
-    query, value = bound.arguments["query"], bound.arguments["value"]
-    key = bound.arguments.get("key")
+    named = call.node.named()
+    query, value, key = named["query"], named["value"], named.get("key")
     given = {"query": query, "value": value, "key": value if key is None else key}
     if hasattr(layer, "_gate_dense"):
         given["gate"] = query
-    for tensor, channels in zip(call.node.input_tensors, call.inputs, strict=True):
+    for tensor, channels in zip(call.node.inputs, call.inputs, strict=True):
         if not any(tensor is one for one in given.values()):
             flow.units.fix(channels.units, f"its outputs are a mask of {call.name}")
     heads = flow.make(layer.query_dense, layer.query_dense.kernel, 1)
@@ -91,7 +87,7 @@ def attention(flow: Flow, call: Call) -> Channels:
 
 
 def _project(flow: Flow, call: Call, projection: Any, tensor: Any) -> None:
-    which = [one is tensor for one in call.node.input_tensors].index(True)
+    which = [one is tensor for one in call.node.inputs].index(True)
     inputs = flow.read(call, len(tensor.shape) - 1, which=which)
     if inputs is not None:
         flow.bind(projection, projection.kernel, 0, inputs, made=False)

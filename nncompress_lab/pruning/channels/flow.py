@@ -7,13 +7,14 @@ fixes the units that reach it, so that nothing is ever cut that is not understoo
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras
 import numpy as np
 
+from nncompress_lab.models.graph import ModelGraph, Node, maker
 from nncompress_lab.models.kernels import kernel_variables, walk
 from nncompress_lab.pruning.channels.arrays.criteria import Mask
 from nncompress_lab.pruning.channels.arrays.units import Cost, Indices, Units
@@ -43,20 +44,29 @@ class Call:
     """One use of a layer, or of an operation such as `x + y`, in the graph.
 
     Args:
-        layer: The layer or operation.
-        name: Its path in the model, in quotes, and its type.
-        node: Keras's record of the call.
+        node: The call in the graph.
+        name: The path of what is called in the model, in quotes, and its type.
         inputs: The channels of what it is called on.
-        shapes: The shapes of that, with the batch axis.
-        outputs: The shapes of what it returns.
     """
 
-    layer: Any
+    node: Node
     name: str
-    node: Any
     inputs: list[Channels]
-    shapes: list[Shape]
-    outputs: list[Shape]
+
+    @property
+    def layer(self) -> Any:
+        """The layer or operation."""
+        return self.node.operation
+
+    @property
+    def shapes(self) -> list[Shape]:
+        """The shapes of what it is called on, with the batch axis."""
+        return [tuple(one.shape) for one in self.node.inputs]
+
+    @property
+    def outputs(self) -> list[Shape]:
+        """The shapes of what it returns."""
+        return [tuple(one.shape) for one in self.node.outputs]
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +119,7 @@ class Flow:
     """
 
     def __init__(
-        self, model: keras.Model, rule_for: Callable[[Any], Rule | None]
+        self, model: keras.Model, rule_for: Callable[[Node], Rule | None]
     ) -> None:
         self.units = Units()
         self.layers: dict[int, LayerChannels] = {}
@@ -216,13 +226,13 @@ class Flow:
         return self.layers.setdefault(id(layer), LayerChannels(path, layer))
 
     def _run(self, model: Any, inputs: list[Channels]) -> list[Channels]:
-        graph = getattr(model, "_functional", None) or model
+        graph = ModelGraph(model)
         known: dict[int, Channels] = {}
         for tensor, channels in zip(graph.inputs, inputs, strict=True):
-            self._remember(tensor._keras_history.operation, [channels])
+            self._remember(maker(tensor), [channels])
             known[id(tensor)] = channels
-        for node in _in_order(graph):
-            arguments = [known[id(one)] for one in node.input_tensors]
+        for node in graph.nodes:
+            arguments = [known[id(one)] for one in node.inputs]
             results = self._call(node, arguments)
             known |= {
                 id(tensor): channels
@@ -230,18 +240,11 @@ class Flow:
             }
         return [known[id(tensor)] for tensor in graph.outputs]
 
-    def _call(self, node: Any, inputs: list[Channels]) -> list[Channels]:
+    def _call(self, node: Node, inputs: list[Channels]) -> list[Channels]:
         operation = node.operation
         if isinstance(operation, keras.Model):
             return self._run(operation, inputs)
-        call = Call(
-            operation,
-            self._name(operation),
-            node,
-            inputs,
-            [tuple(one.shape) for one in node.input_tensors],
-            [tuple(one.shape) for one in node.outputs],
-        )
+        call = Call(node, self._name(operation), inputs)
         self._remember(operation, inputs)
         rule = self._rule_for(node)
         if rule is not None:
@@ -281,12 +284,6 @@ def kept_zero(axis: int, units: Indices) -> Channels:
 def spoiled(channels: Channels, name: str) -> Channels:
     """The same channels after a layer that makes another number of zero."""
     return replace(channels, zero=np.zeros_like(channels.zero), spoiler=name)
-
-
-def _in_order(graph: Any) -> Iterator[Any]:
-    """The calls in a graph, each after those it depends on."""
-    for depth in sorted(graph._nodes_by_depth, reverse=True):
-        yield from (one for one in graph._nodes_by_depth[depth] if not one.is_input)
 
 
 def product(sizes: Shape) -> float:

@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from nncompress_lab.models.graph import Node
 from nncompress_lab.models.kernels import kernel_variables, walk
 from nncompress_lab.pruning.channels.attention_rules import ATTENTION, attention
 from nncompress_lab.pruning.channels.flow import Rule
@@ -20,14 +21,14 @@ LAYERS: dict[str, Rule] = {**STRUCTURE, **KERNELS, **ATTENTION}
 OF_SEVERAL_INPUTS = (attention, concatenated, joined, operation)
 
 
-def rule_for(node: Any) -> Rule | None:
+def rule_for(node: Node) -> Rule | None:
     """The rule for a call in the graph, or None if nothing is known of it.
 
     A layer that is given more than its input, such as a mask, has no rule either.
     """
     rule = _rule_of(node.operation)
     one_output = len(node.outputs) == 1
-    one_input = len(node.input_tensors) == 1
+    one_input = len(node.inputs) == 1
     return rule if one_output and (one_input or rule in OF_SEVERAL_INPUTS) else None
 
 

@@ -70,7 +70,7 @@ def operation(flow: Flow, call: Call) -> Channels:
             return joined(flow, call)
         flow.fix(call, "where two zeros need not give zero")
         return flow.fixed(call.outputs[0], f"output of {call.name}")
-    values = [*call.node.arguments.args, *call.node.arguments.kwargs.values()]
+    values = [*call.node.args, *call.node.kwargs.values()]
     constants = [one for one in values if not isinstance(one, keras.KerasTensor)]
     if any(np.size(one) > 1 for one in constants if hasattr(one, "shape")):
         flow.fix(call, "which has an array as the other operand")
@@ -80,8 +80,8 @@ def operation(flow: Flow, call: Call) -> Channels:
         is_tensor = isinstance(value, keras.KerasTensor)
         return ops.zeros((1,) * len(value.shape)) if is_tensor else value
 
-    arguments = keras.tree.map_structure(zeros, list(call.node.arguments.args))
-    result = to_numpy(call.layer.call(*arguments, **call.node.arguments.kwargs))
+    arguments = keras.tree.map_structure(zeros, list(call.node.args))
+    result = to_numpy(call.layer.call(*arguments, **call.node.kwargs))
     channels = call.inputs[0]
     return channels if (result == 0).all() else spoiled(channels, call.name)
 

@@ -11,6 +11,7 @@ import keras
 import onnx
 
 from nncompress_lab.errors import UnsupportedModelError
+from nncompress_lab.models.graph import maker
 from nncompress_lab.models.rewrite import check_model
 from nncompress_lab.quantization.arrays.affine import AffineParams
 from nncompress_lab.runtimes.onnx_graph import (  # noqa: F401 (they register functions)
@@ -75,7 +76,7 @@ def _written(
     graph = Graph(model.name, ranges)
     inputs, values = [], []
     for tensor in keras.tree.flatten(model.inputs):
-        name = tensor._keras_history.operation.name
+        name = maker(tensor).name
         inputs.append(graph.input(name, tensor, _type(model, name, tensor)))
         values.append(Value(name, tuple(tensor.shape)))
     results = _walk(graph, model, values)
@@ -93,25 +94,25 @@ def _walk(
     graph: Graph, model: Any, inputs: Sequence[Value], *, then_rounded: bool = False
 ) -> list[Value]:
     plan = Plan(model, then_rounded=then_rounded)
-    known = dict(zip((id(one) for one in model.inputs), inputs, strict=True))
-    for node in plan.nodes:
-        if node.is_input or id(node) in plan.folded:
+    known = dict(zip((id(one) for one in plan.graph.inputs), inputs, strict=True))
+    for node in plan.graph.nodes:
+        if id(node) in plan.folded:
             continue
-        args, kwargs = node.arguments.fill_in(known)
+        args, kwargs = node.filled(known)
         norm = plan.norm_after(node)
         outputs = norm.outputs if norm else node.outputs
         call = Call(
             graph,
             node.operation,
-            tuple(args),
-            dict(kwargs),
+            args,
+            kwargs,
             [tuple(one.shape) for one in outputs],
             norm=per_channel(norm.operation) if norm else None,
             then_rounded=all(plan.is_rounded(one) for one in outputs),
         )
         results = write(call)
         known |= zip((id(one) for one in outputs), results, strict=True)
-    return [known[id(one)] for one in keras.tree.flatten(model.outputs)]
+    return [known[id(one)] for one in plan.graph.outputs]
 
 
 def _type(model: Any, name: str, tensor: Any) -> int:
@@ -128,7 +129,7 @@ def _named(model: Any, values: list[Value], taken: set[str]) -> dict[str, Value]
     """Outputs by the names of the layers that they come from."""
     named: dict[str, Value] = {}
     for tensor, value in zip(keras.tree.flatten(model.outputs), values, strict=True):
-        name, count = tensor._keras_history.operation.name, 0
+        name, count = maker(tensor).name, 0
         while (full := f"{name}_{count}" if count else name) in taken | set(named):
             count += 1
         named[full] = value

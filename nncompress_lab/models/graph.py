@@ -1,0 +1,117 @@
+"""The graph of a model: the calls in order, and who makes and who uses a tensor.
+
+Keras records each call of a layer in a node, and keeps these under private names. Only
+this module reads them.
+"""
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """One call of a layer, of an inner model or of an operation such as `x + y`.
+
+    Args:
+        operation: What is called.
+        inputs: The tensors that it is called on, at least one.
+        outputs: The tensors that it returns.
+        args: All that it is called with by position; tensors may be inside lists.
+        kwargs: All that it is called with by name.
+    """
+
+    operation: Any
+    inputs: list[Any]
+    outputs: list[Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+    def named(self) -> dict[str, Any]:
+        """All that it is called with, by the names of the parameters."""
+        signature = inspect.signature(self.operation.call)
+        return dict(signature.bind(*self.args, **self.kwargs).arguments)
+
+    def filled(self, values: Mapping[int, Any]) -> tuple[Any, Any]:
+        """Positional and named arguments with values, by identity, for the tensors."""
+
+        def fill(one: Any) -> Any:
+            return values[id(one)] if isinstance(one, keras.KerasTensor) else one
+
+        filled: tuple[Any, Any] = keras.tree.map_structure(
+            fill, (self.args, self.kwargs)
+        )
+        return filled
+
+
+class ModelGraph:
+    """The graph of a functional or sequential model; inner models are single calls.
+
+    Args:
+        model: Built.
+
+    Attributes:
+        inputs: The tensors that the model takes, in a flat list.
+        outputs: The tensors that it returns, in a flat list.
+        nodes: The calls, each after those whose outputs it uses.
+
+    Example:
+        >>> double = keras.layers.Add(name="double")
+        >>> image = keras.Input((3,))
+        >>> graph = ModelGraph(keras.Model(image, double([image, image])))
+        >>> [node.operation.name for node in graph.users(image)]
+        ['double']
+    """
+
+    def __init__(self, model: Any) -> None:
+        graph = getattr(model, "_functional", None) or model
+        self.inputs: list[Any] = keras.tree.flatten(graph.inputs)
+        self.outputs: list[Any] = keras.tree.flatten(graph.outputs)
+        levels = sorted(graph._nodes_by_depth, reverse=True)
+        self.nodes = [
+            Node(
+                one.operation,
+                list(one.input_tensors),
+                list(one.outputs),
+                one.arguments.args,
+                one.arguments.kwargs,
+            )
+            for level in levels
+            for one in graph._nodes_by_depth[level]
+            if not one.is_input
+        ]
+        self._users: dict[int, list[Node]] = {}
+        for node in self.nodes:
+            for tensor in {id(one) for one in node.inputs}:
+                self._users.setdefault(tensor, []).append(node)
+
+    def users(self, tensor: Any) -> list[Node]:
+        """The calls that use a tensor, each once."""
+        return self._users.get(id(tensor), [])
+
+    def returns(self, tensor: Any) -> bool:
+        """Whether a tensor is an output of the model."""
+        return any(tensor is one for one in self.outputs)
+
+    def only_user(self, node: Node) -> Node | None:
+        """The call that alone uses what a call returns, which nothing else gets to see.
+
+        Returns:
+            None if there are several outputs or several users, or one is the model's.
+        """
+        output, *others = node.outputs
+        users = self.users(output)
+        alone = not others and len(users) == 1 and not self.returns(output)
+        return users[0] if alone else None
+
+    def calls_of(self, operation: Any) -> list[Node]:
+        """The calls of a layer or operation."""
+        return [node for node in self.nodes if node.operation is operation]
+
+
+def maker(tensor: Any) -> Any:
+    """The layer or operation that returns a tensor; an InputLayer for a model's input."""
+    return tensor._keras_history.operation
