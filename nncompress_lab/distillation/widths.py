@@ -14,6 +14,7 @@ import keras
 
 from nncompress_lab.distillation import config_graph as graph
 from nncompress_lab.distillation.config_graph import Config, Tensor
+from nncompress_lab.models.einsum import Einsum
 from nncompress_lab.models.kernels import keras_classes, walk
 
 # The number of channels in the configuration of a layer that chooses it.
@@ -125,8 +126,10 @@ class _Channels:
         self._join((path, "inputs"), taken)
         for key in ((path,), taken):
             self._must_divide(key, config.get("groups", 1))
-        if name == "output_shape" and not _chooses_last_axis(config["equation"]):
-            self.fix([taken, out])
+        if name == "output_shape":
+            einsum = Einsum.parse(config["equation"])
+            if einsum.output[-1] in einsum.given:
+                self.fix([taken, out])
 
     def _add_merge(self, keys: list[Key], out: Key) -> None:
         widest = max(self.size.get(key, 1) for key in keys)
@@ -219,11 +222,6 @@ class _Channels:
 
 def _chosen_by(kinds: set[str]) -> str | None:
     return next((CHANNELS[kind] for kind in CHANNELS if kind in kinds), None)
-
-
-def _chooses_last_axis(equation: str) -> bool:
-    taken, made = equation.split("->")
-    return made[-1] not in taken.split(",")[0]
 
 
 def _is_last(config: Config, tensor: Tensor) -> bool:

@@ -25,6 +25,7 @@ import numpy.typing as npt
 from keras import layers
 
 from nncompress_lab.lowrank.arrays.svd import Factors
+from nncompress_lab.models.einsum import Einsum
 from nncompress_lab.models.kernels import KernelLayer, Skip, channel_axes, to_numpy
 
 Matrix = npt.NDArray[Any]
@@ -127,9 +128,7 @@ def obstacle(layer: Any) -> Skip | None:
     if type(layer) not in PAIRS:
         return Skip.NOT_SUPPORTED
     if isinstance(layer, layers.EinsumDense):
-        term, kernel, output = _terms(layer.equation)
-        shared = set(term) & set(kernel) & set(output) - set(".")
-        return Skip.GROUPED if shared else None
+        return Skip.GROUPED if Einsum.parse(layer.equation).shared else None
     return Skip.GROUPED if getattr(layer, "groups", 1) > 1 else None
 
 
@@ -195,42 +194,33 @@ def _embedding(layer: Any, rank: int) -> Pair:
 
 
 def _einsum(layer: Any, rank: int) -> Pair:
-    term, kernel, output = _terms(layer.equation)
+    einsum = Einsum.parse(layer.equation)
+    given, summed = einsum.given, einsum.summed
     new = next(one for one in string.ascii_letters if one not in layer.equation)
-    summed = "".join(one for one in kernel if one not in output)
-    channels = "".join(one for one in kernel if one in output)
-    free = "".join(one for one in term if one not in summed)
-    between = f"{free[:-3]}{new}..." if term.endswith("...") else f"{free}{new}"
-    sizes = [*_sizes(layer, term, free), rank]
+    free = "".join(one for one in given if one not in summed)
+    between = f"{free[:-3]}{new}..." if given.endswith("...") else f"{free}{new}"
+    sizes = [*_sizes(layer, einsum, free), rank]
     left = _left(
         layer,
-        equation=f"{term},{summed}{new}->{between}",
+        equation=f"{given},{summed}{new}->{between}",
         # Without the batch, which is the first letter or among those of "...".
-        output_shape=sizes if term.startswith("...") else sizes[1:],
+        output_shape=sizes if given.startswith("...") else sizes[1:],
         bias_axes=None,
     )
     config = {
         **_right(layer),
-        "equation": f"{between},{new}{channels}->{output}",
+        "equation": f"{between},{new}{einsum.channels}->{einsum.output}",
         "output_shape": layer.get_config()["output_shape"],
         "bias_axes": layer.bias_axes,
     }
     return left, layers.EinsumDense.from_config(config)
 
 
-def _sizes(layer: Any, term: str, wanted: str) -> list[int | None]:
+def _sizes(layer: Any, einsum: Einsum, wanted: str) -> list[int | None]:
     """The sizes of letters of an EinsumDense's input; None where it is not known."""
     shape = layer.get_build_config()["input_shape"]
-    letters = term.replace("...", "")
-    shape = shape[-len(letters) :] if term.startswith("...") else shape
-    sizes = dict(zip(letters, shape, strict=False))  # "..." at the end is left over
+    sizes = dict(zip(einsum.expanded(len(shape)).given, shape, strict=True))
     return [sizes[one] for one in wanted.replace("...", "")]
-
-
-def _terms(equation: str) -> tuple[str, str, str]:
-    inputs, output = equation.replace(" ", "").split("->")
-    term, kernel = inputs.split(",")
-    return term, kernel, output
 
 
 PAIRS: dict[type, Callable[[Any, int], Pair]] = {

@@ -14,6 +14,7 @@ import keras
 
 from nncompress_lab.errors import UnsupportedModelError
 from nncompress_lab.models.attention import projections_of
+from nncompress_lab.models.einsum import Einsum
 from nncompress_lab.models.graph import ModelGraph, Node
 from nncompress_lab.models.kernels import (
     Skip,
@@ -137,15 +138,11 @@ def _kernel_layer(layer: Any, shape: Shape, output: Shape) -> int:
 
 
 def _einsum(layer: Any, shape: Shape) -> int:
-    letters = layer.equation.split("->")[0]
-    left, right = letters.split(",")
-    sizes = dict(
-        zip(right.replace("...", ""), kernel_shape(layer, "kernel"), strict=True)
-    )
-    free = math.prod(shape)
-    for letter in left.replace("...", ""):
-        free //= sizes.get(letter, 1)  # counted with the kernel
-    return free * math.prod(sizes.values())
+    """One for each entry of an array with all letters, each letter once."""
+    einsum = Einsum.parse(layer.equation).expanded(len(shape) + 1)  # with the batch
+    sizes = dict(zip(einsum.given[1:], shape, strict=True))
+    sizes |= zip(einsum.kernel, kernel_shape(layer, "kernel"), strict=True)
+    return math.prod(sizes.values())
 
 
 def _inside(projection: Any, name: str) -> Iterator[tuple[str, Any]]:

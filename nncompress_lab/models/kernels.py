@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nncompress_lab.models.einsum import Einsum
+
 # Kernel names by layer class. Keras spells them as attributes of the layer.
 KERNELS: dict[str, tuple[str, ...]] = {
     "Dense": ("kernel",),
@@ -173,9 +175,8 @@ def channel_axes(layer: Any, kernel_name: str, ndim: int) -> tuple[int, ...]:
     """
     names = keras_classes(layer)
     if "EinsumDense" in names:
-        inputs, output = layer.equation.replace("...", "").split("->")
-        letters = inputs.split(",")[1]
-        return tuple(axis for axis, one in enumerate(letters) if one in output)
+        einsum = Einsum.parse(layer.equation)
+        return tuple(einsum.kernel.index(one) for one in einsum.channels)
     if "Embedding" in names:
         return (0,)
     if "BaseConvTranspose" in names:

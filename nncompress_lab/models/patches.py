@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nncompress_lab.models.einsum import Einsum
+
 Array = npt.NDArray[Any]
 
 
@@ -145,39 +147,20 @@ def einsum_rows(inputs: Array, equation: str) -> Array:
             "The kernel must be summed over letters of the input, and letters that both "
             f"share with the output must come first in it. Received: {equation!r}."
         )
-    term, kernel, output = _terms(equation)
-    labels = _labels(term, inputs.ndim)
-    grouped = [one for one in kernel if one in output and one in term]
-    summed = [one for one in kernel if one not in output]
-    free = [one for one in labels if str(one) not in kernel]
-    ordered = inputs.transpose([labels.index(one) for one in grouped + free + summed])
-    sizes = dict(zip(labels, inputs.shape, strict=True))
-    return ordered.reshape(
-        int(np.prod([sizes[one] for one in grouped], dtype=int)),
+    einsum = Einsum.parse(equation).expanded(inputs.ndim)
+    free = "".join(one for one in einsum.given if one not in einsum.kernel)
+    order = [einsum.given.index(one) for one in einsum.shared + free + einsum.summed]
+    sizes = dict(zip(einsum.given, inputs.shape, strict=True))
+    return inputs.transpose(order).reshape(
+        math.prod(sizes[one] for one in einsum.shared),
         -1,
-        int(np.prod([sizes[one] for one in summed], dtype=int)),
+        math.prod(sizes[one] for one in einsum.summed),
     )
 
 
 def has_einsum_rows(equation: str) -> bool:
     """Whether `einsum_rows` can lay out the inputs of this equation."""
-    term, kernel, output = _terms(equation)
-    summed = {one for one in kernel if one not in output}
-    channels = [one for one in kernel if one in output]
-    grouped = [one for one in channels if one in term]
-    alone = {one for one in term if one not in output and one not in kernel} - {"."}
-    return summed <= set(term) and channels[: len(grouped)] == grouped and not alone
-
-
-def _terms(equation: str) -> tuple[str, str, str]:
-    inputs, output = equation.replace(" ", "").split("->")
-    term, kernel = inputs.split(",")
-    return term, kernel, output
-
-
-def _labels(term: str, ndim: int) -> list[Any]:
-    """One label an axis; the axes that `...` stands for have numbers."""
-    if "..." not in term:
-        return list(term)
-    head, tail = term.split("...")
-    return [*head, *range(ndim - len(head) - len(tail)), *tail]
+    one = Einsum.parse(equation)
+    alone = set(one.given) - set(one.kernel) - set(one.output)
+    shared_first = one.channels.startswith(one.shared)
+    return set(one.summed) <= set(one.given) and shared_first and not alone

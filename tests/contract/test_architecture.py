@@ -24,6 +24,7 @@ STOREYS = {
     "quiet": 1,
     "progress": 1,
     "data": 1,
+    "models.einsum": 1,
     "models.kernels": 1,
     "models.patches": 1,
     "models.paths": 1,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from nncompress_lab.models.einsum import Einsum
 from nncompress_lab.pruning.channels.arrays.units import Cost
 from nncompress_lab.pruning.channels.flow import (
     Call,
@@ -21,20 +22,20 @@ def einsum(flow: Flow, call: Call) -> Channels:
     if layer.equation.endswith("..."):
         flow.fix(call, "whose equation ends in an ellipsis")
         return flow.fixed(call.outputs[0], f"output of {call.name}")
-    given, kernel, result = letters(layer.equation, rank=len(call.shapes[0]))
-    letter = given[channels.axis]
-    if letter not in kernel or letter in result:
+    shape = call.shapes[0]
+    one = Einsum.parse(layer.equation).expanded(len(shape))
+    letter = one.given[channels.axis]
+    if letter not in one.summed:
         flow.fix(call, "which does not sum over them")
     elif (inputs := flow.read(call, channels.axis)) is not None:
-        flow.bind(layer, layer.kernel, kernel.index(letter), inputs, made=False)
-    sizes = zip(given[1:], call.shapes[0][1:], strict=True)
-    flow.multiply(
-        layer.kernel, layer, tuple(n for one, n in sizes if one not in kernel)
-    )
-    made = [one for one in kernel if one in result and one not in given]
-    if len(made) != 1:
+        flow.bind(layer, layer.kernel, one.kernel.index(letter), inputs, made=False)
+    sizes = zip(one.given[1:], shape[1:], strict=True)
+    positions = tuple(size for letter, size in sizes if letter not in one.kernel)
+    flow.multiply(layer.kernel, layer, positions)
+    if len(one.made) != 1:
         return flow.fixed(call.outputs[0], f"output of {call.name}")
-    return _made_by_einsum(flow, call, kernel.index(made[0]), result.index(made[0]))
+    kernel_axis, axis = one.kernel.index(one.made), one.output.index(one.made)
+    return _made_by_einsum(flow, call, kernel_axis, axis)
 
 
 def _made_by_einsum(flow: Flow, call: Call, kernel_axis: int, axis: int) -> Channels:
@@ -48,19 +49,6 @@ def _made_by_einsum(flow: Flow, call: Call, kernel_axis: int, axis: int) -> Chan
         else:  # the same bias is added to every channel
             channels = spoiled(channels, call.name)
     return activated(flow, call, channels, layer.activation)
-
-
-def letters(equation: str, *, rank: int) -> tuple[str, str, str]:
-    """The letters of input, kernel and output, with digits for those of an ellipsis.
-
-    Example:
-        >>> letters("...x,xy->...y", rank=3)
-        ('01x', 'xy', '01y')
-    """
-    operands, _, result = equation.partition("->")
-    given, kernel = operands.split(",")
-    hidden = "".join(map(str, range(rank - len(given.replace("...", "")))))
-    return given.replace("...", hidden), kernel, result.replace("...", hidden)
 
 
 def attention(flow: Flow, call: Call) -> Channels:

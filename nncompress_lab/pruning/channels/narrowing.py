@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from nncompress_lab.models.einsum import Einsum
 from nncompress_lab.models.kernels import keras_classes, to_numpy, walk
 from nncompress_lab.pruning.channels.arrays.criteria import Mask
 from nncompress_lab.pruning.channels.arrays.units import Indices, take
@@ -108,13 +109,12 @@ def _conv(layer: Any, shape_of: ShapeOf) -> dict[str, Any]:
 
 
 def _einsum(layer: Any, shape_of: ShapeOf) -> dict[str, Any]:
-    operands, _, result = layer.equation.partition("->")
+    einsum = Einsum.parse(layer.equation)
     output = layer.get_config()["output_shape"]
     new = list(output) if isinstance(output, list | tuple) else [output]
-    kernel = operands.partition(",")[2]
-    for letter, size in zip(kernel, shape_of(layer.kernel), strict=True):
-        if letter in result:
-            new[result.index(letter) - len(result)] = size
+    for letter, size in zip(einsum.kernel, shape_of(layer.kernel), strict=True):
+        if letter in einsum.channels:
+            new[einsum.output.index(letter) - len(einsum.output)] = size
     return {"output_shape": tuple(new)}
 
 

@@ -9,6 +9,7 @@ import math
 import numpy as np
 import onnx
 
+from nncompress_lab.models.einsum import Einsum
 from nncompress_lab.models.kernels import channel_axes, kernel_shape
 from nncompress_lab.models.patches import summed_first
 from nncompress_lab.runtimes.onnx_graph.activations import activated
@@ -44,12 +45,11 @@ def einsum_dense(call: Call) -> Value:
     """MatMul between two reshapes where the equation is one, else Einsum."""
     one = call.layer
     value = call.graph.as_keras(call.value)
-    term, letters, output = _terms(one.equation)
-    summed = "".join(letter for letter in letters if letter not in output)
-    made = "".join(letter for letter in letters if letter in output)
-    free = term.removesuffix(summed) if summed else term
-    if term.endswith(summed) and output == free + made and not set(free) & set(made):
-        return _as_matrix(call, value, len(summed))
+    einsum = Einsum.parse(one.equation)
+    free = einsum.given.removesuffix(einsum.summed)
+    is_product = einsum.given == free + einsum.summed and not einsum.shared
+    if is_product and einsum.output == free + einsum.made:
+        return _as_matrix(call, value, len(einsum.summed))
     shape = kernel_shape(one, "kernel")
     whole = Layout(tuple(range(len(shape))), None, len(shape) - 1)
     kernel = _by_letter(kernel_of(one, "kernel", whole), call)
@@ -122,9 +122,3 @@ def _by_letter(kernel: Kernel, call: Call) -> str:
             "no product with a matrix. Call ncl.dequantized(model) first."
         )
     return kernel.write(call.graph)
-
-
-def _terms(equation: str) -> tuple[str, str, str]:
-    inputs, output = equation.replace(" ", "").split("->")
-    term, kernel = inputs.split(",")
-    return term, kernel, output
