@@ -1,6 +1,6 @@
 """From layers to masks and back: scores of kernels, one ranking, and zeros."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 import keras
@@ -87,8 +87,7 @@ def ranked_masks(
     """
     flat = [array for arrays in scores for array in arrays]
     if scope == "global":
-        masks = iter(masks_by_score(flat, sparsity=sparsity))
-        return [[next(masks) for _ in arrays] for arrays in scores]
+        return by_layer(layers, masks_by_score(flat, sparsity=sparsity))
     if scope == "layer":
         return [
             [masks_by_score([array], sparsity=sparsity)[0] for array in arrays]
@@ -122,15 +121,28 @@ def add_scores(
             np.add(total, score(array, gradient), out=total)
 
 
-def keep_only(layers: Sequence[KernelLayer], masks: Masks) -> None:
-    """Set the kernel weights outside the masks to zero."""
-    for layer, kept in zip(layers, masks, strict=True):
+def by_layer(layers: Sequence[KernelLayer], masks: Iterable[Mask]) -> Masks:
+    """Masks of all kernels in one row, sorted by the layers that these belong to."""
+    row = iter(masks)
+    return [[next(row) for _ in layer.kernel_names] for layer in layers]
+
+
+def keep_only(
+    layers: Sequence[KernelLayer], masks: Masks, arrays: Scores | None = None
+) -> None:
+    """Set the kernel weights outside the masks to zero.
+
+    Args:
+        layers: Whose kernels to change.
+        masks: For each layer, masks of the shapes of its kernels.
+        arrays: For each layer, what its kernels hold inside the masks; by default what
+            they hold now.
+    """
+    held = (layer.arrays() for layer in layers) if arrays is None else arrays
+    for layer, kept, weights in zip(layers, masks, held, strict=True):
         # Not a product: it would leave -0.0, whose sign bit no coder gets rid of.
         layer.assign(
-            [
-                np.where(mask, array, np.zeros_like(array))
-                for mask, array in zip(kept, layer.arrays(), strict=True)
-            ]
+            [np.where(mask, one, 0) for mask, one in zip(kept, weights, strict=True)]
         )
 
 

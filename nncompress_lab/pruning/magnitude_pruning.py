@@ -1,10 +1,10 @@
 """Magnitude pruning as a pass: the smallest kernel weights of a model become zero."""
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
 import keras
-import numpy as np
 
 from nncompress_lab.errors import check_choice
 from nncompress_lab.models.kernels import KernelLayer, Skip
@@ -19,6 +19,7 @@ from nncompress_lab.pruning.arrays.masks import (
     global_magnitude_masks,
     threshold_mask,
 )
+from nncompress_lab.pruning.layer_masks import by_layer, keep_only
 
 Scope = Literal["layer", "global"]
 
@@ -85,18 +86,13 @@ class MagnitudePruning(Pass):
         return pruned
 
     def _prune(self, layers: list[KernelLayer]) -> None:
-        arrays = [array for layer in layers for array in layer.arrays()]
+        arrays = [layer.arrays() for layer in layers]
         try:
-            masks = iter(self._masks(arrays))
+            masks = self._masks(list(chain.from_iterable(arrays)))
         except ValueError as error:
             names = ", ".join(layer.path for layer in layers)
             raise ValueError(f"Cannot prune {names}: {error}") from error
-        rest = iter(arrays)
-        for layer in layers:
-            # Not a product: it would leave -0.0, whose sign bit no coder gets rid of.
-            layer.assign(
-                [np.where(next(masks), next(rest), 0) for _ in layer.kernel_names]
-            )
+        keep_only(layers, by_layer(layers, masks), arrays)
 
     def _masks(self, arrays: list[Weights]) -> list[Mask]:
         if self.threshold is not None:

@@ -3,6 +3,7 @@
 import glob
 import threading
 from collections.abc import Mapping
+from itertools import chain
 from types import MappingProxyType
 from typing import Final
 
@@ -17,6 +18,7 @@ from nncompress_lab.models.rewrite import check_model, copy_model
 from nncompress_lab.models.selection import EVERY_LAYER, Selection
 from nncompress_lab.passes import Pass, pipeline
 from nncompress_lab.pruning.arrays.masks import check_sparsity, global_magnitude_masks
+from nncompress_lab.pruning.layer_masks import by_layer, keep_only
 from nncompress_lab.pruning.magnitude_pruning import MagnitudePruning
 from nncompress_lab.trials.ranking import Ranking
 
@@ -181,12 +183,10 @@ class PruningTrial:
             self._prune([layer], sparsities.get(path, 0.0))
 
     def _prune(self, layers: list[KernelLayer], sparsity: float) -> None:
-        arrays = [array for layer in layers for array in self._dense[layer.path]]
-        masks = iter(global_magnitude_masks(arrays, sparsity=sparsity))
-        for layer in layers:
-            layer.assign(
-                [np.where(next(masks), one, 0) for one in self._dense[layer.path]]
-            )
+        arrays = [self._dense[layer.path] for layer in layers]
+        row = list(chain.from_iterable(arrays))
+        masks = global_magnitude_masks(row, sparsity=sparsity)
+        keep_only(layers, by_layer(layers, masks), arrays)
 
     def _drops_of_all(self, sparsity: float) -> dict[str, int]:
         whole = self._rankings[WHOLE_MODEL]
