@@ -9,7 +9,7 @@ import tiny_models
 
 import nncompress_lab as ncl
 from nncompress_lab import measure
-from nncompress_lab.trials import WHOLE_MODEL, Goal, PruningTrial, Ranking
+from nncompress_lab.trials import WHOLE_MODEL, Goal, Magnitudes, PruningTrial
 
 SPARSITIES = (0.0, 0.37, 0.999)
 
@@ -149,39 +149,39 @@ def test_several_threads_get_the_accuracy_of_their_own_setting():
 
 
 @pytest.mark.parametrize("values", [[3.0, -1.0, 0.5, -0.25], [1.0, 1.0, -1.0, 2.0]])
-def test_a_ranking_counts_what_is_below_a_threshold(values):
-    ranking = Ranking([np.array(values, np.float32)])
-    magnitudes = np.abs(values)
+def test_magnitudes_below_a_threshold_are_counted(values):
+    magnitudes = Magnitudes([np.array(values, np.float32)])
+    expected = np.abs(values)
 
     for threshold in (0.0, 0.25, 0.5, 0.9, 1.0, 2.5, 9.0):
-        assert ranking.count_below(threshold) == (magnitudes < threshold).sum()
-        assert ranking.count_up_to(threshold) == (magnitudes <= threshold).sum()
+        assert magnitudes.count_below(threshold) == (expected < threshold).sum()
+        assert magnitudes.count_up_to(threshold) == (expected <= threshold).sum()
     for count in range(1, 4):
-        assert ranking.threshold_at(count) == sorted(magnitudes)[count]
+        assert magnitudes.threshold_at(count) == sorted(expected)[count]
 
 
 def test_the_threshold_that_drops_all_is_above_all():
-    ranking = Ranking([np.array([0.5, -2.0])])
+    magnitudes = Magnitudes([np.array([0.5, -2.0])])
 
-    assert ranking.count_below(ranking.threshold_at(2)) == 2
+    assert magnitudes.count_below(magnitudes.threshold_at(2)) == 2
 
 
 @pytest.mark.parametrize("size", [1, 7, 500, 4321])
 def test_a_fraction_gives_back_its_count(size):
-    ranking = Ranking([np.ones(size)])
+    magnitudes = Magnitudes([np.ones(size)])
 
     for count in range(0, size, 13):
-        assert round(ranking.fraction_of(count) * size) == count
+        assert round(magnitudes.fraction_of(count) * size) == count
 
 
 def test_a_fraction_is_as_short_as_can_be():
-    assert Ranking([np.ones(430_500)]).fraction_of(344_400) == 0.8
+    assert Magnitudes([np.ones(430_500)]).fraction_of(344_400) == 0.8
 
 
 def test_a_histogram_counts_every_weight_once():
     weights = np.random.default_rng(0).standard_t(2, 10_000)
 
-    histogram = Ranking([weights]).histogram()
+    histogram = Magnitudes([weights]).histogram()
 
     inside = np.abs(weights) <= histogram.edges[-1]
     assert histogram.counts.sum() == inside.sum()
@@ -191,7 +191,7 @@ def test_a_histogram_counts_every_weight_once():
 
 
 def test_a_kernel_of_zeros_has_a_histogram():
-    histogram = Ranking([np.zeros(9)]).histogram()
+    histogram = Magnitudes([np.zeros(9)]).histogram()
 
     assert histogram.counts.sum() == 9
     assert histogram.edges[-1] > histogram.edges[0]
@@ -200,7 +200,7 @@ def test_a_kernel_of_zeros_has_a_histogram():
 @pytest.mark.parametrize("weights", [[], [1.0, np.nan], [np.inf]])
 def test_weights_that_cannot_be_ranked_are_refused(weights):
     with pytest.raises(ValueError, match=r"Only finite weights .* Received"):
-        Ranking([np.array(weights)])
+        Magnitudes([np.array(weights)])
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from nncompress_lab.passes import Pass, pipeline
 from nncompress_lab.pruning.arrays.masks import check_sparsity, global_magnitude_masks
 from nncompress_lab.pruning.layer_masks import by_layer, keep_only
 from nncompress_lab.pruning.magnitude_pruning import MagnitudePruning
-from nncompress_lab.trials.ranking import Ranking
+from nncompress_lab.trials.arrays.magnitudes import Magnitudes
 
 WHOLE_MODEL = "*"
 EXAMPLES = 1000
@@ -75,8 +75,8 @@ class PruningTrial:
                 "with float weights have one."
             )
         self._dense = {path: layer.arrays() for path, layer in self._layers.items()}
-        self._rankings = {path: Ranking(one) for path, one in self._dense.items()}
-        self._rankings[WHOLE_MODEL] = Ranking(
+        self._magnitudes = {path: Magnitudes(one) for path, one in self._dense.items()}
+        self._magnitudes[WHOLE_MODEL] = Magnitudes(
             [array for arrays in self._dense.values() for array in arrays]
         )
         self.parameters = measure.parameters(self._scratch)
@@ -93,16 +93,16 @@ class PruningTrial:
     @property
     def kernel_weights(self) -> int:
         """How many weights the kernels of all layers hold."""
-        return self._rankings[WHOLE_MODEL].size
+        return self._magnitudes[WHOLE_MODEL].size
 
-    def ranking(self, target: str) -> Ranking:
+    def magnitudes(self, target: str) -> Magnitudes:
         """The dense weights of a layer, or of `"*"`, the whole model.
 
         Raises:
             ValueError: If there is no such layer.
         """
         self._check_target(target)
-        return self._rankings[target]
+        return self._magnitudes[target]
 
     def setting(self, sparsities: Sparsities) -> Pass:
         """The pass that prunes as a setting says.
@@ -135,14 +135,14 @@ class PruningTrial:
         if WHOLE_MODEL in sparsities:
             return self._drops_of_all(sparsities[WHOLE_MODEL])
         return {
-            path: round(sparsities.get(path, 0.0) * self._rankings[path].size)
+            path: round(sparsities.get(path, 0.0) * self._magnitudes[path].size)
             for path in self._layers
         }
 
     def zeros(self, sparsities: Sparsities) -> int:
         """How many kernel weights are zero under a setting."""
         return sum(
-            max(dropped, self._rankings[path].zeros)
+            max(dropped, self._magnitudes[path].zeros)
             for path, dropped in self.drops(sparsities).items()
         )
 
@@ -189,14 +189,14 @@ class PruningTrial:
         keep_only(layers, by_layer(layers, masks), arrays)
 
     def _drops_of_all(self, sparsity: float) -> dict[str, int]:
-        whole = self._rankings[WHOLE_MODEL]
+        whole = self._magnitudes[WHOLE_MODEL]
         count = round(sparsity * whole.size)
         threshold = whole.threshold_at(count)
         ties = count - whole.count_below(threshold)
         drops = {}
         for path in self._layers:  # of equal magnitudes the earlier layers' go first
-            below = self._rankings[path].count_below(threshold)
-            equal = min(ties, self._rankings[path].count_up_to(threshold) - below)
+            below = self._magnitudes[path].count_below(threshold)
+            equal = min(ties, self._magnitudes[path].count_up_to(threshold) - below)
             drops[path] = below + equal
             ties -= equal
         return drops
@@ -212,7 +212,7 @@ class PruningTrial:
             )
 
     def _check_target(self, target: str) -> None:
-        if target not in self._rankings:
+        if target not in self._magnitudes:
             raise ValueError(
                 f"{self.name!r} has no layer {target!r} that can be pruned. It has: "
                 f"{', '.join(self._layers)}; {WHOLE_MODEL!r} is the whole model."

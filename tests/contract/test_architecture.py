@@ -29,7 +29,6 @@ STOREYS = {
     "models.patches": 1,
     "models.paths": 1,
     "packing": 1,
-    "trials.ranking": 1,
     # 2: model -> model
     "passes": 2,
     "recipe": 2,

@@ -10,17 +10,17 @@ from nncompress_lab.pruning.channels.arrays.criteria import (
     kept_channels,
     kept_counts,
 )
-from nncompress_lab.pruning.channels.arrays.ranking import Ranking
+from nncompress_lab.pruning.channels.arrays.scored_groups import ScoredGroups
 from nncompress_lab.pruning.channels.arrays.units import Cost, Units, take
 
 
-def ranking(*groups, **settings):
+def scored_groups(*groups, **settings):
     sizes = [len(one) for one in groups]
     units = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
     scores = np.concatenate([np.array(one, dtype=np.float64) for one in groups])
     defaults = {"together": False, "round_to": 1}
     roots = np.arange(sum(sizes))
-    return Ranking(units, roots, scores, **{**defaults, **settings})
+    return ScoredGroups(units, roots, scores, **{**defaults, **settings})
 
 
 @pytest.mark.parametrize("axis", [0, 2, -1])
@@ -79,26 +79,26 @@ def test_one_ranking_takes_more_from_the_weaker_group():
 
 
 def test_a_budget_takes_as_few_channels_as_it_can():
-    ranked = ranking([1, 2, 3, 4], [5, 6, 7, 8], together=True)
+    groups = scored_groups([1, 2, 3, 4], [5, 6, 7, 8], together=True)
     costs = [Cost(2.0, (np.arange(4), np.arange(4, 8)))]
 
-    kept = ranked.within(costs, 0.5, name="macs")
+    kept = groups.within(costs, 0.5, name="macs")
 
     assert kept.tolist() == [False, False, True, True] + [True] * 4
-    assert ranked.within(costs, 1.0, name="macs").all()
+    assert groups.within(costs, 1.0, name="macs").all()
 
 
 def test_an_impossible_budget_is_refused_with_what_is_possible():
-    ranked = ranking([1, 2, 3, 4], round_to=2)
+    groups = scored_groups([1, 2, 3, 4], round_to=2)
     costs = [Cost(1.0, (np.arange(4),)), Cost(4.0, ())]
 
     with pytest.raises(ValueError, match=r"macs=0.5, but 0.750 of them are left"):
-        ranked.within(costs, 0.5, name="macs")
+        groups.within(costs, 0.5, name="macs")
 
 
 def test_a_budget_needs_known_sizes():
     with pytest.raises(ValueError, match="with a size of None"):
-        ranking([1, 2]).within([Cost(float("nan"), ())], 0.5, name="macs")
+        scored_groups([1, 2]).within([Cost(float("nan"), ())], 0.5, name="macs")
 
 
 def test_classes_keep_the_first_reason_when_they_are_joined():

@@ -5,14 +5,14 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from nncompress_lab.trials import Ranking
+from nncompress_lab.trials import Magnitudes
 from nncompress_widgets.histogram import histogram_svg, round_step
 
 WEIGHTS = np.linspace(-0.31, 0.31, 5000)
 
 
 def picture(threshold: float, weights=WEIGHTS) -> ET.Element:
-    histogram = Ranking([weights]).histogram()
+    histogram = Magnitudes([weights]).histogram()
     return ET.fromstring(
         histogram_svg(histogram, threshold=threshold, name="dense<1>", pruned="50.0 %")
     )
@@ -39,7 +39,7 @@ def test_it_says_in_a_sentence_what_it_shows():
 
 @pytest.mark.parametrize("part", [0.0, 0.25, 0.5, 1.0])
 def test_the_pruned_part_is_as_wide_as_the_threshold_says(part):
-    reach = float(Ranking([WEIGHTS]).histogram().edges[-1])
+    reach = float(Magnitudes([WEIGHTS]).histogram().edges[-1])
 
     widths = windows(picture(part * reach))
 

@@ -114,7 +114,7 @@ class PruningExplorer(Control):
         if self._moving:  # the control brings its own traits into line
             return value
         if name == "target":
-            self._trial.ranking(value)  # raises for an unknown layer
+            self._trial.magnitudes(value)  # raises for an unknown layer
         elif name == "sparsity":
             check_sparsity(value)
         else:
@@ -122,12 +122,12 @@ class PruningExplorer(Control):
         return value
 
     def _check_threshold(self, threshold: float) -> None:
-        ranking = self._trial.ranking(self.target)
-        if ranking.count_below(threshold) == ranking.size:
+        magnitudes = self._trial.magnitudes(self.target)
+        if magnitudes.count_below(threshold) == magnitudes.size:
             raise ValueError(
                 "A threshold must leave at least one weight. Received: "
                 f"threshold={threshold!r}, but the largest magnitude of "
-                f"{self.target!r} is {ranking.largest:.4g}. Choose a smaller one."
+                f"{self.target!r} is {magnitudes.largest:.4g}. Choose a smaller one."
             )
 
     @traitlets.observe("target", "sparsity", "threshold")
@@ -163,16 +163,16 @@ class PruningExplorer(Control):
     def _follow(self, name: str, value: Any) -> None:
         if name == "target":
             self.target = value
-        ranking = self._trial.ranking(self.target)
+        magnitudes = self._trial.magnitudes(self.target)
         if name == "sparsity":
             self._chosen[self.target] = value
         if name == "threshold":
             self._check_threshold(value)
-            count = ranking.count_below(value)
-            self._chosen[self.target] = ranking.fraction_of(count)
+            count = magnitudes.count_below(value)
+            self._chosen[self.target] = magnitudes.fraction_of(count)
         self.sparsity = self._chosen[self.target]
         if name != "threshold":
-            value = ranking.threshold_at(round(self.sparsity * ranking.size))
+            value = magnitudes.threshold_at(round(self.sparsity * magnitudes.size))
         self.threshold = value
         self.set_trait("nonzeros", self._trial.nonzeros(self._sparsities()))
         self._view.show_position(self.target, self.sparsity, self.threshold)

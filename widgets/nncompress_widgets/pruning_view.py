@@ -32,7 +32,7 @@ class PruningView:
     def __init__(self, trial: PruningTrial) -> None:
         self._trial = trial
         self._histograms = {
-            target: trial.ranking(target).histogram()
+            target: trial.magnitudes(target).histogram()
             for target in (WHOLE_MODEL, *trial.layers)
         }
         self.target = _labelled(
@@ -67,7 +67,7 @@ class PruningView:
 
     def show_position(self, target: str, sparsity: float, threshold: float) -> None:
         """Bring the inputs to a setting and move the threshold through the histogram."""
-        largest = self._trial.ranking(target).largest
+        largest = self._trial.magnitudes(target).largest
         self.target.value = target
         self.slider.value = min(round(100 * sparsity), self.slider.max)
         _show_number(self.percent, 100 * sparsity)
@@ -85,7 +85,7 @@ class PruningView:
         """Say how many zeros each layer has."""
         drops = self._trial.drops(sparsities)
         each = [
-            f"{path} {percent(drops[path] / self._trial.ranking(path).size)}"
+            f"{path} {percent(drops[path] / self._trial.magnitudes(path).size)}"
             for path in self._trial.layers
         ]
         rest = len(each) - _LAYERS_SHOWN
@@ -151,7 +151,7 @@ def _show_number(field: ipywidgets.BoundedFloatText, number: float) -> None:
 
 def _options(trial: PruningTrial) -> list[tuple[str, str]]:
     layers = [
-        (f"{path} ({trial.ranking(path).size:,} weights)", path)
+        (f"{path} ({trial.magnitudes(path).size:,} weights)", path)
         for path in trial.layers
     ]
     return [("Whole model (one threshold)", WHOLE_MODEL), *layers]

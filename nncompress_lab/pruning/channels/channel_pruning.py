@@ -14,7 +14,7 @@ from nncompress_lab.models.selection import EVERY_LAYER, Selection
 from nncompress_lab.passes import Context, Pass, check_context
 from nncompress_lab.pruning.arrays.masks import check_sparsity
 from nncompress_lab.pruning.channels.arrays.criteria import Criterion, Mask
-from nncompress_lab.pruning.channels.arrays.ranking import Ranking
+from nncompress_lab.pruning.channels.arrays.scored_groups import ScoredGroups
 from nncompress_lab.pruning.channels.flow import Flow
 from nncompress_lab.pruning.channels.groups import (
     ChannelGroup,
@@ -171,22 +171,22 @@ class ChannelPruning(Pass):
             normalize=self.scope == "global",
             data=context.calibration,
         )
-        ranking = Ranking(
+        scored = ScoredGroups(
             units=[group.units for group in groups if group.reason is None],
             roots=flow.units.roots(np.arange(len(flow.units))),
             scores=scores,
             together=self.scope == "global",
             round_to=self.round_to,
         )
-        return flow, self._kept(ranking, flow, model)
+        return flow, self._kept(scored, flow, model)
 
-    def _kept(self, ranking: Ranking, flow: Flow, model: keras.Model) -> Mask:
+    def _kept(self, scored: ScoredGroups, flow: Flow, model: keras.Model) -> Mask:
         if self.sparsity is not None:
-            return ranking.kept(self.sparsity)
+            return scored.kept(self.sparsity)
         if self.macs is not None:
-            return ranking.within(flow.macs, self.macs, name="macs")
+            return scored.within(flow.macs, self.macs, name="macs")
         weights = flow.parameters(model.weights)
-        return ranking.within(weights, self.parameters or 1.0, name="parameters")
+        return scored.within(weights, self.parameters or 1.0, name="parameters")
 
     def _groups(
         self, flow: Flow, selected: Mapping[str, str | None]

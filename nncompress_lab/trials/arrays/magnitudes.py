@@ -29,7 +29,7 @@ class Histogram:
     outside: int
 
 
-class Ranking:
+class Magnitudes:
     """The magnitudes of some kernels together, sorted once.
 
     Sorting takes `O(n log n)`; after that a threshold and the number of weights below
@@ -42,8 +42,8 @@ class Ranking:
         ValueError: If there are no weights, or one is not finite.
 
     Example:
-        >>> ranking = Ranking([np.array([0.1, -3.0]), np.array([[0.5, 2.0]])])
-        >>> ranking.threshold_at(2), ranking.count_below(2.0)
+        >>> magnitudes = Magnitudes([np.array([0.1, -3.0]), np.array([[0.5, 2.0]])])
+        >>> magnitudes.threshold_at(2), magnitudes.count_below(2.0)
         (2.0, 2)
     """
 
@@ -111,7 +111,7 @@ class Ranking:
         """The shortest decimal fraction of `size` that rounds to `count` weights.
 
         Example:
-            >>> Ranking([np.arange(3.0)]).fraction_of(2)
+            >>> Magnitudes([np.arange(3.0)]).fraction_of(2)
             0.7
         """
         fraction = count / self.size

@@ -17,7 +17,7 @@ from nncompress_lab.pruning.channels.arrays.units import Cost, Indices
 
 
 @dataclass(frozen=True, eq=False)
-class Ranking:
+class ScoredGroups:
     """Groups of channels with a score for each, from which the lowest can be taken.
 
     Args:

@@ -1,0 +1,1 @@
+"""Arithmetic of trials on arrays: NumPy only."""
