@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 from nncompress_lab.quantization.arrays.codebook import learn_codebook
-from nncompress_lab.quantization.arrays.codebook_format import CodebookFormat
-from nncompress_lab.quantization.arrays.formats import format_of
+from nncompress_lab.quantization.arrays.codebook_format import CodebookFormat, format_of
 from nncompress_lab.quantization.arrays.integer_format import KernelFormat
 
 FORMATS = (

@@ -1,7 +1,7 @@
 """How a kernel is stored as codes into tables: its bits, what shares a table, the bytes.
 
-The counterpart of `kernel_format` for values that are not evenly spaced. Storey 1: it
-decodes with NumPy or, inside a layer, with `keras.ops`.
+The counterpart of `integer_format` for values that are not evenly spaced, and how a file
+tells the two apart. Storey 1: it decodes with NumPy or, inside a layer, with `keras.ops`.
 """
 
 import math
@@ -18,6 +18,7 @@ from nncompress_lab.quantization.arrays.bitpacking import (
     unpack_bits,
 )
 from nncompress_lab.quantization.arrays.codebook import nearest_codes
+from nncompress_lab.quantization.arrays.integer_format import KernelFormat, KernelView
 from nncompress_lab.quantization.arrays.matrix_view import (
     Granularity,
     MatrixView,
@@ -169,3 +170,18 @@ class CodebookView(MatrixView):
     def _where(self, part: tuple[int, ...]) -> Any:
         whole = self.granularity == "per_tensor"
         return ... if whole else (part[0], slice(None), part[1])
+
+
+Format = KernelFormat | CodebookFormat
+View = KernelView | CodebookView
+
+
+def format_of(fields: dict[str, Any]) -> Format:
+    """The format that a layer's configuration describes.
+
+    Args:
+        fields: Of the format. `"kind": "codebook"` marks a `CodebookFormat`; without a
+            kind they are those of a `KernelFormat`.
+    """
+    is_codebook = fields.get("kind") == "codebook"
+    return CodebookFormat(**fields) if is_codebook else KernelFormat(**fields)

@@ -5,6 +5,7 @@ error-compensated rounding and quantization-aware training differ in the arrays 
 not in how a model comes to hold them.
 """
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, overload
@@ -28,10 +29,15 @@ from nncompress_lab.models.selection import Selection
 from nncompress_lab.quantization.arrays.codebook_format import (
     CodebookFormat,
     CodebookView,
+    Format,
+    View,
 )
-from nncompress_lab.quantization.arrays.formats import Format, View
 from nncompress_lab.quantization.arrays.integer_format import KernelFormat, KernelView
-from nncompress_lab.quantization.layers.stored import QUANTIZED, quantized_shell
+from nncompress_lab.quantization.layers.stored import (
+    QUANTIZED,
+    ComputedKernels,
+    QuantizedKernels,
+)
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -114,11 +120,9 @@ def dequantized(model: keras.Model) -> keras.Model:
     Returns:
         A model of ordinary Keras layers, and `FakeQuantize` where it had been.
     """
-    plain = {quantized: kind for kind, quantized in QUANTIZED.items()}
 
     def rewrite(layer: keras.Layer) -> keras.Layer | None:
-        kind = plain.get(type(layer))
-        return None if kind is None else float_layer(layer, kind, "quantization")
+        return float_layer(layer) if isinstance(layer, QuantizedKernels) else None
 
     return rewrite_layers(model, rewrite)
 
@@ -144,35 +148,39 @@ def stored_layer(layer: keras.Layer, stored: StoredKernels) -> keras.Layer:
         layer: Of a type in `QUANTIZED`.
         stored: All of its kernels.
     """
-    quantized = quantized_shell(layer, stored.format)
+    quantized = counterpart(
+        layer,
+        QUANTIZED[type(layer)],
+        quantization=dataclasses.asdict(stored.format),
+    )
     for name, arrays in stored.arrays.items():
         for part, variable in quantized.stored_kernel(name).items():
             variable.assign(arrays[part])
-    copy_others(layer, quantized)
     return quantized
 
 
-def float_layer(layer: Any, kind: Any, extra: str) -> keras.Layer:
-    """The ordinary layer that computes what a layer of this library does.
-
-    Args:
-        layer: With kernels that are decoded or rounded when they are used.
-        kind: Its Keras class.
-        extra: What its configuration has beside that of the Keras class.
-    """
-    config = layer.get_config()
-    config.pop(extra)
-    ordinary = kind.from_config(config)
-    ordinary.build_from_config(layer.get_build_config())
+def float_layer(layer: ComputedKernels) -> keras.Layer:
+    """The ordinary Keras layer that computes what one of this library does."""
+    ordinary = counterpart(layer, layer.keras_class)
     for name in kernel_names(ordinary):
         getattr(ordinary, name).assign(to_numpy(getattr(layer, name)))
-    copy_others(layer, ordinary)
     return ordinary
 
 
-def copy_others(source: Any, target: Any) -> None:
-    """Copy what is no kernel: the bias."""
-    for giver, taker in zip(
-        other_variables(source), other_variables(target), strict=True
-    ):
-        taker.assign(to_numpy(giver))
+def counterpart(layer: Any, kind: Any, **settings: Any) -> Any:
+    """A layer of another class like a built one, built, with its bias but new kernels.
+
+    Args:
+        layer: A Keras layer with kernels, or one of this library that stands for it.
+        kind: The other class, which stands for the same Keras layer.
+        **settings: What `kind` takes beside what the Keras layer does.
+    """
+    config = {**layer.get_config(), **settings}
+    if isinstance(layer, ComputedKernels):
+        del config[layer.setting]
+    other = kind.from_config(config)
+    other.build_from_config(layer.get_build_config())
+    pairs = zip(other_variables(layer), other_variables(other), strict=True)
+    for source, target in pairs:
+        target.assign(to_numpy(source))
+    return other

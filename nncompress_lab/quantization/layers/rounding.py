@@ -21,8 +21,8 @@ from nncompress_lab.quantization.arrays.codebook import learned_table
 from nncompress_lab.quantization.arrays.codebook_format import (
     CodebookFormat,
     CodebookView,
+    format_of,
 )
-from nncompress_lab.quantization.arrays.formats import format_of
 from nncompress_lab.quantization.arrays.integer_format import KernelFormat, KernelView
 from nncompress_lab.quantization.layers.fake_quantize import (
     params_of_tensors,

@@ -16,90 +16,66 @@ from typing import Any, ClassVar
 import keras
 from keras import layers, ops
 
-from nncompress_lab.models.kernels import channel_axes
-from nncompress_lab.quantization.arrays.formats import Format, View, format_of
+from nncompress_lab.models.kernels import KERNELS, channel_axes, kernel_names
+from nncompress_lab.quantization.arrays.codebook_format import format_of
 
 UNUSED = ("initializer", "regularizer", "constraint")
 
 
-def _decoded(name: str) -> property:
-    """A kernel attribute that decodes; what Keras's `build` assigns to it is dropped."""
+class ComputedKernels(layers.Layer):
+    """Makes a Keras layer compute its kernels from other variables when they are used.
 
-    def get(layer: Any) -> Any:
-        return layer.decoded_kernel(name)
-
-    def drop(layer: Any, value: Any) -> None:
-        pass
-
-    return property(get, drop)
-
-
-class QuantizedKernels(layers.Layer):
-    """Makes a Keras layer store its kernels as integers; comes before it in the bases.
+    Comes before the Keras layer in the bases; `computed_classes` makes such classes.
 
     Args:
         *args: Of the Keras layer.
-        quantization: Fields of a `KernelFormat` or a `CodebookFormat`.
-        **kwargs: Of the Keras layer.
+        **kwargs: Of the Keras layer, and how its kernels are computed, under the name
+            that `setting` says.
     """
 
-    kernel_names: ClassVar[tuple[str, ...]] = ("kernel",)
+    keras_class: ClassVar[Any]
+    setting: ClassVar[str]
 
-    def __init__(self, *args: Any, quantization: dict[str, Any], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.quantization = format_of(quantization)
-        self.views: dict[str, View] = {}
+        self.views: dict[str, Any] = {}
+        self.parts: dict[str, tuple[str, ...]] = {}
 
     def add_weight(self, *args: Any, **kwargs: Any) -> Any:
-        """As in Keras; for a kernel it creates the integer variables instead."""
+        """As in Keras; for a kernel it creates the variables that make it up instead."""
         name = kwargs.get("name")
-        if name not in self.kernel_names:
+        if name not in kernel_names(self):
             return super().add_weight(*args, **kwargs)
         shape = tuple(kwargs["shape"])
         axes = channel_axes(self, name, len(shape))
-        self.views[name] = self.quantization.view(shape, axes)
-        for part, (part_shape, dtype) in self.views[name].stored.items():
-            variable = super().add_weight(
-                name=f"{name}_{part}",
-                shape=part_shape,
-                dtype=dtype,
-                initializer="zeros",
-                trainable=part == "table",
-                autocast=False,
-            )
-            # TensorFlow follows only what was made trainable: a table can be made to
-            # train (see FineTuneCodebook), and does not unless it is.
-            variable.trainable = False
+        self.views[name] = self.kernel_format.view(shape, axes)
+        variables = self.add_parts(name, kwargs)
+        for part, variable in variables.items():
             setattr(self, f"{name}_{part}", variable)
+        self.parts[name] = tuple(variables)
         return None
 
+    @property
+    def kernel_format(self) -> Any:
+        """The `Format` that says how a kernel is cut up."""
+        raise NotImplementedError
+
+    def add_parts(self, name: str, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Create the variables that make up a kernel, by part.
+
+        Args:
+            name: Of the kernel.
+            kwargs: With which the Keras layer creates it.
+        """
+        raise NotImplementedError
+
     def stored_kernel(self, name: str) -> dict[str, Any]:
-        """The variables that hold a kernel, by part: q and scale, or q and table."""
-        return {
-            part: getattr(self, f"{name}_{part}") for part in self.views[name].stored
-        }
+        """The variables that make up a kernel, by part."""
+        return {part: getattr(self, f"{name}_{part}") for part in self.parts[name]}
 
-    def decoded_kernel(self, name: str) -> Any:
-        """A kernel as a float tensor in the layer's compute dtype."""
-        if name not in self.views:
-            raise AttributeError(
-                f"Build layer {self.name!r} before its {name} is read."
-            )
-        stored = {
-            part: ops.convert_to_tensor(variable)
-            for part, variable in self.stored_kernel(name).items()
-        }
-        kernel = self.views[name].decode(stored, xp=ops)
-        return ops.cast(kernel, self.compute_dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        """The Keras layer's configuration and the format of the kernels."""
-        config = {
-            key: value
-            for key, value in super().get_config().items()
-            if not key.endswith(UNUSED) or key.startswith(("bias", "activity"))
-        }
-        return {**config, "quantization": dataclasses.asdict(self.quantization)}
+    def compute_kernel(self, name: str) -> Any:
+        """A kernel as a float tensor."""
+        raise NotImplementedError
 
     # Dense and Conv override these two and would look for a float kernel.
     def save_own_variables(self, store: Any) -> None:
@@ -111,125 +87,99 @@ class QuantizedKernels(layers.Layer):
         layers.Layer.load_own_variables(self, store)
 
 
-register = keras.saving.register_keras_serializable(package="nncompress_lab")
+class QuantizedKernels(ComputedKernels):
+    """Makes a Keras layer store its kernels as integers; comes before it in the bases.
+
+    Args:
+        *args: Of the Keras layer.
+        quantization: Fields of a `KernelFormat` or a `CodebookFormat`.
+        **kwargs: Of the Keras layer.
+    """
+
+    setting = "quantization"
+
+    def __init__(self, *args: Any, quantization: dict[str, Any], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.quantization = format_of(quantization)
+
+    @property
+    def kernel_format(self) -> Any:
+        """How the kernels are stored."""
+        return self.quantization
+
+    def add_parts(self, name: str, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Create the variables that hold a kernel: q and scale, or q and table."""
+        variables = {}
+        for part, (shape, dtype) in self.views[name].stored.items():
+            variables[part] = self.add_weight(
+                name=f"{name}_{part}",
+                shape=shape,
+                dtype=dtype,
+                initializer="zeros",
+                trainable=part == "table",
+                autocast=False,
+            )
+            # TensorFlow follows only what was made trainable: a table can be made to
+            # train (see FineTuneCodebook), and does not unless it is.
+            variables[part].trainable = False
+        return variables
+
+    def compute_kernel(self, name: str) -> Any:
+        """A kernel, decoded."""
+        stored = {
+            part: ops.convert_to_tensor(variable)
+            for part, variable in self.stored_kernel(name).items()
+        }
+        return self.views[name].decode(stored, xp=ops)
+
+    def get_config(self) -> dict[str, Any]:
+        """The Keras layer's configuration and the format of the kernels."""
+        config = {
+            key: value
+            for key, value in super().get_config().items()
+            if not key.endswith(UNUSED) or key.startswith(("bias", "activity"))
+        }
+        return {**config, "quantization": dataclasses.asdict(self.quantization)}
 
 
-@register
-class QuantizedDense(QuantizedKernels, layers.Dense):
-    """Dense with integer weights."""
+def computed_classes(mixin: type[ComputedKernels], prefix: str) -> dict[type, Any]:
+    """For each Keras layer with kernels a class that computes them, known to Keras.
 
-    kernel = _decoded("kernel")
-
-
-@register
-class QuantizedEinsumDense(QuantizedKernels, layers.EinsumDense):
-    """EinsumDense with integer weights."""
-
-    kernel = _decoded("kernel")
-
-
-@register
-class QuantizedConv1D(QuantizedKernels, layers.Conv1D):
-    """Conv1D with integer weights."""
-
-    kernel = _decoded("kernel")
-
-
-@register
-class QuantizedConv2D(QuantizedKernels, layers.Conv2D):
-    """Conv2D with integer weights."""
-
-    kernel = _decoded("kernel")
+    Args:
+        mixin: How they are computed.
+        prefix: Of the names, before that of the Keras layer.
+    """
+    made: dict[type, Any] = {}
+    for name, kernels in KERNELS.items():
+        keras_class = getattr(layers, name)
+        attributes = {
+            **{kernel: _computed(kernel) for kernel in kernels},
+            "keras_class": keras_class,
+            "__doc__": f"{name} with {prefix.lower()} kernels.",
+            "__module__": mixin.__module__,
+        }
+        made[keras_class] = keras.saving.register_keras_serializable("nncompress_lab")(
+            type(f"{prefix}{name}", (mixin, keras_class), attributes)
+        )
+    return made
 
 
-@register
-class QuantizedConv3D(QuantizedKernels, layers.Conv3D):
-    """Conv3D with integer weights."""
+def _computed(name: str) -> property:
+    """A kernel attribute; what Keras's `build` assigns to it is dropped."""
 
-    kernel = _decoded("kernel")
+    def get(layer: Any) -> Any:
+        if name not in layer.parts:
+            raise AttributeError(
+                f"Build layer {layer.name!r} before its {name} is read."
+            )
+        return ops.cast(layer.compute_kernel(name), layer.compute_dtype)
 
+    def drop(layer: Any, value: Any) -> None:
+        pass
 
-@register
-class QuantizedConv1DTranspose(QuantizedKernels, layers.Conv1DTranspose):
-    """Conv1DTranspose with integer weights."""
-
-    kernel = _decoded("kernel")
-
-
-@register
-class QuantizedConv2DTranspose(QuantizedKernels, layers.Conv2DTranspose):
-    """Conv2DTranspose with integer weights."""
-
-    kernel = _decoded("kernel")
+    return property(get, drop)
 
 
-@register
-class QuantizedConv3DTranspose(QuantizedKernels, layers.Conv3DTranspose):
-    """Conv3DTranspose with integer weights."""
-
-    kernel = _decoded("kernel")
-
-
-@register
-class QuantizedDepthwiseConv1D(QuantizedKernels, layers.DepthwiseConv1D):
-    """DepthwiseConv1D with integer weights."""
-
-    kernel = _decoded("kernel")
-
-
-@register
-class QuantizedDepthwiseConv2D(QuantizedKernels, layers.DepthwiseConv2D):
-    """DepthwiseConv2D with integer weights."""
-
-    kernel = _decoded("kernel")
-
-
-@register
-class QuantizedSeparableConv1D(QuantizedKernels, layers.SeparableConv1D):
-    """SeparableConv1D with integer weights in both of its kernels."""
-
-    kernel_names = ("depthwise_kernel", "pointwise_kernel")
-    depthwise_kernel = _decoded("depthwise_kernel")
-    pointwise_kernel = _decoded("pointwise_kernel")
-
-
-@register
-class QuantizedSeparableConv2D(QuantizedKernels, layers.SeparableConv2D):
-    """SeparableConv2D with integer weights in both of its kernels."""
-
-    kernel_names = ("depthwise_kernel", "pointwise_kernel")
-    depthwise_kernel = _decoded("depthwise_kernel")
-    pointwise_kernel = _decoded("pointwise_kernel")
-
-
-@register
-class QuantizedEmbedding(QuantizedKernels, layers.Embedding):
-    """Embedding with integer rows."""
-
-    kernel_names = ("embeddings",)
-    embeddings = _decoded("embeddings")
-
-
-QUANTIZED: dict[type, Any] = {
-    layers.Dense: QuantizedDense,
-    layers.EinsumDense: QuantizedEinsumDense,
-    layers.Conv1D: QuantizedConv1D,
-    layers.Conv2D: QuantizedConv2D,
-    layers.Conv3D: QuantizedConv3D,
-    layers.Conv1DTranspose: QuantizedConv1DTranspose,
-    layers.Conv2DTranspose: QuantizedConv2DTranspose,
-    layers.Conv3DTranspose: QuantizedConv3DTranspose,
-    layers.DepthwiseConv1D: QuantizedDepthwiseConv1D,
-    layers.DepthwiseConv2D: QuantizedDepthwiseConv2D,
-    layers.SeparableConv1D: QuantizedSeparableConv1D,
-    layers.SeparableConv2D: QuantizedSeparableConv2D,
-    layers.Embedding: QuantizedEmbedding,
-}
-
-
-def quantized_shell(layer: Any, format_: Format) -> Any:
-    """The quantized counterpart of a built layer, built but with zeros as weights."""
-    config = {**layer.get_config(), "quantization": dataclasses.asdict(format_)}
-    shell = QUANTIZED[type(layer)].from_config(config)
-    shell.build_from_config(layer.get_build_config())
-    return shell
+QUANTIZED = computed_classes(QuantizedKernels, "Quantized")
+# Also found by their names, as pickle looks for classes.
+globals().update({one.__name__: one for one in QUANTIZED.values()})

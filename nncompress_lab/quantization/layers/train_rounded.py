@@ -10,7 +10,7 @@ from nncompress_lab.models.rewrite import rewrite_layers
 from nncompress_lab.passes import Context
 from nncompress_lab.quantization.layers.replace import (
     StoredKernels,
-    copy_others,
+    counterpart,
     float_layer,
     stored_layer,
 )
@@ -58,15 +58,13 @@ def with_rounded_kernels(
 
 def with_stored_kernels(model: keras.Model) -> keras.Model:
     """A copy that stores what the rounded kernels of a model stand for."""
-    plain = {rounded: kind for kind, rounded in ROUNDED.items()}
 
     def rewrite(layer: keras.Layer) -> keras.Layer | None:
-        kind = plain.get(type(layer))
-        if kind is None:
+        if not isinstance(layer, RoundedKernels):
             return None
         arrays = {name: layer.arrays_to_store(name) for name in kernel_names(layer)}
         stored = StoredKernels(layer.rounding.format, arrays)
-        return stored_layer(float_layer(layer, kind, "rounding"), stored)
+        return stored_layer(float_layer(layer), stored)
 
     return rewrite_layers(model, rewrite)
 
@@ -82,15 +80,12 @@ def _keep_zeros(model: keras.Model) -> None:
                 keep_zeros_of(parts[part])
 
 
-def _rounded_layer(layer: Any, rounding: Any) -> keras.Layer:
-    config = {**layer.get_config(), "rounding": config_of(rounding)}
-    rounded = ROUNDED[type(layer)].from_config(config)
-    rounded.build_from_config(layer.get_build_config())
+def _rounded_layer(layer: Any, rounding: Any) -> Any:
+    rounded = counterpart(layer, ROUNDED[type(layer)], rounding=config_of(rounding))
     for name, view in rounded.views.items():
         kernel = to_numpy(getattr(layer, name))
         parts = rounded.stored_kernel(name)
         parts["floats"].assign(kernel)
         for part, values in rounding.start(view, kernel).items():
             parts[part].assign(values)
-    copy_others(layer, rounded)
     return rounded
