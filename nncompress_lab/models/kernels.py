@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from nncompress_lab.models.einsum import Einsum
@@ -116,7 +115,8 @@ def to_numpy(tensor: Any) -> npt.NDArray[Any]:
     """A copy of a Keras variable or tensor that shares no memory with it."""
     from keras import ops
 
-    return np.array(ops.convert_to_numpy(tensor))
+    array: npt.NDArray[Any] = ops.convert_to_numpy(tensor)
+    return array if array.flags.owndata else array.copy()
 
 
 def kernel_names(layer: Any) -> tuple[str, ...]:

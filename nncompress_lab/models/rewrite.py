@@ -1,6 +1,6 @@
 """New models from old ones: the only code that clones a model or copies weights."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from itertools import chain
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from nncompress_lab.models.attention import (
     with_projections,
 )
 from nncompress_lab.models.graph import maker
+from nncompress_lab.models.inheriting import Inheritance
 from nncompress_lab.models.kernels import to_numpy, walk
 
 
@@ -81,11 +82,13 @@ class _Rewriting:
         self.rewrite = rewrite
         self.results: dict[int, list[keras.Layer]] = {}
         self.kept: list[tuple[keras.Layer, keras.Layer]] = []
+        self.heirs: dict[int, Inheritance] = {}
 
     def model(self, model: keras.Model) -> keras.Model:
         clone = self._clone(model)
         for source, target in self.kept:
-            copy_weights(source, target)
+            heir = self.heirs.get(id(target))
+            _copy(source, target, heir.close() if heir else set())
         return clone
 
     def _clone(self, model: keras.Model) -> keras.Model:
@@ -155,6 +158,7 @@ class _Rewriting:
         if type(layer) in ATTENTION:
             return [self._attention(layer)]
         clone = type(layer).from_config(layer.get_config())
+        self.heirs[id(clone)] = Inheritance(layer, clone)
         self.kept.append((layer, clone))
         return [clone]
 
@@ -199,8 +203,9 @@ class _Rewriting:
 def rebuilt(layer: keras.Layer) -> keras.Layer:
     """An equal, built layer that shares nothing with `layer`."""
     clone = type(layer).from_config(layer.get_config())
+    heir = Inheritance(layer, clone)
     clone.build_from_config(layer.get_build_config())
-    copy_weights(layer, clone)
+    _copy(layer, clone, heir.close())
     return clone
 
 
@@ -238,6 +243,11 @@ def copy_weights(source: keras.Layer, target: keras.Layer) -> None:
     Raises:
         ValueError: If the two do not have variables of the same shapes.
     """
+    _copy(source, target, set())
+
+
+def _copy(source: keras.Layer, target: keras.Layer, copied: Set[int]) -> None:
+    """`copy_weights`, but for variables of the target with an id in `copied`."""
     givers, takers = source.variables, target.variables
     shapes = [tuple(variable.shape) for variable in givers]
     expected = [tuple(variable.shape) for variable in takers]
@@ -247,7 +257,8 @@ def copy_weights(source: keras.Layer, target: keras.Layer) -> None:
             f"{source.name!r} with {shapes} and {target.name!r} with {expected}."
         )
     for giver, taker in zip(givers, takers, strict=True):
-        taker.assign(to_numpy(giver))
+        if id(taker) not in copied:
+            taker.assign(to_numpy(giver))
     for layer in target._flatten_layers():
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()  # it computes with constants made of its variables

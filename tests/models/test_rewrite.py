@@ -35,6 +35,54 @@ def test_copied_weights_survive_the_training_of_their_source():
         np.testing.assert_array_equal(one, other)
 
 
+def test_a_copy_is_not_initialized_and_keeps_its_initializers():
+    class Counted(keras.initializers.GlorotUniform):
+        calls = 0
+
+        def __call__(self, shape, dtype=None):
+            Counted.calls += 1
+            return super().__call__(shape, dtype)
+
+    image = keras.Input((4, 4, 2))
+    layers = [
+        keras.layers.Conv2D(3, 2, kernel_initializer=Counted(seed=5)),
+        keras.layers.BatchNormalization(),
+        keras.layers.Flatten(),
+        keras.layers.Dense(2, kernel_initializer=Counted(seed=6)),
+    ]
+    model = keras.Sequential([image, *layers])
+    assert Counted.calls == 2
+
+    with keras.saving.custom_object_scope({"Counted": Counted}):
+        copy = ncl.copy_model(model)
+
+    assert Counted.calls == 2
+    assert [one.get_config() for one in copy.layers] == [
+        one.get_config() for one in model.layers
+    ]
+    assert not any("add_weight" in vars(one) for one in copy.layers)
+    for one, other in zip(copy.variables, model.variables, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_what_a_class_of_ones_own_does_in_its_build_is_overwritten():
+    class Doubling(keras.layers.Layer):
+        def build(self, input_shape):
+            self.scale = self.add_weight(shape=(1,), initializer="ones", name="scale")
+            self.scale.assign([2.0])
+
+        def call(self, inputs):
+            return inputs * self.scale
+
+    model = keras.Sequential([keras.Input((1,)), Doubling()])
+    model.layers[0].scale.assign([3.0])
+
+    with keras.saving.custom_object_scope({"Doubling": Doubling}):
+        copy = ncl.copy_model(model)
+
+    np.testing.assert_array_equal(copy.layers[0].scale, [3.0])
+
+
 def test_weights_of_different_shapes_are_not_copied():
     a, b = keras.layers.Dense(2, name="a"), keras.layers.Dense(3, name="b")
     a.build((None, 4))
