@@ -1,6 +1,12 @@
 """The public names: where each one lives. Read at run time too; see `__init__.py`."""
 
-from . import data as data, measure as measure, runtimes as runtimes, zoo as zoo
+from . import (
+    data as data,
+    measure as measure,
+    runtimes as runtimes,
+    testing as testing,
+    zoo as zoo,
+)
 from .compression import Compression as Compression, compress as compress
 from .data.datasets import Data as Data, Dataset as Dataset
 from .distillation.distillation import Distillation as Distillation

@@ -49,6 +49,7 @@ STOREYS = {
     "packing.model_file": 3,
     "report": 3,
     "runtimes": 3,
+    "testing": 3,
     "trials": 3,
     "zoo": 3,
     # 4: what people call
