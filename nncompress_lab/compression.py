@@ -7,7 +7,7 @@ from functools import cached_property
 import keras
 
 from nncompress_lab import progress
-from nncompress_lab.data.datasets import Data
+from nncompress_lab.data.datasets import Data, Dataset
 from nncompress_lab.models.kernels import Skip
 from nncompress_lab.models.rewrite import check_model
 from nncompress_lab.passes import (
@@ -57,14 +57,15 @@ class Compression:
 
 
 def compress(
-    model: keras.Model, *passes: Pass, context: Context | None = None
+    model: keras.Model, *passes: Pass, context: Context | Dataset | None = None
 ) -> Compression:
     """Compress a model and keep the model of every stage.
 
     Args:
         model: A built functional or sequential Keras model. It is not changed.
         *passes: In the order in which they are applied.
-        context: Data for passes that need it, and test data for the report.
+        context: Data for passes that need it, and test data for the report; a data set
+            will do.
 
     Returns:
         The compressed model and, through `.report`, the figures of every stage.
@@ -82,7 +83,7 @@ def compress(
         ['original', 'MagnitudePruning(sparsity=0.5)']
     """
     recipe = pipeline(*passes)
-    context = Context() if context is None else context
+    context = Context.of(context)
     check_model(model)
     check_context(recipe, context)
     models = {ORIGINAL: model}

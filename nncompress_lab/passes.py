@@ -1,8 +1,10 @@
 """What a compression pass is, what it may use, and how passes are put together."""
 
+import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, dataclass, fields, replace
+from functools import wraps
 from typing import Any, ClassVar
 
 import keras
@@ -11,25 +13,37 @@ from nncompress_lab.data.datasets import Data, Dataset
 from nncompress_lab.errors import MissingContextError
 from nncompress_lab.models.kernels import kernel_layers
 from nncompress_lab.models.rewrite import check_model, copy_model
+from nncompress_lab.models.selection import Selection
+from nncompress_lab.settings import check_settings
 
 CALIBRATION_EXAMPLES = 512
+NO_DATACLASS = (
+    "The settings of {0} are no dataclass fields, so its label and its recipes would lose "
+    "them. Write them as fields, such as `sparsity: float = 0.5`, in place of an __init__, "
+    "and decorate the class with @dataclass(frozen=True)."
+)
 
 
 @dataclass(frozen=True, eq=False)
 class Context:
     """What passes may use beyond their own numbers. All of it is optional.
 
+    For data, a pair `(x, y)` of inputs and labels will do.
+
     Args:
         train: What a pass trains on.
         validation: What a pass chooses by, for example the best epoch.
         calibration: Sample inputs for passes that look at activations.
-        test: For the final figures of the report. No pass may use it.
+        test: For the final figures of the report. No pass gets it.
         original: The model as it was before the first pass; `pipeline` fills it in.
         unquantized: The last model of the pipeline whose kernels are all floats, which
             passes that repair quantization compare with; `pipeline` fills it in.
         teacher: A model that passes may learn from, for `FineTune(teacher="context")`.
         seed: Of everything random in a pass.
         progress: Whether passes that take long draw a progress bar.
+
+    Raises:
+        TypeError: If a field is of another type.
     """
 
     train: Data | None = None
@@ -42,30 +56,37 @@ class Context:
     seed: int = 0
     progress: bool = True
 
+    def __post_init__(self) -> None:
+        check_settings(self)
+
     @classmethod
-    def of(cls, dataset: Dataset, **settings: Any) -> "Context":
+    def of(
+        cls, dataset: "Dataset | Context | None" = None, **settings: Any
+    ) -> "Context":
         """The context of a data set; the first 512 training examples calibrate.
 
         Args:
-            dataset: Its three parts.
+            dataset: Its three parts; or a context, or nothing, to which fields are added.
             **settings: Further fields, such as `seed=` or `progress=`.
 
         Raises:
-            TypeError: If `dataset` is not a `Dataset`.
+            TypeError: If `dataset` is none of these.
         """
+        if dataset is None or isinstance(dataset, Context):
+            return replace(dataset or cls(), **settings)
         if not isinstance(dataset, Dataset):
             raise TypeError(
-                "Context.of() takes a Dataset, for example ncl.data.fashion_mnist(). "
-                f"Received: {type(dataset).__name__}. For arrays of your own write "
-                "Context(train=Data(x, y), validation=Data(...))."
+                "The context is a Context or a Dataset, for example "
+                f"ncl.data.fashion_mnist(). Received: {type(dataset).__name__}. For arrays "
+                "of your own write Context(train=(x, y), validation=(x, y))."
             )
-        return cls(
+        whole = cls(
             train=dataset.train,
             validation=dataset.validation,
             calibration=dataset.train.take(CALIBRATION_EXAMPLES),
             test=dataset.test,
-            **settings,
         )
+        return replace(whole, **settings)
 
 
 @dataclass(frozen=True)
@@ -73,14 +94,22 @@ class Pass(ABC):
     """A step of compression: model in, new model out; the model that goes in stays.
 
     Subclasses are frozen dataclasses of numbers, strings and a `Selection`, so that a
-    recipe can hold them, and implement `transform`. They check their numbers in
-    `__post_init__` and name the data they use in `needs`; both fail before any work.
+    recipe can hold them, and implement `transform`. They name the data they use in
+    `needs`, and check their numbers in `__post_init__`; that all fields are of the types
+    they are annotated with has been checked before. Both fail before any work.
     """
 
     registry: ClassVar[dict[str, type["Pass"]]] = {}
+    renamed: ClassVar[Mapping[str, str]] = {}
+    """What fields were called in older recipes, and what they are called now."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        own = vars(cls)
+        if "__init__" in own and "__dataclass_fields__" not in own:
+            raise TypeError(NO_DATACLASS.format(cls.__name__))
+        if "__post_init__" in own:  # which need not call this class's
+            type.__setattr__(cls, "__post_init__", _after_types(own["__post_init__"]))
         known = Pass.registry.setdefault(cls.__name__, cls)
         if known.__module__ != cls.__module__:
             raise TypeError(
@@ -96,6 +125,14 @@ class Pass(ABC):
             f"{one.name}={getattr(self, one.name)!r}" for one in settings_of(self)
         )
         return f"{type(self).__name__}({', '.join(settings)})"
+
+    def __post_init__(self) -> None:
+        kind = type(self)
+        declared = map(str, inspect.get_annotations(kind).values())
+        fields_are_lost = any("ClassVar" not in one for one in declared)
+        if fields_are_lost and "__dataclass_fields__" not in vars(kind):
+            raise TypeError(NO_DATACLASS.format(kind.__name__))
+        check_settings(self)
 
     @property
     def needs(self) -> frozenset[str]:
@@ -114,13 +151,13 @@ class Pass(ABC):
         return f"{type(self).__name__}({', '.join(settings)})"
 
     def __call__(
-        self, model: keras.Model, context: Context | None = None
+        self, model: keras.Model, context: Context | Dataset | None = None
     ) -> keras.Model:
         """Compress a model.
 
         Args:
             model: A built functional or sequential Keras model. It is not changed.
-            context: Data, if this pass needs any.
+            context: Data, if this pass needs any; a data set will do.
 
         Returns:
             A new, uncompiled model that shares nothing with `model`.
@@ -128,10 +165,15 @@ class Pass(ABC):
         Raises:
             UnsupportedModelError: If the model is subclassed, unbuilt or not Keras 3.
             MissingContextError: If the context lacks what the pass needs.
+            ValueError: If a selection of this pass names a layer that is not there.
         """
-        context = Context() if context is None else context
+        context = Context.of(context, test=None)
         check_model(model)
         check_context(self, context)
+        later = context.original is not None and context.original is not model
+        for field in fields(self):
+            if isinstance(chosen := getattr(self, field.name), Selection):
+                chosen.check(model, replaced=later)
         return self.transform(model, context)
 
     @abstractmethod
@@ -147,9 +189,20 @@ class Pass(ABC):
         return {}
 
 
-def settings_of(step: Pass) -> list[Field[Any]]:
+def settings_of(step: Any) -> list[Field[Any]]:
     """The fields of a pass as they are shown: its own before those of all its kind."""
     return sorted(fields(step), key=lambda field: bool(field.kw_only))
+
+
+def _after_types(check: Callable[[Any], None]) -> Callable[[Any], None]:
+    """A `__post_init__` that finds its fields to be of their types."""
+
+    @wraps(check)
+    def checked(self: Pass) -> None:
+        Pass.__post_init__(self)
+        check(self)
+
+    return checked
 
 
 @dataclass(frozen=True)
@@ -200,14 +253,16 @@ def pipeline(*passes: Pass) -> Pipeline:
             raise TypeError(
                 "A pipeline is made of passes, such as MagnitudePruning(sparsity=0.9). "
                 f"Received: {step!r} of type {type(step).__name__}."
-                + (
-                    " Write its arguments in brackets."
-                    if isinstance(step, type)
-                    else ""
-                )
+                f"{_hint(step)}"
             )
         flat.extend(step.passes if isinstance(step, Pipeline) else [step])
     return Pipeline(tuple(flat))
+
+
+def _hint(step: Any) -> str:
+    if isinstance(step, Context | Dataset):
+        return " Pass it as context=."
+    return " Write its arguments in brackets." if isinstance(step, type) else ""
 
 
 def stages(

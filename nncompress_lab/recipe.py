@@ -9,13 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 import nncompress_lab
 from nncompress_lab.atomic import replace_file
-from nncompress_lab.distillation.student import Student
 from nncompress_lab.errors import RecipeError
-from nncompress_lab.models.selection import Selection
 from nncompress_lab.passes import Pass, Pipeline, pipeline, settings_of
 
 FORMAT = 1
@@ -100,27 +97,24 @@ def load_recipe(path: str | Path) -> Pipeline:
 
 
 def _changed_fields(step: Pass) -> dict[str, Any]:
-    changed = {}
-    for field in settings_of(step):
-        value = getattr(step, field.name)
-        if value == field.default:
-            continue
-        if isinstance(value, Selection | Student):
-            value = {
-                one.name: getattr(value, one.name)
-                for one in dataclasses.fields(value)
-                if getattr(value, one.name) != one.default
-            }
-        changed[field.name] = value
     # Through JSON, so that tuples are lists here as they are in a file.
-    plain: dict[str, Any] = json.loads(json.dumps(changed, default=_plain_number))
+    plain: dict[str, Any] = json.loads(json.dumps(_changed(step), default=_plain))
     return plain
 
 
-def _plain_number(value: Any) -> Any:
-    """A NumPy number as a Python one; what else JSON does not know stays an error."""
-    if isinstance(value, np.generic):
-        return value.item()
+def _changed(settings: Any) -> dict[str, Any]:
+    """The fields of a dataclass that do not have their default value."""
+    return {
+        field.name: value
+        for field in settings_of(settings)
+        if (value := getattr(settings, field.name)) != field.default
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Settings that are dataclasses as JSON has them; what else it does not know fails."""
+    if dataclasses.is_dataclass(value):
+        return _changed(value)
     if isinstance(value, keras.Model):
         raise RecipeError(
             f"A recipe holds numbers and strings, and not the model {value.name!r}. "
@@ -141,26 +135,17 @@ def _make_pass(entry: Any) -> Pass:
     known = _known_passes()
     _check_names({name}, set(known), where="The recipe", what="pass")
     kind = known[name]
-    settings = {key: value for key, value in entry.items() if key != "pass"}
+    settings = {
+        kind.renamed.get(key, key): value
+        for key, value in entry.items()
+        if key != "pass"
+    }
     allowed = {field.name for field in dataclasses.fields(kind)}
     _check_names(set(settings), allowed, where=name, what="field")
     try:
-        if "select" in settings:
-            settings["select"] = _make_selection(settings["select"])
-        if isinstance(settings.get("student"), dict):
-            settings["student"] = Student(**settings["student"])
         return kind(**settings)
     except (TypeError, ValueError) as error:
         raise RecipeError(f"{name} does not accept its settings: {error}") from error
-
-
-def _make_selection(fields: Any) -> Selection:
-    if not isinstance(fields, dict):
-        raise TypeError(
-            '`select` must be an object such as {"names": ["conv*"]}. Received: '
-            f"{fields!r}."
-        )
-    return Selection(**fields)
 
 
 def _known_passes() -> dict[str, type[Pass]]:

@@ -72,7 +72,7 @@ def files(tmp_path_factory) -> Path:
     write_recipe(folder / "unknown_field.json", {**MAGNITUDE, "sparsty": 0.5})
     write_recipe(folder / "bad_value.json", {**MAGNITUDE, "sparsity": 1.5})
     write_recipe(folder / "bad_type.json", {**UNIFORM, "bits": "four"})
-    write_recipe(folder / "bad_select.json", {**MAGNITUDE, "select": "conv*"})
+    write_recipe(folder / "bad_select.json", {**MAGNITUDE, "select": [7]})
     (folder / "no_json.json").write_text("sparsity = 0.9")
     (folder / "no_passes.json").write_text("[]")
     generator = np.random.default_rng(0)
@@ -478,7 +478,7 @@ BAD_RECIPES = {
     ),
     "bad value": ("bad_value.json", ("MagnitudePruning", "1.5")),
     "bad type": ("bad_type.json", ("UniformQuantization", "four")),
-    "bad selection": ("bad_select.json", ("MagnitudePruning", "select", "conv*")),
+    "bad selection": ("bad_select.json", ("MagnitudePruning", "select", "[7]")),
     "needs data": (
         "tune.json",
         ("needs train and validation", "--data"),

@@ -1,12 +1,14 @@
 """Recipes: passes as JSON and back."""
 
 import json
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
 import nncompress_lab as ncl
 from nncompress_lab import RecipeError, Selection
+from nncompress_lab.models.selection import EVERY_LAYER
 
 SELECTION = Selection(
     names=("conv*", "head/*"),
@@ -67,6 +69,46 @@ def test_a_nested_selection_comes_back_as_a_selection():
     recipe = ncl.to_recipe(ncl.MagnitudePruning(sparsity=0.5, select=SELECTION))
 
     assert ncl.from_recipe(recipe).passes[0].select == SELECTION
+
+
+@pytest.mark.parametrize("names", ["conv*", ["conv*"]], ids=str)
+def test_names_in_a_recipe_are_a_selection(names):
+    recipe = recipe_of(**{"pass": "MagnitudePruning", "sparsity": 0.5, "select": names})
+
+    assert ncl.from_recipe(recipe).passes[0].select == Selection(names=("conv*",))
+
+
+@dataclass(frozen=True)
+class Shapes(ncl.Pass):
+    shape: ncl.Student | None = None
+    where: Selection = EVERY_LAYER
+    others: tuple[Selection, ...] = ()
+
+    def transform(self, model, context):
+        return ncl.copy_model(model)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        Shapes(shape=ncl.Student(width=0.25)),
+        Shapes(where=Selection(names=("a*",)), others=(SELECTION, Selection())),
+    ],
+    ids=lambda one: one.label,
+)
+def test_settings_within_settings_come_back_by_their_types(step):
+    text = json.dumps(ncl.to_recipe(step), allow_nan=False)
+
+    assert ncl.from_recipe(json.loads(text)) == ncl.pipeline(step)
+
+
+def test_a_field_that_was_renamed_is_read_by_its_old_name():
+    recipe = recipe_of(
+        **{"pass": "GradualPruning", "sparsity": 0.5, "course": "constant"}
+    )
+
+    expected = ncl.GradualPruning(sparsity=0.5, curve="constant")
+    assert ncl.from_recipe(recipe) == ncl.pipeline(expected)
 
 
 def test_a_recipe_holds_only_what_is_not_the_default():
@@ -265,9 +307,9 @@ def test_a_value_that_the_pass_does_not_accept_is_refused(name, settings):
 @pytest.mark.parametrize(
     "select",
     [
-        "conv*",
-        ["conv*"],
         None,
+        5,
+        ["conv*", 1],
         {"names": "conv*"},
         {"names": None},
         {"names": [1]},

@@ -13,7 +13,7 @@ class Data:
 
     Args:
         x: Inputs; the first axis counts the examples, for example images of shape
-            `(n, 28, 28, 1)`.
+            `(n, 28, 28, 1)`. A list becomes an array, and so does one of labels.
         y: Labels, one a row of `x`: class indices of shape `(n,)`, or any target that
             Keras's losses take.
         name: What it is called in reports.
@@ -27,6 +27,9 @@ class Data:
     name: str = "data"
 
     def __post_init__(self) -> None:
+        for name in ("x", "y"):
+            if isinstance(getattr(self, name), list | tuple):
+                object.__setattr__(self, name, np.asarray(getattr(self, name)))
         scalar = np.ndim(self.x) < 1 or np.ndim(self.y) < 1
         if scalar or len(self.x) != len(self.y) or not len(self.x):
             raise ValueError(
@@ -34,6 +37,20 @@ class Data:
                 f"Received: x of shape {np.shape(self.x)}, y of shape "
                 f"{np.shape(self.y)}. Pass as many labels as inputs."
             )
+
+    @classmethod
+    def of(cls, pair: Any) -> "Data":
+        """The data that a pair of arrays is: inputs and labels, as `fit` takes them.
+
+        Raises:
+            TypeError: If `pair` is no pair.
+        """
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
+            raise TypeError(
+                "Data are inputs with their labels: Data(x, y), or a pair (x, y). "
+                f"Received: {type(pair).__name__}."
+            )
+        return cls(*pair)
 
     def __len__(self) -> int:
         return len(self.x)

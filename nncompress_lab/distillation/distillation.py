@@ -1,12 +1,11 @@
 """Knowledge distillation as a pass: a smaller model comes out that its input has taught."""
 
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, Final, get_args
+from typing import Final
 
 import keras
 
 from nncompress_lab.distillation.student import Student
-from nncompress_lab.errors import check_choice
 from nncompress_lab.models.rewrite import check_model
 from nncompress_lab.passes import Context
 from nncompress_lab.training.teach import check_pair, teach
@@ -26,9 +25,9 @@ class Distillation(TrainingPass):
     What comes out is as small and as fast as the student's layers are.
 
     Args:
-        student: A `Student` that says how much smaller; None for the same design with new
-            weights (self-distillation); or a built Keras model, whose weights the
-            training begins with and which no recipe can hold.
+        student: A `Student` that says how much smaller, or its width alone; None for the
+            same design with new weights (self-distillation); or a built Keras model,
+            whose weights the training begins with and which no recipe can hold.
         loss: `"soft_targets"` (Hinton et al.), `"mse"` of the logits (Ba, Caruana), or
             `"decoupled"` (Zhao et al.). `"mse"` does without the temperature.
         features: Also compare intermediate layers: `"hint"` (Romero et al., with a
@@ -62,7 +61,7 @@ class Distillation(TrainingPass):
     loss: Loss = "soft_targets"
     features: Features | None = None
     feature_weight: float = 1.0
-    layers: tuple[str | tuple[str, str], ...] = ()
+    layers: tuple[str | tuple[str, ...], ...] = ()
     soft_labels: str | None = None
     _: KW_ONLY
     epochs: int = 10
@@ -70,21 +69,19 @@ class Distillation(TrainingPass):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.student is not None and not isinstance(self.student, Student):
+        if isinstance(self.student, keras.Model):
             check_model(self.student)
-        check_choice("loss", self.loss, Loss)
-        if self.features is not None and self.features not in get_args(Features):
-            raise ValueError(
-                f"`features` must be None or one of {get_args(Features)}. Received: "
-                f"features={self.features!r}."
-            )
         if not 0 <= self.feature_weight < float("inf"):
             raise ValueError(
                 "`feature_weight` must be at least 0. Received: "
                 f"feature_weight={self.feature_weight!r}."
             )
-        # A recipe's lists become tuples, so that equal passes have equal hashes.
-        object.__setattr__(self, "layers", tuple(map(_checked, self.layers)))
+        for one in self.layers:
+            if not isinstance(one, str) and len(one) != 2:
+                raise ValueError(
+                    "`layers` holds names, or pairs of names such as ('pool', 'dense1'). "
+                    f"Received: {one!r}."
+                )
 
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Make the student, run the teacher once, train, return the best epoch."""
@@ -101,7 +98,8 @@ class Distillation(TrainingPass):
             features=self.features,
             feature_weight=self.feature_weight,
             layers=tuple(
-                (one, one) if isinstance(one, str) else one for one in self.layers
+                (one, one) if isinstance(one, str) else (one[0], one[-1])
+                for one in self.layers
             ),
         )
         return teach(
@@ -112,14 +110,3 @@ class Distillation(TrainingPass):
             context=context,
             soft_labels=self.soft_labels,
         )
-
-
-def _checked(layer: Any) -> str | tuple[str, str]:
-    if isinstance(layer, str):
-        return layer
-    if len(layer) != 2 or not all(isinstance(name, str) for name in layer):
-        raise ValueError(
-            "`layers` holds names, or pairs of names such as ('pool', 'dense1'). "
-            f"Received: {layer!r}."
-        )
-    return layer[0], layer[1]

@@ -8,9 +8,10 @@ import keras
 from nncompress_lab.distillation.blocks import shallower
 from nncompress_lab.distillation.config_graph import Config
 from nncompress_lab.distillation.widths import narrower
-from nncompress_lab.errors import UnsupportedModelError, check_choice
+from nncompress_lab.errors import UnsupportedModelError
 from nncompress_lab.models.kernels import kernel_layers, walk
 from nncompress_lab.models.rewrite import check_model, copy_weights
+from nncompress_lab.settings import check_settings
 from nncompress_lab.training.while_training import seeded
 
 Initialise = Literal["random", "copy"]
@@ -50,19 +51,33 @@ class Student:
     initialise: Initialise = "random"
 
     def __post_init__(self) -> None:
+        check_settings(self)
         for name in ("width", "depth"):
             if not 0 < getattr(self, name) <= 1:
                 raise ValueError(
                     f"`{name}` is the fraction of the teacher that stays and must be in "
                     f"(0, 1]. Received: {name}={getattr(self, name)!r}."
                 )
-        check_choice("initialise", self.initialise, Initialise)
         if self.initialise == "copy" and self.width != 1:
             raise ValueError(
                 "Only a student as wide as its teacher can take over its weights. "
                 f"Received: width={self.width!r} with initialise='copy'. Set width=1, or "
                 "initialise='random'."
             )
+
+    @classmethod
+    def of(cls, width: Any) -> "Student":
+        """The student of a width.
+
+        Raises:
+            TypeError: If `width` is no number.
+        """
+        if isinstance(width, int | float):
+            return cls(width=width)
+        raise TypeError(
+            "A student is a Student such as Student(width=0.5), a width, a built Keras "
+            f"model or None. Received: {width!r}."
+        )
 
     def __repr__(self) -> str:
         changed = [f"width={self.width!r}"]

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
@@ -66,7 +65,6 @@ class LowRank(Pass):
     Raises:
         ValueError: If not exactly one goal is given, or it is out of range. When the pass
             is applied: if a budget cannot be met, or a kernel is not finite.
-        TypeError: If `rank` is no number, or a switch no bool.
 
     Example:
         >>> LowRank(energy=0.9)
@@ -100,12 +98,6 @@ data_aware=False, same_shape=False, select=Selection())
                 "Exactly one of `rank`, `energy`, `error`, `parameters` and `macs` must "
                 f"be given. Received: {received}."
             )
-        for name in ("data_aware", "same_shape"):
-            if not isinstance(getattr(self, name), bool):
-                raise TypeError(
-                    f"`{name}` must be True or False. Received: "
-                    f"{name}={getattr(self, name)!r}."
-                )
         _check_rank(self.rank)
         if self.energy is not None:
             check_energy(self.energy)
@@ -204,12 +196,8 @@ data_aware=False, same_shape=False, select=Selection())
         }
 
 
-def _check_rank(rank: Any) -> None:
-    if rank is None:
-        return
-    if isinstance(rank, bool) or not isinstance(rank, int | float):
-        raise TypeError(f"`rank` must be a number. Received: rank={rank!r}.")
-    if not (rank >= 1 if isinstance(rank, int) else 0 < rank < 1):
+def _check_rank(rank: int | float | None) -> None:
+    if rank is not None and not (rank >= 1 if isinstance(rank, int) else 0 < rank < 1):
         raise ValueError(
             "`rank` must be a whole number from 1, or a fraction of the full rank in "
             f"(0, 1). Received: rank={rank!r}."

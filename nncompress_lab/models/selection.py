@@ -2,18 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any, Final, TypeVar
 
 from nncompress_lab.models.kernels import (
+    KERNELS,
     KernelLayer,
     Skip,
+    keras_classes,
     kernel_layers,
     reason_without_kernel,
     weighted_layers,
 )
+from nncompress_lab.settings import check_settings
 
 Reason = TypeVar("Reason", bound=str)
+SHOWN = 20  # names in a message
 
 
 @dataclass(frozen=True)
@@ -48,19 +53,39 @@ class Selection:
     def __post_init__(self) -> None:
         for field in ("names", "exclude", "types"):
             value = getattr(self, field)
-            if isinstance(value, str) or not all(isinstance(one, str) for one in value):
-                example = value if isinstance(value, str) else "conv*"
+            if isinstance(value, str):
                 raise TypeError(
                     f"`{field}` must be a sequence of strings. Received: "
-                    f"{field}={value!r}. Write {field}=({example!r},)."
+                    f"{field}={value!r}. Write {field}=({value!r},)."
                 )
-            object.__setattr__(self, field, tuple(value))
+        check_settings(self)
         for field in ("min_size", "skip_first", "skip_last"):
             if getattr(self, field) < 0:
                 raise ValueError(
                     f"`{field}` must be at least 0. Received: "
                     f"{field}={getattr(self, field)!r}."
                 )
+
+    @classmethod
+    def of(cls, names: Any) -> "Selection":
+        """The layers of these names: a pattern, or a list of patterns.
+
+        Raises:
+            TypeError: If `names` is neither.
+
+        Example:
+            >>> Selection.of("conv*")
+            Selection(names=('conv*',))
+        """
+        several = [names] if isinstance(names, str) else names
+        if isinstance(several, list | tuple) and all(
+            isinstance(one, str) for one in several
+        ):
+            return cls(names=tuple(several))
+        raise TypeError(
+            "Layers are selected by a name such as 'conv*', by a list of names, or by a "
+            f"Selection, as in Selection(types=('Dense',)). Received: {names!r}."
+        )
 
     def __repr__(self) -> str:
         default = Selection.__dataclass_fields__
@@ -108,6 +133,26 @@ class Selection:
                 reasons[layer.path] = obstacle(layer)
         return reasons
 
+    def check(self, model: Any, *, replaced: bool = False) -> None:
+        """Raise a `ValueError` if a name or a type is that of no layer with weights.
+
+        A misspelt one would select nothing, and say nothing.
+
+        Args:
+            model: A built Keras model.
+            replaced: Whether its layers may be called otherwise than those that the
+                selection was written for, because something has replaced them.
+        """
+        layers = weighted_layers(model)
+        paths = [path for path, _ in layers]
+        types = sorted({one for _, layer in layers for one in _type_names(layer)})
+        for pattern in (*self.names, *self.exclude):
+            if not any(fnmatchcase(path, pattern) for path in paths):
+                raise _unknown(pattern, "name", paths, model, replaced=replaced)
+        for one in self.types:
+            if one not in types:
+                raise _unknown(one, "type", types, model, replaced=replaced)
+
     def __call__(self, model: Any) -> list[KernelLayer]:
         """The kernel layers of `model` that are taken, in the order of the model."""
         reasons = self.explain(model)
@@ -151,3 +196,26 @@ def select(model: Any, **criteria: Any) -> list[KernelLayer]:
 
 def _matches(path: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatchcase(path, pattern) for pattern in patterns)
+
+
+def _type_names(layer: Any) -> list[str]:
+    """What the class of a layer is called; of a quantized one, that of its floats too."""
+    own = [type(layer).__name__]
+    if not hasattr(layer, "stored_kernel"):
+        return own
+    return own + [name for name in keras_classes(layer) if name in KERNELS]
+
+
+def _unknown(
+    wrong: str, what: str, known: list[str], model: Any, *, replaced: bool
+) -> ValueError:
+    """The error for a name or a type of a selection that no layer has."""
+    spelt = {one.casefold(): one for one in reversed(known)}
+    close = [spelt[one] for one in get_close_matches(wrong.casefold(), spelt)]
+    hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+    more = f" and {len(known) - SHOWN} more" if len(known) > SHOWN else ""
+    return ValueError(
+        f"No layer with weights of {model.name!r} has the {what} {wrong!r}, which the "
+        f"selection asks for.{hint} Its {what}s are: {', '.join(known[:SHOWN])}{more}."
+        + (" An earlier pass may have replaced the layer." if replaced else "")
+    )

@@ -1,7 +1,9 @@
 """Gradual pruning as a pass: train, and prune a little more again and again."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
+from typing import ClassVar
 
 import keras
 
@@ -48,6 +50,8 @@ class GradualPruning(RetrainingPass):
         Zhu, Gupta, "To prune, or not to prune: exploring the efficacy of pruning for model
         compression", 2017. https://arxiv.org/abs/1710.01878
     """
+
+    renamed: ClassVar[Mapping[str, str]] = {"course": "curve"}
 
     sparsity: float
     initial_sparsity: float = 0.0

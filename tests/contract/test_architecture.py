@@ -23,6 +23,7 @@ STOREYS = {
     "atomic": 1,
     "quiet": 1,
     "progress": 1,
+    "settings": 1,
     "data": 1,
     "models.einsum": 1,
     "models.kernels": 1,

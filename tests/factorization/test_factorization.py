@@ -322,9 +322,6 @@ def test_inputs_of_open_size_are_taken():
         {"method": "svd", "rank": 2},
         {"rank": 0},
         {"rank": 1.0},
-        {"rank": True},
-        {"rank": "2"},
-        {"rank": (1, 2, 3)},
         {"rank": (1, 0)},
         {"method": "spatial", "rank": (1, 2)},
         {"energy": 0.0},
@@ -338,6 +335,12 @@ def test_inputs_of_open_size_are_taken():
 def test_settings_that_make_no_sense_are_refused(settings):
     with pytest.raises(ValueError, match=r"Received|Choose another"):
         ncl.Factorization(**settings)
+
+
+@pytest.mark.parametrize("rank", [True, "2", (1, 2, 3)], ids=str)
+def test_a_rank_of_another_type_is_refused(rank):
+    with pytest.raises(TypeError, match=r"`rank` must be .*Received: rank="):
+        ncl.Factorization(rank=rank)
 
 
 def test_a_pair_of_ranks_survives_the_recipe():

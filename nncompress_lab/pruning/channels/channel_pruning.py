@@ -7,6 +7,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
+from nncompress_lab.data.datasets import Dataset
 from nncompress_lab.errors import check_choice
 from nncompress_lab.models.kernels import Skip
 from nncompress_lab.models.rewrite import check_model, rewrite_layers
@@ -141,7 +142,7 @@ class ChannelPruning(Pass):
         return rewrite_layers(model, Narrowing(flow, kept))
 
     def kept_outputs(
-        self, model: keras.Model, context: Context | None = None
+        self, model: keras.Model, context: Context | Dataset | None = None
     ) -> dict[str, Mask]:
         """Which outputs of each layer with weights stay, without building anything.
 
@@ -154,7 +155,7 @@ class ChannelPruning(Pass):
             an attention layer to its heads it counts heads, for a depthwise convolution
             the channels that go in.
         """
-        context = Context() if context is None else context
+        context = Context.of(context)
         check_model(model)
         check_context(self, context)
         flow, kept = self._chosen(model, context)
