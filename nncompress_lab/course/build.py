@@ -28,6 +28,7 @@ from nncompress_lab.course import catalogue
 from nncompress_lab.course.catalogue import METADATA, ExerciseEntry
 from nncompress_lab.course.execute import Execution, NotebookRunError, execute
 from nncompress_lab.course.exercises import exercises_of
+from nncompress_lab.course.grade import STUB
 
 _SOLUTION = re.compile(
     r"^(?P<indent>[ ]*)# BEGIN SOLUTION\n(?P<body>.*?)^[ ]*# END SOLUTION\n?",
@@ -150,7 +151,7 @@ def _kept(match: re.Match[str]) -> str:
 def _stub(match: re.Match[str]) -> str:
     indent = match["indent"]
     if indent:
-        return f'{indent}raise NotImplementedError("Your code here")\n'
+        return f'{indent}raise NotImplementedError("{STUB}")\n'
     names = [
         target.id
         for node in ast.parse(match["body"]).body

@@ -5,11 +5,13 @@ in words what its colour says.
 """
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
 
+from nncompress_lab.course.exercise import Exercise
 from nncompress_lab.course.grade import Outcome
-from nncompress_lab.course.progress import ERROR, FAIL, PASS, UNATTEMPTED
+from nncompress_lab.course.progress import ERROR, FAIL, PASS, UNATTEMPTED, Record
 
 _CODE = re.compile("`([^`]+)`")
 _LOOKS = {
@@ -53,28 +55,51 @@ def _inline(text: str) -> str:
     return _CODE.sub(r"<code>\1</code>", escape(text))
 
 
-def outcome_card(outcome: Outcome, *, note: str = "") -> Card:
-    """The card of a check, with the next thing to do."""
+def outcome_card(
+    outcome: Outcome, *, kept: bool = False, notes: tuple[str, ...] = ()
+) -> Card:
+    """The card of a check, with the next thing to do.
+
+    Args:
+        outcome: What came of this answer.
+        kept: Whether an earlier answer passed, whose points stay.
+        notes: Further lines.
+    """
     icon, color = _LOOKS[outcome.status]
     exercise = outcome.exercise
-    points = f"{outcome.earned}/{exercise.points} points"
-    heading = f"{icon} {outcome.status} · {exercise.title} · {points}"
+    points = f"{exercise.points if kept else outcome.earned}/{exercise.points} points"
     lines = [outcome.message]
-    if outcome.status != PASS and exercise.hints:
+    if outcome.status != PASS:
         lines.append(f'A hint: `lesson.hint("{exercise.name}")`')
-    if note:
-        lines.append(note)
-    return Card(heading, tuple(lines), color)
+        if kept:
+            lines.append("An earlier answer of yours passed; its points stay.")
+            points += ", kept"
+    heading = f"{icon} {outcome.status} · {exercise.title} · {points}"
+    return Card(heading, (*lines, *notes), color)
 
 
-def score_card(lesson_id: str, outcomes: list[Outcome]) -> Card:
-    """All exercises of a lesson with their points."""
-    earned = sum(outcome.earned for outcome in outcomes)
-    possible = sum(outcome.exercise.points for outcome in outcomes)
-    lines = tuple(
-        f"{_LOOKS[outcome.status][0]} {outcome.earned}/{outcome.exercise.points}  "
-        f"{outcome.exercise.title} ({outcome.status})"
-        for outcome in outcomes
-    )
+def score_card(
+    lesson_id: str, exercises: Iterable[Exercise], records: Mapping[str, Record]
+) -> Card:
+    """All exercises of a lesson with the points of the best answer to each.
+
+    Args:
+        lesson_id: Two digits.
+        exercises: Of the lesson, in order.
+        records: The best outcomes, by the name of the exercise.
+    """
+    lines, earned, possible = [], 0, 0
+    for exercise in exercises:
+        status = records.get(exercise.name, Record(UNATTEMPTED)).status
+        points = exercise.points if status == PASS else 0
+        icon, _ = _LOOKS[status]
+        lines.append(f"{icon} {points}/{exercise.points}  {exercise.title} ({status})")
+        earned, possible = earned + points, possible + exercise.points
     closing = "Nothing is hidden: the checks are in `nncompress_lab/course/exercises`."
     return Card(f"Lesson {lesson_id}: {earned} of {possible} points", (*lines, closing))
+
+
+def stopped_card(message: str) -> Card:
+    """The card of a cell that the learner stopped."""
+    icon, color = _LOOKS[ERROR]
+    return Card(f"{icon} {ERROR} · This cell was stopped", (message,), color)

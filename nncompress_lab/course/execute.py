@@ -1,5 +1,6 @@
 """Run a notebook from top to bottom in a fresh kernel, and look what came of it."""
 
+import logging
 import os
 import subprocess
 import tempfile
@@ -15,7 +16,7 @@ from nbformat import NotebookNode
 from nncompress_lab.course import progress
 from nncompress_lab.errors import CompressionError
 
-CELL_TIMEOUT = 600
+CELL_SECONDS = 600
 _PEAK = (
     "try:\n"
     "    import resource, sys\n"
@@ -48,40 +49,61 @@ class Execution:
     errors: dict[int, str]
 
 
-def execute(notebook: NotebookNode, *, keep_going: bool = False) -> Execution:
+def execute(
+    notebook: NotebookNode,
+    *,
+    keep_going: bool = False,
+    cell_seconds: int = CELL_SECONDS,
+) -> Execution:
     """Run all cells in place, in an empty folder and with progress of its own.
 
     Args:
         notebook: Its outputs are replaced.
         keep_going: Collect the exceptions of cells instead of stopping at the first.
+        cell_seconds: A cell that takes longer is stopped, as a learner would stop it.
 
     Returns:
         Time, memory, outcomes and exceptions.
 
     Raises:
-        NotebookRunError: If a cell raises and `keep_going` is False.
+        NotebookRunError: If a cell raises or is stopped and `keep_going` is False.
     """
     with tempfile.TemporaryDirectory() as folder:
         outcomes = Path(folder) / ".progress.json"
         client = NotebookClient(
             notebook,
-            timeout=CELL_TIMEOUT,
+            timeout=cell_seconds,
+            interrupt_on_timeout=True,
             allow_errors=keep_going,
             resources={"metadata": {"path": folder}},
         )
+        client.log.setLevel(logging.CRITICAL)  # a cell that is stopped is told below
         started = time.perf_counter()
         try:
             # What a kernel says before its first cell is for its developers.
             with client.setup_kernel(
                 stderr=subprocess.DEVNULL, env=_environment(outcomes)
             ):
-                for index, cell in enumerate(notebook.cells):
-                    client.execute_cell(cell, index)
+                stopped = _run_cells(client, cell_seconds)
                 seconds = time.perf_counter() - started
                 peak = _peak_bytes(client, len(notebook.cells))
         except CellExecutionError as error:
             raise NotebookRunError(f"A cell raised {error}") from error
-        return Execution(seconds, peak, progress.load(outcomes), _errors(notebook))
+        if stopped and not keep_going:
+            raise NotebookRunError(f"Cells took too long: {stopped}")
+        errors = _errors(notebook) | stopped
+        return Execution(seconds, peak, progress.load(outcomes), errors)
+
+
+def _run_cells(client: NotebookClient, cell_seconds: int) -> dict[int, str]:
+    """Run all cells and tell those that had to be stopped."""
+    stopped = {}
+    for index, cell in enumerate(client.nb.cells):
+        started = time.perf_counter()
+        client.execute_cell(cell, index)
+        if time.perf_counter() - started >= cell_seconds:
+            stopped[index] = f"TimeoutError: it was stopped after {cell_seconds} s"
+    return stopped
 
 
 def read_notebook(path: Path) -> NotebookNode:

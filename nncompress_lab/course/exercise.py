@@ -38,6 +38,7 @@ class Exercise:
         hints: From the gentle to the nearly complete.
         reference: A right answer, used by the rest of the lesson where the learner's
             does not pass.
+        praise: What is said to a right answer.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Exercise:
     points: int
     hints: tuple[str, ...]
     reference: Any
+    praise: str = "Every check passes."
     checks: list[Check] = field(default_factory=list, repr=False)
 
     def check(self, function: Check) -> Check:
@@ -63,32 +65,40 @@ class Option:
 
 
 def choice(
-    name: str, *, title: str, question: str, options: dict[str, Option], points: int = 1
+    name: str,
+    *,
+    title: str,
+    options: dict[str, Option],
+    hints: tuple[str, ...],
+    points: int = 1,
 ) -> Exercise:
-    """A multiple-choice question; every wrong option has its own explanation.
+    """A multiple-choice question; every option has its own explanation.
+
+    Capital letters are taken for small ones.
 
     Args:
         name: The name of the variable that holds the letter.
         title: For the list of checks.
-        question: Only the first hint shows it again.
-        options: By letter; exactly one is right.
+        options: By small letter; exactly one is right.
+        hints: Where to look, from the gentle to the nearly complete.
         points: What it is worth.
 
     Raises:
-        ValueError: If not exactly one option is right.
+        ValueError: If not exactly one option is right, or one has no explanation.
     """
     right = [letter for letter, option in options.items() if option.right]
     if len(right) != 1:
         raise ValueError(f"Exactly one option of {name!r} must be right, not {right}.")
-    listed = "; ".join(f"{letter}) {option.text}" for letter, option in options.items())
-    exercise = Exercise(
-        name, title, points, hints=(f"{question} {listed}",), reference=right[0]
-    )
+    unexplained = [key for key, option in options.items() if not option.explanation]
+    if unexplained:
+        raise ValueError(f"Options {unexplained} of {name!r} have no explanation.")
+    praise = options[right[0]].explanation
+    exercise = Exercise(name, title, points, hints, right[0], praise)
 
     def is_one_of_the_letters(answer: Any) -> None:
         letters = ", ".join(repr(letter) for letter in options)
         require(
-            isinstance(answer, str) and answer in options,
+            _letter(answer) in options,
             f"The answer is one of the letters {letters}. Received: {answer!r}.",
         )
 
@@ -99,9 +109,13 @@ def choice(
     return exercise
 
 
+def _letter(answer: Any) -> str:
+    return answer.strip(" ()").lower() if isinstance(answer, str) else ""
+
+
 def _is_not(letter: str, explanation: str) -> Check:
     def check(answer: Any) -> None:
-        require(answer != letter, explanation)
+        require(_letter(answer) != letter, explanation)
 
     check.__name__ = f"is_not_{letter}"
     return check

@@ -1,7 +1,10 @@
 """Grade an answer: PASS, FAIL with the mistake by name, UNATTEMPTED or ERROR."""
 
+import ast
+import inspect
 import linecache
 import sysconfig
+import textwrap
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +12,10 @@ from types import TracebackType
 from typing import Any
 
 from nncompress_lab.course.exercise import Exercise, Mistake
-from nncompress_lab.course.progress import ERROR, FAIL, PASS, UNATTEMPTED
+from nncompress_lab.course.progress import ERROR, FAIL, PASS, UNATTEMPTED, Record
+from nncompress_lab.course.reference import grading
 
+STUB = "Your code here"
 _NOT_THE_LEARNERS = (
     str(Path(__file__).parents[1]),
     *{sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")},
@@ -38,6 +43,11 @@ class Outcome:
         """The points: all of them for a pass, else none."""
         return self.exercise.points if self.status == PASS else 0
 
+    @property
+    def record(self) -> Record:
+        """What is kept of it."""
+        return Record(self.status, self.message, self.mistake)
+
 
 def grade(exercise: Exercise, answer: Any) -> Outcome:
     """Run the checks of an exercise, in order, until one fails.
@@ -49,31 +59,53 @@ def grade(exercise: Exercise, answer: Any) -> Outcome:
 
     Returns:
         The outcome. Nothing is raised: an exception in the learner's code is the
-        outcome `ERROR` with the learner's own line.
+        outcome `ERROR` with the learner's own line, and so is stopping the cell.
     """
     if answer is ...:
         return _unattempted(exercise)
-    for check in exercise.checks:
-        try:
-            check(answer)
-        except NotImplementedError:
-            return _unattempted(exercise)
-        except Mistake as mistake:
-            return Outcome(exercise, FAIL, str(mistake), check.__name__)
-        except Exception as error:  # whatever the learner's code raises
-            return Outcome(exercise, ERROR, _told(error), check.__name__)
-    return Outcome(exercise, PASS, "Every check passes.")
+    with grading(exercise):
+        for check in exercise.checks:
+            try:
+                check(answer)
+            except NotImplementedError as stub:
+                return _unattempted(exercise, answer, str(stub))
+            except Mistake as mistake:
+                return Outcome(exercise, FAIL, str(mistake), check.__name__)
+            except (Exception, KeyboardInterrupt) as error:  # from the learner's code
+                return Outcome(exercise, ERROR, told(error), check.__name__)
+    return Outcome(exercise, PASS, exercise.praise)
 
 
-def _unattempted(exercise: Exercise) -> Outcome:
-    return Outcome(
-        exercise, UNATTEMPTED, f"Write your answer in the cell of `{exercise.name}`."
-    )
+def _unattempted(exercise: Exercise, answer: Any = ..., said: str = "") -> Outcome:
+    message = f"Write your answer in the cell of `{exercise.name}`."
+    if _statements(answer) > 1:
+        message = (
+            "There is code in your function, and the line `raise NotImplementedError` "
+            "is still there, which stops it: delete that line and run the cell."
+        )
+    elif said and said != STUB:
+        message = said
+    return Outcome(exercise, UNATTEMPTED, message)
 
 
-def _told(error: Exception) -> str:
-    text = f"{type(error).__name__}: {error}".strip().rstrip(":")
+def _statements(answer: Any) -> int:
+    """How many statements a function has besides its docstring; 0 if it is not told."""
+    try:
+        (function,) = ast.parse(textwrap.dedent(inspect.getsource(answer))).body
+    except (TypeError, OSError, SyntaxError, ValueError):
+        return 0
+    if not isinstance(function, ast.FunctionDef):
+        return 0
+    return len(function.body) - (ast.get_docstring(function) is not None)
+
+
+def told(error: BaseException) -> str:
+    """An exception in one sentence, with the line of the learner's that it came from."""
     line = _own_line(error.__traceback__)
+    if isinstance(error, KeyboardInterrupt):
+        where = f" in your line `{line}`" if line else ""
+        return f"Stopped{where}. Does every loop come to an end?"
+    text = f"{type(error).__name__}: {error}".strip().rstrip(":")
     if not line:
         return f"{text}. The check could not use your answer."
     return f"{text}, in your line: {line}"

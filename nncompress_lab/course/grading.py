@@ -10,7 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from nncompress_lab.course import catalogue
-from nncompress_lab.course.execute import NotebookRunError, execute, read_notebook
+from nncompress_lab.course.execute import (
+    CELL_SECONDS,
+    NotebookRunError,
+    execute,
+    read_notebook,
+)
 from nncompress_lab.course.progress import ERROR, FAIL, PASS, UNATTEMPTED, Record
 
 _STYLES = {PASS: "green", FAIL: "red", ERROR: "red", UNATTEMPTED: "dim"}
@@ -92,7 +97,8 @@ class Grades:
 def grade_notebook(path: Path) -> Grades:
     """Run a learner's notebook and grade it.
 
-    The file is not changed, and neither is the learner's progress.
+    The file is not changed, and neither is the learner's progress. A cell that takes
+    longer than its lesson allows (`cell_seconds`) is stopped, and the rest is graded.
 
     Args:
         path: A copy of a lesson.
@@ -106,7 +112,9 @@ def grade_notebook(path: Path) -> Grades:
     """
     notebook = read_notebook(path)
     lesson = _lesson_of(notebook, path)
-    run = execute(notebook, keep_going=True)
+    facts = notebook.metadata[catalogue.METADATA]
+    limit = int(facts.get("cell_seconds", CELL_SECONDS))
+    run = execute(notebook, keep_going=True, cell_seconds=limit)
     return Grades(
         lesson=lesson.id,
         marks=tuple(

@@ -2,16 +2,21 @@
 
 import json
 import os
+from collections.abc import Callable
 from typing import Any
 
 from nncompress_lab.course import catalogue, progress
-from nncompress_lab.course.cards import Card, outcome_card, score_card
+from nncompress_lab.course.cards import Card, outcome_card, score_card, stopped_card
 from nncompress_lab.course.exercise import Exercise
-from nncompress_lab.course.grade import Outcome, grade
-from nncompress_lab.course.progress import PASS, UNATTEMPTED
+from nncompress_lab.course.grade import Outcome, grade, told
+from nncompress_lab.course.kernel import show, show_when_stopped
+from nncompress_lab.course.progress import PASS, UNATTEMPTED, Record, better
+from nncompress_lab.course.reference import Reference, is_reference
 from nncompress_lab.quiet import quiet_stderr
 
-REFERENCE_NOTE = "The lesson goes on with the reference answer."
+NOTHING = "nothing yet"
+NOT_GRADED = "This is the reference answer, which is never graded."
+UNSAVED = "Your points and predictions are kept until the notebook's kernel stops."
 
 
 class Lesson:
@@ -31,8 +36,10 @@ class Lesson:
 
             self._exercises = exercises_of(lesson_id)
         self.id = lesson_id
-        self._outcomes: dict[str, Outcome] = {}
-        self._predictions: dict[str, Any] = {}
+        self._outcomes: dict[str, Record] = {}
+        self._predictions: dict[str, str] = {}
+        self._warned = False
+        show_when_stopped(lambda stop: stopped_card(told(stop)))
 
     def __repr__(self) -> str:
         points = sum(exercise.points for exercise in self._exercises.values())
@@ -40,7 +47,7 @@ class Lesson:
         return f"Lesson {self.id}: {count} exercises, {points} points."
 
     def check(self, name: str, answer: Any) -> Card:
-        """Grade an answer and record the outcome.
+        """Grade an answer and keep the outcome, unless a better one is kept.
 
         Args:
             name: Of the exercise.
@@ -52,26 +59,34 @@ class Lesson:
         Raises:
             LookupError: If the lesson has no such exercise.
         """
-        return outcome_card(self._grade(name, answer))
+        exercise = self._exercise(name)
+        if is_reference(exercise, answer):
+            best = self._best(name)
+            outcome = Outcome(exercise, best.status, best.message, best.mistake)
+            return outcome_card(outcome, notes=(f"{NOT_GRADED} {_used(name)}",))
+        return self._graded(exercise, answer)[1]
 
     def accept(self, name: str, answer: Any) -> Any:
         """Grade an answer, show the outcome, and return something to go on with.
 
         Args:
             name: Of the exercise.
-            answer: The learner's function or value.
+            answer: The learner's function.
 
         Returns:
-            The answer if it passes, else the reference, so that a wrong answer never
-            stops the lesson.
+            The answer if it passes, else the reference answer, marked as such, so that
+            a wrong answer never stops the lesson.
 
         Raises:
             LookupError: If the lesson has no such exercise.
         """
-        outcome = self._grade(name, answer)
-        passed = outcome.status == PASS
-        _show(outcome_card(outcome, note="" if passed else REFERENCE_NOTE))
-        return answer if passed else self._exercise(name).reference
+        exercise = self._exercise(name)
+        if is_reference(exercise, answer):
+            show(self.check(name, answer))
+            return Reference(exercise)
+        outcome, card = self._graded(exercise, answer, otherwise=_used(name))
+        show(card)
+        return answer if outcome.status == PASS else Reference(exercise)
 
     def hint(self, name: str, number: int = 1) -> Card:
         """One hint, from the gentle (1) to the nearly complete.
@@ -104,17 +119,21 @@ class Lesson:
         """Keep predictions; they are never marked.
 
         Args:
-            guesses: By question; `...` is no guess.
+            guesses: By question; `...` is no guess and leaves an earlier one as it is.
 
         Returns:
             A card that repeats them.
         """
-        self._predictions.update(guesses)
-        lines = tuple(f"{what}: {_shown(guess)}" for what, guess in guesses.items())
-        open_ones = sum(guess is ... for guess in guesses.values())
-        if open_ones:
+        made = {
+            what: _shown(guess) for what, guess in guesses.items() if guess is not ...
+        }
+        self._predictions.update(made)
+        trouble = self._try(lambda: progress.save_predictions(self.id, made))
+        kept = self._all_predictions()
+        lines = tuple(f"{what}: {kept.get(what, NOTHING)}" for what in guesses)
+        if not kept.keys() >= guesses.keys():
             lines += ("Write your guess in place of each `...`: it helps to remember.",)
-        return Card("You predict", lines)
+        return Card("You predict", (*lines, *trouble))
 
     def compare_predictions(self, measured: dict[str, Any]) -> Card:
         """Put predictions beside what came out.
@@ -122,34 +141,48 @@ class Lesson:
         Args:
             measured: By the same questions as in `predict`.
         """
+        kept = self._all_predictions()
         lines = tuple(
-            f"{what}: you said {_shown(self._predictions.get(what, ...))}, "
-            f"measured {_shown(value)}"
+            f"{what}: you said {kept.get(what, NOTHING)}, measured {_shown(value)}"
             for what, value in measured.items()
         )
         return Card("Predicted and measured", lines)
 
     def score(self) -> Card:
-        """The points of all exercises of this lesson."""
-        return score_card(
-            self.id,
-            [
-                self._outcomes.get(name) or Outcome(exercise, UNATTEMPTED, "")
-                for name, exercise in self._exercises.items()
-            ],
-        )
+        """The points of all exercises of this lesson: of the best answer to each."""
+        records = {name: self._best(name) for name in self._exercises}
+        return score_card(self.id, self._exercises.values(), records)
 
-    def _grade(self, name: str, answer: Any) -> Outcome:
-        exercise = self._exercise(name)
-        earlier = self._outcomes.get(name)
-        # A cell that runs twice hands back the reference that it was given.
-        if earlier and callable(answer) and answer is exercise.reference:
-            return earlier
+    def _graded(
+        self, exercise: Exercise, answer: Any, otherwise: str = ""
+    ) -> tuple[Outcome, Card]:
         outcome = grade(exercise, answer)
-        self._outcomes[name] = outcome
-        record = progress.Record(outcome.status, outcome.message, outcome.mistake)
-        progress.save(self.id, name, record)
-        return outcome
+        passed = outcome.status == PASS
+        kept = self._best(exercise.name).passed and not passed
+        record = better(self._outcomes.get(exercise.name), outcome.record)
+        self._outcomes[exercise.name] = record
+        notes = () if passed or not otherwise else (otherwise,)
+        trouble = self._try(lambda: progress.save(self.id, exercise.name, record))
+        return outcome, outcome_card(outcome, kept=kept, notes=(*notes, *trouble))
+
+    def _best(self, name: str) -> Record:
+        """The best outcome, of this session and of all before it."""
+        kept = progress.load().get(f"{self.id}/{name}")
+        return better(kept, self._outcomes.get(name, Record(UNATTEMPTED)))
+
+    def _all_predictions(self) -> dict[str, str]:
+        return {**progress.predictions(self.id), **self._predictions}
+
+    def _try(self, save: Callable[[], None]) -> tuple[str, ...]:
+        """Save; what hinders it is said once and stops nothing."""
+        try:
+            save()
+        except OSError as error:
+            if not self._warned:
+                self._warned = True
+                reason = error.strerror or str(error)
+                return (f"{progress.path()} cannot be written ({reason}). {UNSAVED}",)
+        return ()
 
     def _exercise(self, name: str) -> Exercise:
         if name not in self._exercises:
@@ -179,16 +212,9 @@ def _solution_cell(lesson_id: str, name: str) -> str:
     raise LookupError(f"{path} has no cell for the exercise {name!r}.")
 
 
+def _used(name: str) -> str:
+    return f"Below, `{name}` is the reference answer; to try yours, run its cell again."
+
+
 def _shown(value: Any) -> str:
-    if value is ...:
-        return "nothing yet"
     return value if isinstance(value, str) else repr(value)
-
-
-def _show(card: Card) -> None:
-    try:
-        from IPython.display import display
-    except ImportError:  # outside a notebook
-        print(card)  # noqa: T201
-    else:
-        display(card)

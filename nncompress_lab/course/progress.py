@@ -1,12 +1,14 @@
-"""Which checks a learner has passed: one small JSON file, shared by kernel and server.
+"""What a learner has earned and predicted: one small JSON file for kernel and server.
 
-The notebook's kernel writes it, JupyterLab's course panel reads it. It holds the latest
-outcome of each check and nothing about the learner.
+The notebook's kernel writes it, JupyterLab's course panel reads it. It holds the best
+outcome of each check and the predictions, and nothing about the learner.
 """
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +21,12 @@ PASS = "PASS"
 FAIL = "FAIL"
 UNATTEMPTED = "UNATTEMPTED"
 ERROR = "ERROR"
+_RANKS = {PASS: 2, FAIL: 1, ERROR: 1}
 
 
 @dataclass(frozen=True)
 class Record:
-    """The latest outcome of one check.
+    """The outcome of one check.
 
     Args:
         status: `PASS`, `FAIL`, `UNATTEMPTED` or `ERROR`.
@@ -41,6 +44,18 @@ class Record:
         return self.status == PASS
 
 
+def better(earlier: Record | None, later: Record) -> Record:
+    """The outcome that counts: the better one, and of equally good ones the later.
+
+    Example:
+        >>> better(Record(PASS), Record(FAIL)).status
+        'PASS'
+    """
+    if earlier and _RANKS.get(earlier.status, 0) > _RANKS.get(later.status, 0):
+        return earlier
+    return later
+
+
 def path() -> Path:
     """Where the file lies: `$NNCOMPRESS_PROGRESS`, or Jupyter's folder for data."""
     chosen = os.environ.get(ENVIRONMENT_VARIABLE)
@@ -52,30 +67,21 @@ def path() -> Path:
 
 
 def load(file: Path | None = None) -> dict[str, Record]:
-    """All outcomes, by `"lesson/exercise"`; none if the file is missing or damaged.
+    """The best outcomes, by `"lesson/exercise"`; none if the file is missing.
 
-    A damaged file is not an error: it costs a learner some ticks, and running the
-    checks again brings them back.
+    Of a damaged file it takes what can be read. Running the checks again brings back
+    the rest.
 
     Args:
         file: Another file than that of `path()`.
     """
-    try:
-        content = json.loads((file or path()).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    checks = content.get("checks") if isinstance(content, dict) else None
-    if not isinstance(checks, dict):
-        return {}
-    return {
-        name: record
-        for name, fields in checks.items()
-        if (record := _record(fields)) is not None
-    }
+    return _read(file or path()).records
 
 
 def save(lesson: str, exercise: str, record: Record) -> None:
-    """Write the outcome of one check and keep all others.
+    """Keep the outcome of one check, unless a better one is kept already.
+
+    A file that cannot be read is moved aside and not written over.
 
     Args:
         lesson: For example `"02"`.
@@ -85,15 +91,63 @@ def save(lesson: str, exercise: str, record: Record) -> None:
     Raises:
         OSError: If the folder cannot be written.
     """
-    records = {**load(), f"{lesson}/{exercise}": record}
-    content = {
-        "version": VERSION,
-        "checks": {name: asdict(records[name]) for name in sorted(records)},
-    }
-    target = path()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with replace_file(target) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    kept = _read(path())
+    name = f"{lesson}/{exercise}"
+    kept.records[name] = better(kept.records.get(name), record)
+    _write(kept)
+
+
+def predictions(lesson: str) -> dict[str, str]:
+    """What the learner predicted in a lesson, by question."""
+    return _read(path()).predictions.get(lesson, {})
+
+
+def save_predictions(lesson: str, guesses: Mapping[str, str]) -> None:
+    """Keep predictions beside those of other questions.
+
+    Raises:
+        OSError: If the folder cannot be written.
+    """
+    kept = _read(path())
+    kept.predictions[lesson] = {**kept.predictions.get(lesson, {}), **guesses}
+    _write(kept)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """The content of the file; `damaged` if not all of it can be read."""
+
+    records: dict[str, Record] = field(default_factory=dict)
+    predictions: dict[str, dict[str, str]] = field(default_factory=dict)
+    damaged: bool = False
+
+
+def _read(file: Path) -> _Kept:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return _Kept()
+    except (OSError, ValueError):
+        return _Kept(damaged=True)
+    if not isinstance(content, dict):
+        return _Kept(damaged=True)
+    checks, guesses = content.get("checks", {}), content.get("predictions", {})
+    records = _each(checks, _record)
+    predictions = _each(guesses, lambda of_lesson: _each(of_lesson, _text))
+    return _Kept(records, predictions, damaged=_lost(checks, guesses, records))
+
+
+def _each(content: Any, read: Any) -> dict[str, Any]:
+    """What can be read of a mapping."""
+    if not isinstance(content, dict):
+        return {}
+    found = {name: read(each) for name, each in content.items()}
+    return {name: each for name, each in found.items() if each is not None}
+
+
+def _lost(checks: Any, guesses: Any, records: dict[str, Record]) -> bool:
+    mappings = isinstance(checks, dict) and isinstance(guesses, dict)
+    return not mappings or len(records) < len(checks)
 
 
 def _record(fields: Any) -> Record | None:
@@ -102,3 +156,26 @@ def _record(fields: Any) -> Record | None:
     return Record(
         fields["status"], str(fields.get("message", "")), str(fields.get("mistake", ""))
     )
+
+
+def _text(guess: Any) -> str | None:
+    return guess if isinstance(guess, str) else None
+
+
+def _write(kept: _Kept) -> None:
+    target = path()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if kept.damaged:
+        target.replace(_free_name_beside(target))
+    content = {
+        "version": VERSION,
+        "checks": {name: asdict(kept.records[name]) for name in sorted(kept.records)},
+        "predictions": kept.predictions,
+    }
+    with replace_file(target) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def _free_name_beside(file: Path) -> Path:
+    names = (file.with_suffix(f".damaged-{number}.json") for number in count(1))
+    return next(name for name in names if not name.exists())

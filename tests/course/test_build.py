@@ -132,23 +132,56 @@ def test_a_missing_notebook_and_a_foreign_one_are_refused(tmp_path):
         grade_notebook(tmp_path / "foreign.ipynb")
 
 
+def test_a_cell_that_takes_too_long_is_stopped_and_the_rest_runs():
+    endless = notebook_of("while True:\n    pass", "print(1)")
+
+    run = execute(endless, keep_going=True, cell_seconds=2)
+
+    assert run.errors == {0: "TimeoutError: it was stopped after 2 s"}
+    assert endless.cells[1].outputs[0].text == "1\n"
+    caught = "try:\n    while True:\n        pass\nexcept KeyboardInterrupt:\n    pass"
+    with pytest.raises(NotebookRunError, match="stopped after 2 s"):
+        execute(notebook_of(caught), cell_seconds=2)
+
+
 def test_a_graded_notebook_counts_what_it_checked(tmp_path, progress_file):
     notebook = notebook_of(
         "from nncompress_lab.course import Lesson\nlesson = Lesson('00')",
         "lesson.check('sparsity', lambda weights: (weights == 0).mean())",
+        "lesson.check('sparsity', ...)",
         "raise RuntimeError('mine')",
+        "import _thread\ndef count_weights(arrays):\n    _thread.interrupt_main()",
+        "lesson.check('count_weights', count_weights)",
+        "_thread.interrupt_main()",
     )
-    notebook.metadata["nncompress"] = {"lesson": "00"}
+    notebook.metadata["nncompress"] = {"lesson": "00", "cell_seconds": 200}
     path = tmp_path / "answers.ipynb"
     nbformat.write(notebook, path)
     before = path.read_bytes()
 
     grades = grade_notebook(path)
 
-    by_name = {mark.name: mark.status for mark in grades.marks}
-    assert by_name.pop("sparsity") == "PASS"
-    assert set(by_name.values()) == {"UNATTEMPTED"}
-    assert grades.errors == {2: "RuntimeError: mine"}
+    marks = {mark.name: mark for mark in grades.marks}
+    assert marks.pop("sparsity").status == "PASS"
+    stopped = marks.pop("count_weights")
+    assert stopped.status == "ERROR"
+    assert "Stopped in your line `_thread.interrupt_main()`" in stopped.message
+    assert {mark.status for mark in marks.values()} == {"UNATTEMPTED"}
+    assert grades.errors == {3: "RuntimeError: mine"}
     assert 0 < grades.earned < grades.possible
     assert path.read_bytes() == before
     assert not progress_file.exists()
+
+
+def test_a_stopped_cell_of_a_lesson_shows_a_card_and_no_traceback():
+    notebook = notebook_of(
+        "from nncompress_lab.course import cards, grade, kernel",
+        "kernel.show_when_stopped(lambda stop: cards.stopped_card(grade.told(stop)))",
+        "while True:\n    pass",
+    )
+
+    execute(notebook, keep_going=True, cell_seconds=2)
+
+    (card,) = notebook.cells[2].outputs
+    assert card.data["text/plain"].startswith("! ERROR · This cell was stopped")
+    assert "Stopped in your line <code>" in card.data["text/html"]

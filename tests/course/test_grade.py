@@ -139,11 +139,11 @@ def question():
     return choice(
         "which",
         title="Which?",
-        question="Which one?",
         options={
             "a": Option("this", "Not this, because."),
-            "b": Option("that", "", right=True),
+            "b": Option("that", "That, because.", right=True),
         },
+        hints=("Look.",),
     )
 
 
@@ -152,10 +152,47 @@ def test_a_choice_explains_the_option_that_was_taken(question):
 
     assert (outcome.mistake, outcome.message) == ("is_not_a", "Not this, because.")
     assert grade(question, "b").status == PASS
+    assert grade(question, "b").message == "That, because."
     assert grade(question, "z").mistake == "is_one_of_the_letters"
     assert grade(question, ...).status == UNATTEMPTED
 
 
-def test_a_choice_needs_exactly_one_right_option():
-    with pytest.raises(ValueError, match="Exactly one option"):
-        choice("x", title="", question="", options={"a": Option("", "")})
+@pytest.mark.parametrize("answer", ["B", " b", "b)", "(B)"])
+def test_a_letter_may_be_written_as_people_write_letters(question, answer):
+    assert grade(question, answer).status == PASS
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        (Option("", "Why."), "Exactly one option"),
+        (Option("", "", right=True), "no explanation"),
+    ],
+)
+def test_a_choice_has_one_right_option_and_explains_all(option, words):
+    with pytest.raises(ValueError, match=words):
+        choice("x", title="", options={"a": option}, hints=())
+
+
+def left_over(weights):
+    """Twice."""
+    doubled = 2 * weights
+    raise NotImplementedError("Your code here")
+    return doubled
+
+
+def test_a_stub_that_is_left_over_is_named(double):
+    outcome = grade(double, left_over)
+
+    assert outcome.status == UNATTEMPTED
+    assert "still there" in outcome.message
+
+
+def test_a_cell_that_is_stopped_is_an_error_with_the_learners_line(double):
+    def endless(weights):
+        raise KeyboardInterrupt  # what stopping a cell does to a loop
+
+    outcome = grade(double, endless)
+
+    assert (outcome.status, outcome.mistake) == (ERROR, "keeps_the_shape")
+    assert outcome.message.startswith("Stopped in your line `raise KeyboardInterrupt")

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from nncompress_lab.course import Lesson, progress
@@ -30,25 +31,115 @@ def test_an_outcome_is_shown_and_recorded(lesson):
 
 
 def test_accept_hands_back_what_passes(lesson, capsys):
-    assert lesson.accept("why_no_smaller", "b") == "b"
+    def right(weights, threshold):
+        return np.where(np.abs(weights) >= threshold, weights, 0)
+
+    assert lesson.accept("prune_below", right) is right
     assert "PASS" in capsys.readouterr().out
 
 
-def test_accept_hands_back_the_reference_for_what_does_not_pass(lesson, capsys):
-    def wrong(weights, threshold):
-        return weights
-
-    accepted = lesson.accept("prune_below", wrong)
-
-    assert accepted is pruning.prune_below.reference
-    assert "goes on with the reference answer" in capsys.readouterr().out
+def wrong(weights, threshold):
+    return weights
 
 
-def test_a_check_cell_that_runs_twice_says_the_same(lesson):
-    accepted = lesson.accept("prune_below", lambda weights, threshold: weights)
+class TestReference:
+    def test_it_goes_on_for_what_does_not_pass_and_says_whose_it_is(
+        self, lesson, capsys
+    ):
+        accepted = lesson.accept("prune_below", wrong)
+        assert "Below, `prune_below` is the reference answer" in capsys.readouterr().out
 
-    assert lesson.accept("prune_below", accepted) is accepted
-    assert progress.load()["02/prune_below"].status == "FAIL"
+        assert accepted(np.array([3.0, 0.1]), 0.5).tolist() == [3.0, 0.0]
+        assert "not yours" in capsys.readouterr().out
+        assert repr(accepted).startswith("The reference answer to `prune_below`")
+
+    @pytest.mark.parametrize("same_session", [True, False])
+    def test_it_earns_nothing_also_after_the_setup_cell_ran_again(
+        self, lesson, same_session, capsys
+    ):
+        accepted = lesson.accept("prune_below", wrong)
+        again = lesson if same_session else Lesson("02")
+
+        assert "never graded" in repr(again.check("prune_below", accepted))
+        still = again.accept("prune_below", accepted)
+        assert "✗ FAIL" in capsys.readouterr().out
+        assert still(np.array([0.1]), 0.5) == 0
+        assert progress.load()["02/prune_below"].status == "FAIL"
+
+    def test_the_librarys_own_function_is_not_graded_either(self, lesson):
+        card = lesson.check("prune_below", pruning.prune_below.reference)
+
+        assert "UNATTEMPTED" in repr(card)
+        assert progress.load() == {}
+
+    def test_an_answer_that_calls_it_fails(self, lesson, capsys):
+        accepted = lesson.accept("prune_below", wrong)
+
+        def borrowed(weights, threshold):
+            return accepted(weights, threshold)
+
+        assert "calls the reference answer" in repr(
+            lesson.check("prune_below", borrowed)
+        )
+
+    def test_other_exercises_may_use_it(self, lesson, capsys):
+        mask = lesson.accept("magnitude_mask", ...)
+        capsys.readouterr()
+
+        def masks(arrays, sparsity):
+            flat = mask(np.concatenate([array.ravel() for array in arrays]), sparsity)
+            ends = np.cumsum([array.size for array in arrays])[:-1]
+            parts = np.split(flat, ends)
+            return [
+                part.reshape(array.shape)
+                for part, array in zip(parts, arrays, strict=True)
+            ]
+
+        assert "PASS" in repr(lesson.check("global_masks", masks))
+        assert capsys.readouterr().out == ""
+
+
+class TestBestOutcome:
+    @pytest.mark.parametrize("blank", [..., "a"])
+    def test_it_is_kept_and_every_card_says_so(self, lesson, blank):
+        lesson.check("why_no_smaller", "b")
+
+        card = repr(Lesson("02").check("why_no_smaller", blank))
+
+        assert "1/1 points, kept" in card
+        assert "An earlier answer of yours passed" in card
+        assert progress.load()["02/why_no_smaller"].passed
+        assert repr(Lesson("02").score()).startswith("Lesson 02: 1 of")
+
+    def test_a_blank_copy_wipes_no_message_either(self, lesson):
+        lesson.check("why_no_smaller", "a")
+        lesson.check("why_no_smaller", ...)
+
+        assert progress.load()["02/why_no_smaller"].mistake == "is_not_a"
+
+    def test_the_latest_of_two_mistakes_is_kept(self, lesson):
+        lesson.check("why_no_smaller", "a")
+        lesson.check("why_no_smaller", "c")
+
+        assert progress.load()["02/why_no_smaller"].mistake == "is_not_c"
+
+
+def test_where_progress_cannot_be_written_one_card_warns_and_all_work(
+    lesson, monkeypatch, tmp_path
+):
+    (tmp_path / "file").touch()
+    beneath_a_file = str(tmp_path / "file" / "progress.json")
+    monkeypatch.setenv(progress.ENVIRONMENT_VARIABLE, beneath_a_file)
+
+    first = repr(lesson.check("why_no_smaller", "b"))
+    cards = [lesson.check("why_no_smaller", ...), lesson.predict({"bytes": 3})]
+
+    assert "PASS" in first
+    assert "cannot be written" in first
+    assert "until the notebook's kernel stops" in first
+    assert "cannot be written" not in repr(cards)
+    assert repr(lesson.score()).startswith("Lesson 02: 1 of")
+    assert "bytes: you said 3" in repr(lesson.compare_predictions({"bytes": 4}))
 
 
 def test_hints_go_on_to_the_solution(lesson):
@@ -59,8 +150,6 @@ def test_hints_go_on_to_the_solution(lesson):
 
 
 def test_a_solution_is_code_that_passes(lesson):
-    import numpy as np
-
     namespace = {"np": np}
     exec(lesson.solution("prune_below"), namespace)
 
@@ -77,6 +166,18 @@ def test_predictions_are_kept_and_never_marked(lesson):
     assert "bytes: you said smaller, measured same" in compared
     assert "other: you said nothing yet, measured 3" in compared
     assert progress.load() == {}
+
+
+def test_predictions_survive_a_restart_and_a_blank_copy(lesson):
+    lesson.predict({"bytes": "smaller", "zeros": 0.5})
+
+    later = Lesson("02")
+    later.predict({"bytes": ..., "zeros": ...})
+
+    compared = repr(later.compare_predictions({"bytes": "same", "zeros": 0.9}))
+    assert "bytes: you said smaller, measured same" in compared
+    assert "zeros: you said 0.5, measured 0.9" in compared
+    assert "nothing yet" in repr(Lesson("00").predict({"bytes": ...}))
 
 
 def test_the_score_counts_what_passed(lesson):
@@ -119,14 +220,28 @@ class TestProgress:
             '{"checks": {"a": {}}}',
         ],
     )
-    def test_a_damaged_file_is_no_progress_and_can_be_written_again(
+    def test_a_damaged_file_is_no_progress_and_is_kept_beside_the_new_one(
         self, content, progress_file
     ):
+        beside = progress_file.with_name("progress.damaged-1.json")
+        beside.write_text("an older one")
         progress_file.write_text(content)
         assert progress.load() == {}
 
         progress.save("00", "one", progress.Record("PASS"))
+        progress.save("00", "two", progress.Record("PASS"))
         assert progress.load()["00/one"].status == "PASS"
+        assert beside.read_text() == "an older one"
+        kept = {path.name for path in progress_file.parent.iterdir()}
+        assert kept == {beside.name, "progress.damaged-2.json", progress_file.name}
+        assert (progress_file.parent / "progress.damaged-2.json").read_text() == content
+
+    def test_of_a_damaged_file_what_can_be_read_goes_on(self, progress_file):
+        progress_file.write_text('{"checks": {"a/b": 1, "a/c": {"status": "PASS"}}}')
+
+        progress.save("00", "one", progress.Record("PASS"))
+
+        assert set(progress.load()) == {"a/c", "00/one"}
 
     def test_without_the_variable_it_lies_in_jupyters_folder(
         self, monkeypatch, tmp_path

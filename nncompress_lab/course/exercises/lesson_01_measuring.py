@@ -201,8 +201,11 @@ def agrees_with_the_library(answer):
 which_number = choice(
     "which_number",
     title="Which number decides?",
-    question="A camera app has 20 ms for one image. Which number decides whether the "
-    "model fits?",
+    hints=(
+        "The app has a budget in milliseconds. Which of the numbers is one?",
+        "Look at the figure with the three models: could you tell the order of their "
+        "times from their parameters, or the times themselves from their MACs?",
+    ),
     options={
         "a": Option(
             "Its parameters: fewer numbers, less to do.",
@@ -217,7 +220,9 @@ which_number = choice(
         "c": Option(
             "Its latency, measured in the runtime and on the device that the app uses, "
             "with the noise beside it.",
-            "",
+            "Yes: only a time can be compared with a time, and only one from the "
+            "runtime and the device that count. With its noise you know whether 19 ms "
+            "really are below 20.",
             right=True,
         ),
         "d": Option(

@@ -174,7 +174,12 @@ def keeps_the_accuracy(answer):
 why_no_smaller = choice(
     "why_no_smaller",
     title="Why is the file as large as before?",
-    question="The .keras file of the pruned model has the same size. Why?",
+    hints=(
+        "In lesson 01 you looked into a `.keras` file. Were its members stored or "
+        "compressed?",
+        "How many bytes does a float32 array of a thousand zeros take, "
+        "`np.zeros(1000, 'float32').nbytes`, and how many one of a thousand ones?",
+    ),
     options={
         "a": Option(
             "Keras keeps a hidden copy of the old weights.",
@@ -184,7 +189,8 @@ why_no_smaller = choice(
         "b": Option(
             "A zero is stored in 4 bytes like any other float32, and the file is a zip "
             "whose members are not compressed.",
-            "",
+            "Yes. That is why the packed file, which codes where the weights are that "
+            "stayed, is small: it spends nothing on zeros.",
             right=True,
         ),
         "c": Option(
