@@ -1,5 +1,8 @@
 """A pruning trial shows what the pass does, to the last bit."""
 
+import itertools
+import subprocess
+import sys
 import threading
 
 import keras
@@ -9,7 +12,11 @@ import tiny_models
 
 import nncompress_lab as ncl
 from nncompress_lab import measure
-from nncompress_lab.trials import WHOLE_MODEL, Goal, Magnitudes, PruningTrial
+from nncompress_lab.trials.arrays.magnitudes import Magnitudes
+from nncompress_lab.trials.goal import TOLERANCE, Goal, reached
+from nncompress_lab.trials.pruning import WHOLE_MODEL, PruningTrial
+from nncompress_lab.trials.scratch import BATCH_SIZE
+from nncompress_lab.trials.trial import Trial
 
 SPARSITIES = (0.0, 0.37, 0.999)
 
@@ -41,13 +48,22 @@ def test_the_weights_are_those_of_the_pass_and_the_counts_those_of_the_weights(
     model = with_ties(build()) if ties else build()
     trial = trial_of(model)
 
-    for target in (WHOLE_MODEL, *trial.layers):
-        for sparsity in SPARSITIES:
-            pruned = trial.setting({target: sparsity})(model)
+    choices = [{WHOLE_MODEL: sparsity} for sparsity in SPARSITIES]
+    choices += [
+        {path: sparsity}
+        for path, sparsity in zip(
+            trial.layers, itertools.cycle(SPARSITIES), strict=False
+        )
+    ]
+    for choice in choices:
+        pruned = trial.setting(choice)(model)
 
-            tiny_models.assert_same_weights(trial.pruned({target: sparsity}), pruned)
-            assert trial.nonzeros({target: sparsity}) == measure.nonzeros(pruned)
-            assert trial.zeros({target: sparsity}) == kernel_zeros(pruned)
+        counted = trial.counted(choice)
+        assert counted["nonzeros"] == measure.nonzeros(pruned)
+        assert counted["zeros"] == kernel_zeros(pruned) / trial.kernel_weights
+        for scratch in (trial._measuring, trial._weighing):
+            with scratch.under(choice) as copy:
+                tiny_models.assert_same_weights(copy, pruned)
 
 
 def test_the_layers_settings_apply_together():
@@ -106,14 +122,50 @@ def test_accuracy_and_bytes_are_those_of_the_library():
     trial = PruningTrial(model, data, examples=300)
     pruned = ncl.MagnitudePruning(sparsity=0.7, scope="global")(model)
 
-    sizes, expected = trial.file_sizes({"*": 0.7}), measure.file_sizes(pruned)
+    sizes, expected = trial.weighed({"*": 0.7}), measure.file_sizes(pruned)
 
     images = data.validation.take(300)
     assert trial.accuracy({"*": 0.7}) == measure.accuracy(pruned, images)
-    assert trial.dense_accuracy == measure.accuracy(model, images)
-    assert sizes.keras == expected.keras
+    assert trial.original["accuracy"] == measure.accuracy(model, images)
+    assert sizes["keras_bytes"] == expected.keras
     # The zip holds the time of day, which packs to a few bytes more or less.
-    assert sizes.packed == pytest.approx(expected.packed, abs=64)
+    assert sizes["packed_bytes"] == pytest.approx(expected.packed, abs=64)
+
+
+def test_measuring_tells_what_it_knows_so_far():
+    data = ncl.data.fashion_mnist().validation.take(2 * BATCH_SIZE + 100)
+    model = ncl.zoo.lenet_300_100()
+    pruned = ncl.MagnitudePruning(sparsity=0.95, scope="global")(model)
+    trial: Trial = PruningTrial(model, data)
+
+    found = list(trial.measured({"*": 0.95}))
+
+    counts = [BATCH_SIZE, 2 * BATCH_SIZE, len(data)]
+    assert [one.examples for one in found] == counts
+    assert found[0].margin > found[1].margin > found[2].margin > 0
+    for one, count in zip(found, counts, strict=True):
+        before, after = (measure.accuracy(m, data.take(count)) for m in (model, pruned))
+        assert one.accuracy == after
+        assert one.drop == pytest.approx(before - after)
+
+
+def test_measuring_does_not_wait_for_weighing():
+    trial = trial_of(tiny_models.sequential())
+
+    with trial._weighing.under({"*": 0.5}):
+        assert 0 <= trial.accuracy({"*": 0.9}) <= 1
+
+
+def test_a_choice_that_is_changed_afterwards_is_measured_anew():
+    trial = PruningTrial(
+        ncl.zoo.lenet_300_100(), ncl.data.fashion_mnist(), examples=100
+    )
+    choice = {WHOLE_MODEL: 0.0}
+    before = trial.accuracy(choice)
+
+    choice[WHOLE_MODEL] = 0.98
+
+    assert trial.accuracy(choice) < before
 
 
 def test_a_data_sets_validation_images_are_used_and_never_its_test_images():
@@ -251,26 +303,83 @@ def test_something_else_than_a_model_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("sparsity", "drop", "lacks"),
+    ("zeros", "drop", "lacks"),
     [
         (0.8, 0.02, []),
         (0.95, -0.01, []),
         (0.8 - 1 / 430_500, 0.02, []),
+        (0.8, 0.921 - 0.901, []),
         (0.79, 0.02, ["1.0 points too few"]),
-        (0.8, 0.021, ["0.1 more than allowed"]),
-        (0.5, 0.1, ["30.0 points too few", "8.0 more than allowed"]),
+        (0.8, 0.021, ["0.1 points more than allowed"]),
+        (0.5, 0.1, ["30.0 points too few", "8.0 points more than allowed"]),
     ],
 )
-def test_a_goal_says_what_is_missing(sparsity, drop, lacks):
-    found = Goal(sparsity=0.8, max_drop=0.02).shortfalls(sparsity=sparsity, drop=drop)
+def test_a_goal_says_what_is_missing(zeros, drop, lacks):
+    figures = {"zeros": zeros, "accuracy_drop": drop}
+
+    found = Goal(zeros=0.8, accuracy_drop=0.02).shortfalls(figures)
 
     assert len(found) == len(lacks)
     assert all(map(str.endswith, found, lacks))
 
 
 @pytest.mark.parametrize(
-    ("sparsity", "max_drop", "name"), [(80, 0.02, "sparsity"), (0.8, 2, "max_drop")]
+    ("goal", "figures", "lacks"),
+    [
+        (Goal(packed_bytes=20_000), {"packed_bytes": 20_000}, ()),
+        (
+            Goal(packed_bytes=20_000),
+            {"packed_bytes": 25_000},
+            ("the packed file has 25 kB, 5 kB more than allowed",),
+        ),
+        (
+            Goal(macs=1_000_000),
+            {"macs": 1_000_001},
+            ("an example takes 1,000,001 MACs, 1 more than allowed",),
+        ),
+        (
+            Goal(accuracy_drop=0.0),
+            {"accuracy_drop": 0.004},
+            (
+                "the accuracy is 0.4 points below the original, "
+                "0.4 points more than allowed",
+            ),
+        ),
+    ],
 )
-def test_a_goal_in_per_cent_is_refused(sparsity, max_drop, name):
-    with pytest.raises(ValueError, match=f"Received: {name}="):
-        Goal(sparsity=sparsity, max_drop=max_drop)
+def test_a_goal_bounds_any_figure(goal, figures, lacks):
+    assert goal.shortfalls(figures) == lacks
+
+
+def test_one_example_too_many_is_never_within_the_tolerance():
+    assert reached("accuracy_drop", 0.02 + TOLERANCE / 2, 0.02)
+    assert not reached("accuracy_drop", 0.02 + 1 / 50_000, 0.02)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "name"),
+    [({"zeros": 80}, "zeros"), ({"zeros": 0.8, "accuracy_drop": 2}, "accuracy_drop")],
+)
+def test_a_goal_in_per_cent_is_refused(bounds, name):
+    with pytest.raises(ValueError, match=rf"Received: {name}=.*write 0\.02"):
+        Goal(**bounds)
+
+
+@pytest.mark.parametrize("bounds", [{}, {"sparsity": 0.8}])
+def test_a_goal_of_unknown_figures_is_refused(bounds):
+    with pytest.raises(
+        TypeError, match=r"Received: (none|sparsity)\. There are: zeros"
+    ):
+        Goal(**bounds)
+
+
+def test_a_goal_is_a_value():
+    assert Goal(zeros=0.8) == Goal(zeros=0.8) != Goal(zeros=0.7)
+    assert repr(Goal(zeros=0.8, macs=5)) == "Goal(zeros=0.8, macs=5)"
+
+
+def test_the_arithmetic_needs_no_keras():
+    module = "nncompress_lab.trials.arrays.magnitudes"
+    program = f"import sys; sys.modules['keras'] = None; import {module}"
+
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -3,9 +3,11 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from nncompress_lab.data.datasets import Data
 
@@ -27,15 +29,26 @@ def accuracy(model: keras.Model, data: Data, *, batch_size: int = 256) -> float:
     """
     with _no_retracing_warning():
         outputs = model.predict(data.x, batch_size=batch_size, verbose=0)
-    fits = getattr(outputs, "ndim", 0) == 2 and outputs.shape[1] > 1
-    if data.y.ndim != 1 or not np.issubdtype(data.y.dtype, np.integer) or not fits:
+    check_classes(data.y, outputs)
+    return float(np.mean(np.argmax(outputs, axis=1) == data.y))
+
+
+def check_classes(labels: npt.NDArray[Any], outputs: Any) -> None:
+    """Raise a `ValueError` unless labels are class indices and outputs one a class.
+
+    Args:
+        labels: Any array.
+        outputs: What a model returns, as arrays or as Keras tensors.
+    """
+    shape: tuple[int | None, ...] = getattr(outputs, "shape", ())
+    fits = len(shape) == 2 and (shape[1] or 0) > 1
+    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer) or not fits:
         raise ValueError(
             "Accuracy needs class indices of shape (n,) and a model that returns "
             "(n, classes). Received: labels of shape "
-            f"{data.y.shape} and type {data.y.dtype}, outputs of shape "
+            f"{labels.shape} and type {labels.dtype}, outputs of shape "
             f"{getattr(outputs, 'shape', type(outputs).__name__)}."
         )
-    return float(np.mean(np.argmax(outputs, axis=1) == data.y))
 
 
 @contextmanager

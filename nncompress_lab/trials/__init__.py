@@ -1,19 +1,7 @@
 """Trying settings out on one model, fast enough for a slider.
 
-A pass makes a new model, which is safe and takes its time. A trial keeps one scratch copy
-of a model, gives it the weights that a pass would give it, and measures. `arrays` is the
-arithmetic on arrays, `pruning` the trial of magnitude pruning, `goal` what to aim at.
+A pass makes a new model, which is safe and takes its time. A trial keeps scratch copies of
+a model, gives them the weights that a pass would give them, and measures. `trial` is what
+every trial can do, `pruning` the trial of magnitude pruning, `scratch` what trials are
+made of, `goal` what to aim at and `arrays` the arithmetic, without Keras.
 """
-
-from nncompress_lab.trials.arrays.magnitudes import Histogram, Magnitudes
-from nncompress_lab.trials.goal import Goal
-from nncompress_lab.trials.pruning import WHOLE_MODEL, PruningTrial, Sparsities
-
-__all__ = [
-    "WHOLE_MODEL",
-    "Goal",
-    "Histogram",
-    "Magnitudes",
-    "PruningTrial",
-    "Sparsities",
-]

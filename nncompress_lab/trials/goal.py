@@ -1,67 +1,98 @@
-"""What a compressed model is to reach, and what it lacks."""
+"""What a compressed model is to reach, what it lacks, and the one rule for "reached"."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
 
-from nncompress_lab.pruning.arrays.masks import check_sparsity
+from nncompress_lab.trials.figures import FIGURES, Figures
 
-# Passes drop whole weights, so a fraction is met to within half a weight a kernel.
-ROUNDING = 1e-5
+# Fractions are met to within half a weight a kernel and the rounding of floats, which is
+# less than one example of the largest validation set; counts and bytes are whole numbers.
+TOLERANCE: Final = 1e-5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Goal:
-    """Many zeros for little accuracy.
+    """Bounds on named figures of a compressed model.
+
+    Every figure has one good direction: of zeros there must be at least as many as the
+    bound says, of everything else at most. A control and the check of a lesson ask the
+    same goal, so that they cannot disagree.
 
     Args:
-        sparsity: At least this fraction of the kernel weights is zero, in `[0, 1)`.
-        max_drop: The accuracy falls at most this far below that of the dense model, as a
-            fraction in `[0, 1]`: 0.02 is 2 points.
+        **bounds: One or more figures: `zeros`, the fraction of the kernel weights that
+            are zero; `accuracy_drop`, how far the accuracy may fall below that of the
+            original, as a fraction (0.02 is 2 points); `keras_bytes`, `packed_bytes`,
+            `memory_bytes`, `parameters`, `nonzeros` and `macs`.
 
     Raises:
-        ValueError: If a value is out of range.
+        TypeError: If a figure is unknown or no bound is given.
+        ValueError: If a bound is out of range.
 
     Example:
-        >>> Goal(sparsity=0.8, max_drop=0.02).shortfalls(sparsity=0.8, drop=0.05)
-        ('accuracy is 5.0 points below dense, 3.0 more than allowed',)
+        >>> goal = Goal(zeros=0.8, accuracy_drop=0.02)
+        >>> str(goal)
+        'at least 80 % of the kernel weights zero, at most 2 points of accuracy lost'
+        >>> goal.shortfalls({"zeros": 0.8, "accuracy_drop": 0.05})
+        ('the accuracy is 5.0 points below the original, 3.0 points more than allowed',)
     """
 
-    sparsity: float
-    max_drop: float
+    bounds: Figures
 
-    def __post_init__(self) -> None:
-        check_sparsity(self.sparsity)
-        if not 0.0 <= self.max_drop <= 1.0:
-            raise ValueError(
-                "`max_drop` is the accuracy that may be lost, as a fraction in [0, 1]. "
-                f"Received: max_drop={self.max_drop!r}. To allow 2 points pass "
-                "max_drop=0.02."
+    def __init__(self, **bounds: float) -> None:
+        unknown = sorted(set(bounds) - set(FIGURES))
+        if unknown or not bounds:
+            raise TypeError(
+                "A goal bounds one or more figures. Received: "
+                f"{', '.join(unknown) or 'none'}. There are: {', '.join(FIGURES)}; for "
+                "example Goal(zeros=0.8, accuracy_drop=0.02)."
             )
+        for name, bound in bounds.items():
+            most = 1.0 if FIGURES[name].is_fraction else math.inf
+            if not 0.0 <= bound <= most:
+                hint = "a fraction in [0, 1]" if most == 1.0 else "at least 0"
+                raise ValueError(
+                    f"`{name}` must be {hint}. Received: {name}={bound!r}."
+                    + (" For 2 per cent write 0.02." if most == 1.0 else "")
+                )
+        object.__setattr__(self, "bounds", MappingProxyType(dict(bounds)))
+
+    def __repr__(self) -> str:
+        bounds = ", ".join(f"{name}={bound!r}" for name, bound in self.bounds.items())
+        return f"Goal({bounds})"
 
     def __str__(self) -> str:
-        return (
-            f"at least {100 * self.sparsity:g} % of the kernel weights zero, at most "
-            f"{100 * self.max_drop:g} points of validation accuracy lost"
+        return ", ".join(
+            FIGURES[name].bound(bound) for name, bound in self.bounds.items()
         )
 
-    def shortfalls(self, *, sparsity: float, drop: float) -> tuple[str, ...]:
+    def shortfalls(self, figures: Mapping[str, float]) -> tuple[str, ...]:
         """What a model lacks; empty if it meets the goal.
 
         Args:
-            sparsity: Fraction of its kernel weights that are zero.
-            drop: Accuracy of the dense model minus its own, as a fraction.
+            figures: Of the model, at least those that the goal bounds.
 
         Returns:
-            A clause for each unmet part, for a sentence that tells the user.
+            A clause for each unmet bound, for a sentence that tells the user.
+
+        Raises:
+            KeyError: If a figure is missing.
         """
-        found = []
-        if sparsity < self.sparsity - ROUNDING:
-            found.append(
-                f"{100 * sparsity:.1f} % of the kernel weights are zero, "
-                f"{100 * (self.sparsity - sparsity):.1f} points too few"
-            )
-        if drop > self.max_drop + 1e-9:  # room for the rounding of floats only
-            found.append(
-                f"accuracy is {100 * drop:.1f} points below dense, "
-                f"{100 * (drop - self.max_drop):.1f} more than allowed"
-            )
-        return tuple(found)
+        return tuple(
+            FIGURES[name].shortfall(figures[name], bound)
+            for name, bound in self.bounds.items()
+            if not reached(name, figures[name], bound)
+        )
+
+
+def reached(name: str, value: float, bound: float) -> bool:
+    """Whether a figure is on the good side of its bound; the only place that decides it.
+
+    Example:
+        >>> reached("accuracy_drop", 0.921 - 0.891, 0.03)
+        True
+    """
+    lacking = bound - value if FIGURES[name].is_lower_bound else value - bound
+    return lacking <= TOLERANCE

@@ -1,33 +1,33 @@
-"""Magnitude pruning tried out on a scratch copy, fast enough for a slider."""
+"""Magnitude pruning tried out on scratch copies, fast enough for a slider."""
 
 import glob
-import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from itertools import chain
-from types import MappingProxyType
 from typing import Final
 
 import keras
-import numpy as np
 
 from nncompress_lab import measure
 from nncompress_lab.data.datasets import Data, Dataset
 from nncompress_lab.errors import UnsupportedModelError
 from nncompress_lab.models.kernels import KernelLayer
 from nncompress_lab.models.rewrite import check_model, copy_model
-from nncompress_lab.models.selection import EVERY_LAYER, Selection
+from nncompress_lab.models.selection import Selection
 from nncompress_lab.passes import Pass, pipeline
 from nncompress_lab.pruning.arrays.masks import check_sparsity, global_magnitude_masks
 from nncompress_lab.pruning.layer_masks import by_layer, keep_only
 from nncompress_lab.pruning.magnitude_pruning import MagnitudePruning
 from nncompress_lab.trials.arrays.magnitudes import Magnitudes
+from nncompress_lab.trials.figures import Figures
+from nncompress_lab.trials.scratch import Layers, Scratch, images_for
+from nncompress_lab.trials.trial import Measured
 
 WHOLE_MODEL = "*"
 EXAMPLES = 1000
-BATCH_SIZE = 500
 
 Sparsities = Mapping[str, float]
-DENSE: Final[Sparsities] = MappingProxyType({})
+ORIGINAL: Final[Sparsities] = {}
 
 
 class PruningTrial:
@@ -35,7 +35,7 @@ class PruningTrial:
 
     A setting is a mapping of sparsities: `{"*": 0.8}` ranks the kernels of the whole
     model together, `{"conv1": 0.3, "dense1": 0.9}` prunes each layer by itself, and a
-    layer that is not named stays dense. `setting` gives the pass that does the same,
+    layer that is not named stays as it is. `setting` gives the pass that does the same,
     and the weights of both are equal to the last bit.
 
     The trial may be used from several threads at once.
@@ -64,31 +64,51 @@ class PruningTrial:
     ) -> None:
         check_model(model)
         self.name: str = model.name
-        self.data = _checked_data(model, data).take(examples)
-        self._lock = threading.RLock()
-        self._scratch = copy_model(model)
-        self._layers = {layer.path: layer for layer in EVERY_LAYER(self._scratch)}
-        if not self._layers:
+        self.data = images_for(model, data, examples)
+        self._measuring = Scratch(model, self._apply)
+        self._weighing = Scratch(model, self._apply)
+        if not self._measuring.layers:
             raise UnsupportedModelError(
                 f"The model {self.name!r} has no kernel that can be pruned. Received: "
                 f"{len(model.layers)} layers. Dense, convolution and embedding layers "
                 "with float weights have one."
             )
-        self._dense = {path: layer.arrays() for path, layer in self._layers.items()}
-        self._magnitudes = {path: Magnitudes(one) for path, one in self._dense.items()}
+        self._weights = {
+            path: layer.arrays() for path, layer in self._measuring.layers.items()
+        }
+        self._magnitudes = {
+            path: Magnitudes(one) for path, one in self._weights.items()
+        }
         self._magnitudes[WHOLE_MODEL] = Magnitudes(
-            [array for arrays in self._dense.values() for array in arrays]
+            [array for arrays in self._weights.values() for array in arrays]
         )
-        self.parameters = measure.parameters(self._scratch)
-        self._dense_nonzeros = measure.nonzeros(self._scratch)
-        measure.accuracy(self._scratch, self.data.take(1))  # refuses unfit labels
-        self.dense_accuracy = self.accuracy(DENSE)
-        self.dense_sizes = self.file_sizes(DENSE)
+        self._parameters = measure.parameters(model)
+        self._nonzeros = measure.nonzeros(model)
+
+    @cached_property
+    def original(self) -> Figures:
+        """All figures of the model as it came; measured when they are first asked for."""
+        return {
+            "accuracy": self._right[self.examples] / self.examples,
+            **self.counted(ORIGINAL),
+            **self.weighed(ORIGINAL),
+        }
+
+    @cached_property
+    def _right(self) -> Mapping[int, int]:
+        """How many of the first examples the original gets right."""
+        found = self._measuring.right(ORIGINAL, self.data)
+        return {examples: right for right, examples in found}
+
+    @property
+    def examples(self) -> int:
+        """How many images the accuracy is measured on."""
+        return len(self.data)
 
     @property
     def layers(self) -> tuple[str, ...]:
         """Paths of the layers that can be pruned, in the order of the model."""
-        return tuple(self._layers)
+        return tuple(self._weights)
 
     @property
     def kernel_weights(self) -> int:
@@ -117,10 +137,10 @@ class PruningTrial:
             MagnitudePruning(
                 sparsity=sparsities[path],
                 # One threshold a layer, also where it has two kernels.
-                scope="global" if len(layer.kernel_names) > 1 else "layer",
+                scope="global" if len(kernels) > 1 else "layer",
                 select=Selection(names=(glob.escape(path),)),
             )
-            for path, layer in self._layers.items()
+            for path, kernels in self._weights.items()
             if sparsities.get(path)
         ]
         return steps[0] if len(steps) == 1 else pipeline(*steps)
@@ -136,54 +156,67 @@ class PruningTrial:
             return self._drops_of_all(sparsities[WHOLE_MODEL])
         return {
             path: round(sparsities.get(path, 0.0) * self._magnitudes[path].size)
-            for path in self._layers
+            for path in self._weights
         }
 
-    def zeros(self, sparsities: Sparsities) -> int:
-        """How many kernel weights are zero under a setting."""
+    def counted(self, sparsities: Sparsities) -> Figures:
+        """Zeros, non-zeros and parameters under a setting; no weight is touched.
+
+        Returns:
+            `zeros`, the fraction of the kernel weights that are zero; `nonzeros` as
+            `measure.nonzeros` says of the pruned model, biases included.
+
+        Raises:
+            ValueError: If a layer is unknown or a sparsity out of range.
+        """
+        zeros = self._zeros(sparsities)
+        more = zeros - self._zeros(ORIGINAL)
+        return {
+            "zeros": zeros / self.kernel_weights,
+            "nonzeros": self._nonzeros - more,
+            "parameters": self._parameters,
+        }
+
+    def measured(self, sparsities: Sparsities) -> Iterator[Measured]:
+        """The pruned model's accuracy on ever more of the images."""
+        for right, examples in self._measuring.right(sparsities, self.data):
+            lost = self._right[examples] - right
+            yield Measured(right / examples, lost / examples, examples)
+
+    def accuracy(self, sparsities: Sparsities) -> float:
+        """Fraction of all the images that the pruned model gets right."""
+        *_, last = self.measured(sparsities)
+        return last.accuracy
+
+    def weighed(self, sparsities: Sparsities) -> Figures:
+        """Bytes of the pruned model's file, as `measure.file_sizes` says."""
+        return self._weighing.weighed(sparsities)
+
+    def pruned(self, sparsities: Sparsities) -> keras.Model:
+        """A new model, pruned as a setting says."""
+        with self._measuring.under(sparsities) as model:
+            return copy_model(model)
+
+    def _zeros(self, sparsities: Sparsities) -> int:
         return sum(
             max(dropped, self._magnitudes[path].zeros)
             for path, dropped in self.drops(sparsities).items()
         )
 
-    def nonzeros(self, sparsities: Sparsities) -> int:
-        """What `measure.nonzeros` says of the pruned model: biases count, too."""
-        return self._dense_nonzeros - self.zeros(sparsities) + self.zeros(DENSE)
-
-    def accuracy(self, sparsities: Sparsities) -> float:
-        """Fraction of the images that the pruned model gets right."""
-        right = 0
-        with self._lock:
-            self._apply(sparsities)
-            for start in range(0, len(self.data), BATCH_SIZE):
-                part = slice(start, start + BATCH_SIZE)
-                # Half the time of `predict`, which sets up a data pipeline each time.
-                outputs = self._scratch.predict_on_batch(self.data.x[part])
-                right += int((np.argmax(outputs, axis=1) == self.data.y[part]).sum())
-        return right / len(self.data)
-
-    def file_sizes(self, sparsities: Sparsities) -> measure.FileSizes:
-        """Bytes of the pruned model's file, as `measure.file_sizes` says."""
-        with self._lock:
-            self._apply(sparsities)
-            return measure.file_sizes(self._scratch)
-
-    def pruned(self, sparsities: Sparsities) -> keras.Model:
-        """A new model, pruned as a setting says."""
-        with self._lock:
-            self._apply(sparsities)
-            return copy_model(self._scratch)
-
-    def _apply(self, sparsities: Sparsities) -> None:
+    def _apply(
+        self, layers: Layers, sparsities: Sparsities, held: Sparsities | None
+    ) -> None:
         self._check(sparsities)
         if WHOLE_MODEL in sparsities:
-            self._prune(list(self._layers.values()), sparsities[WHOLE_MODEL])
+            self._prune(list(layers.values()), sparsities[WHOLE_MODEL])
             return
-        for path, layer in self._layers.items():
-            self._prune([layer], sparsities.get(path, 0.0))
+        for path, layer in layers.items():
+            sparsity = sparsities.get(path, 0.0)
+            if held is None or WHOLE_MODEL in held or held.get(path, 0.0) != sparsity:
+                self._prune([layer], sparsity)
 
     def _prune(self, layers: list[KernelLayer], sparsity: float) -> None:
-        arrays = [self._dense[layer.path] for layer in layers]
+        arrays = [self._weights[layer.path] for layer in layers]
         row = list(chain.from_iterable(arrays))
         masks = global_magnitude_masks(row, sparsity=sparsity)
         keep_only(layers, by_layer(layers, masks), arrays)
@@ -194,7 +227,7 @@ class PruningTrial:
         threshold = whole.threshold_at(count)
         ties = count - whole.count_below(threshold)
         drops = {}
-        for path in self._layers:  # of equal magnitudes the earlier layers' go first
+        for path in self._weights:  # of equal magnitudes the earlier layers' go first
             below = self._magnitudes[path].count_below(threshold)
             equal = min(ties, self._magnitudes[path].count_up_to(threshold) - below)
             drops[path] = below + equal
@@ -215,35 +248,5 @@ class PruningTrial:
         if target not in self._magnitudes:
             raise ValueError(
                 f"{self.name!r} has no layer {target!r} that can be pruned. It has: "
-                f"{', '.join(self._layers)}; {WHOLE_MODEL!r} is the whole model."
+                f"{', '.join(self._weights)}; {WHOLE_MODEL!r} is the whole model."
             )
-
-
-def _checked_data(model: keras.Model, data: Dataset | Data) -> Data:
-    images = data.validation if isinstance(data, Dataset) else data
-    if not isinstance(images, Data):
-        raise TypeError(
-            "A trial needs images with labels: a data set such as "
-            "ncl.data.fashion_mnist(), or Data(x, y). Received: "
-            f"{type(data).__name__}."
-        )
-    expected = [tuple(tensor.shape) for tensor in model.inputs]
-    received = images.x.shape
-    if not _fits(received, expected):
-        raise ValueError(
-            f"The images do not fit the model {model.name!r}. It takes "
-            f"{' and '.join(map(str, expected))}. Received: {received}. Reshape the "
-            "images, or choose the data set that the model was trained on."
-        )
-    return images
-
-
-def _fits(received: tuple[int, ...], expected: list[tuple[int | None, ...]]) -> bool:
-    return (
-        len(expected) == 1
-        and len(received) == len(expected[0])
-        and all(
-            size is None or size == given
-            for size, given in zip(expected[0], received, strict=True)
-        )
-    )

@@ -441,7 +441,7 @@ plt.show()
 # %% tags=["control"]
 from nncompress_widgets import Goal, PruningExplorer
 
-explorer = PruningExplorer(model, data, goal=Goal(sparsity=0.75, max_drop=0.03))
+explorer = PruningExplorer(model, data, goal=Goal(zeros=0.75, accuracy_drop=0.03))
 explorer
 
 # %% tags=["exercise:chosen_pruning"]

@@ -2,7 +2,9 @@
 
 import pytest
 
-from nncompress_widgets.figures import Tile, accuracy_note, bytes_note, tiles
+from nncompress_lab.trials.figures import drop_in_words
+from nncompress_lab.trials.trial import Measured
+from nncompress_widgets.figures import Tile, accuracy_tile, bytes_note, tiles
 
 
 def test_text_is_no_markup():
@@ -14,33 +16,44 @@ def test_text_is_no_markup():
 
 
 def test_an_old_number_says_in_words_that_it_is_old():
-    old = tiles([Tile("accuracy", "90 %", "equal to dense", current=False)])
+    old = tiles([Tile("accuracy", "90 %", "equal to the original", current=False)])
 
     assert "90 %" in old
     assert "of the setting before" in old
-    assert "equal to dense" not in old
+    assert "equal to the original" not in old
     assert "nncompress-stale" in old
 
 
 @pytest.mark.parametrize(
     ("drop", "note"),
     [
-        (0.335, "33.5 points below dense"),
-        (-0.001, "0.1 points above dense"),
-        (0.0, "equal to dense"),
+        (0.335, "33.5 points below the original"),
+        (-0.001, "0.1 points above the original"),
+        (0.0, "equal to the original"),
     ],
 )
 def test_an_accuracy_is_compared_in_points(drop, note):
-    assert accuracy_note(drop) == note
+    assert drop_in_words(drop) == note
 
 
 @pytest.mark.parametrize(
-    ("now", "dense", "note"),
+    ("now", "original", "note"),
     [
-        (250_000, 1_000_000, "4.0x smaller than dense (1 MB)"),
-        (1_500, 1_000, "1.5x larger than dense (1 kB)"),
-        (1_000_100, 1_000_000, "as large as dense: why"),
+        (250_000, 1_000_000, "4.0x smaller than the original (1 MB)"),
+        (1_500, 1_000, "1.5x larger than the original (1 kB)"),
+        (1_000_100, 1_000_000, "as large as the original: why"),
     ],
 )
-def test_bytes_are_compared_as_a_ratio(now, dense, note):
-    assert bytes_note(now, dense, if_equal=": why") == note
+def test_bytes_are_compared_as_a_ratio(now, original, note):
+    assert bytes_note(now, original, if_equal=": why") == note
+
+
+def test_an_accuracy_on_a_part_of_the_images_says_what_that_leaves_open():
+    measured = Measured(accuracy=0.9, drop=0.02, examples=250)
+
+    part = accuracy_tile(measured, {"accuracy": 0.92}, examples=1000, current=True)
+    whole = accuracy_tile(measured, {"accuracy": 0.92}, examples=250, current=True)
+
+    assert (part.value, whole.value) == ("90.0 % ± 4", "90.0 %")
+    assert part.note == "on the first 250 of 1,000 images"
+    assert whole.note == "2.0 points below the original (92.0 %)"

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from nncompress_lab.trials import Magnitudes
+from nncompress_lab.trials.arrays.magnitudes import Magnitudes
 from nncompress_widgets.histogram import histogram_svg, round_step
 
 WEIGHTS = np.linspace(-0.31, 0.31, 5000)

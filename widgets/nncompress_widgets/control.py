@@ -1,8 +1,9 @@
-"""What every control has: a style, a message line, the code of its setting, a goal."""
+"""What every control does: it measures, weighs, judges a goal and hands out code."""
 
 import html
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,69 +11,137 @@ import ipywidgets
 import traitlets
 
 from nncompress_lab import Pass
-from nncompress_lab.trials import Goal
-from nncompress_widgets.figures import accuracy_note, percent
-from nncompress_widgets.source_code import source_of
+from nncompress_lab.trials.figures import Figures
+from nncompress_lab.trials.goal import Goal
+from nncompress_lab.trials.trial import Trial
+from nncompress_widgets.code_panel import CodePanel
+from nncompress_widgets.goal_panel import GoalPanel
+from nncompress_widgets.outcome import WEIGHED, Outcome
+from nncompress_widgets.worker import Worker
 
+PAUSE = 0.03  # seconds without a slider step after which the accuracy is measured
+AT_REST = 1.0  # and after which the file is written
 _STYLE = (Path(__file__).parent / "static" / "control.css").read_text(encoding="utf-8")
-_CODE = "Use this in my code"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a control of one technique brings to the page.
+
+    Args:
+        title: What the control does, above everything.
+        inputs: Where the user makes a choice.
+        picture: What explains the choice; beside it are the figures.
+        details: What stands below both.
+        shown: Names of the figures beside the accuracy.
+    """
+
+    title: str
+    inputs: Sequence[ipywidgets.Widget]
+    picture: ipywidgets.Widget
+    details: ipywidgets.Widget
+    shown: Sequence[str]
 
 
 class Control(ipywidgets.VBox):
     """A control on a real model, with a setting that is a pass of the library.
 
-    A subclass builds its own widgets, hands them to this constructor, and defines
-    `setting`, `sentence` and `_reached`; it calls `_refresh` when the setting changes.
+    It knows no technique: what a choice does to the model is the trial's. A subclass
+    builds inputs and a picture and hands them to this constructor; it defines `choice` and
+    `sentence`, and brings its inputs into line in a function that it gives to `_by_hand`
+    or `_by_program`.
+
+    Nothing that takes long runs on the kernel's event loop. When the user moves an input,
+    the accuracy is measured on one thread and, at rest, the file weighed on another, and
+    what is overtaken is dropped between two batches. A program finds the figures
+    there when its assignment returns.
 
     Args:
-        title: What the control does, above everything.
-        note: What its figures are measured on, beside the title.
-        body: The widgets of the subclass, from top to bottom.
+        trial: Any technique on one model.
+        parts: What the subclass brings to the page.
+        code: Writes the setting as code.
         goal: What the setting is to reach, if anything.
 
     Attributes:
         registered: The pass that was registered last, or None.
+        accuracy: On all validation images, a fraction.
+        file_bytes: Bytes of the compressed model's `.keras` file.
+        packed_bytes: Bytes of the file that `ncl.pack` writes.
 
     Raises:
         TypeError: If `goal` is not a `Goal`.
+        ValueError: If it bounds a figure that the trial does not have.
     """
 
     registered = traitlets.Instance(
         Pass, allow_none=True, read_only=True, help="The setting that was registered."
     )
+    accuracy = traitlets.Float(read_only=True)
+    file_bytes = traitlets.Int(read_only=True)
+    packed_bytes = traitlets.Int(read_only=True)
 
     def __init__(
         self,
+        trial: Trial[Any],
+        parts: Parts,
         *,
-        title: str,
-        note: str,
-        body: Sequence[ipywidgets.Widget],
+        code: CodePanel,
         goal: Goal | None,
     ) -> None:
-        self.goal = _checked(goal)
         # Clicks may come on another thread than the one that runs the cells.
         self._lock = threading.RLock()
-        self._head = ipywidgets.HTML(
-            f"<style>{_STYLE}</style><div><b>{html.escape(title)}</b> "
+        self._moving = False
+        self._trial = trial
+        self._outcome = Outcome(trial, parts.shown)
+        self._goal_panel = GoalPanel(goal, known=(*trial.original, "accuracy_drop"))
+        self._goal_panel.on_click(lambda: self._register_later.request(self.choice))
+        self._code_panel = code
+        self._measure_later = Worker(
+            self._measure, on_error=self._show_error, pause=PAUSE
+        )
+        self._weigh_later = Worker(
+            self._weigh, on_error=self._show_error, pause=AT_REST
+        )
+        self._register_later = Worker(self._register, on_error=self._show_error)
+        self._figures = ipywidgets.HTML()
+        self._message = ipywidgets.HTML()
+        note = f"accuracy on {trial.examples:,} validation images"
+        head = ipywidgets.HTML(
+            f"<style>{_STYLE}</style><div><b>{html.escape(parts.title)}</b> "
             f'<span class="nncompress-note">{html.escape(note)}</span></div>'
         )
-        self._message = ipywidgets.HTML()
-        self._verdict = ipywidgets.HTML()
-        self._judged = ""
         super().__init__(
-            [self._head, *body, *self._goal_row(), self._message, *self._code_rows()]
+            [
+                head,
+                row_of(*parts.inputs),
+                row_of(parts.picture, self._figures),
+                parts.details,
+                *self._goal_panel.rows,
+                self._message,
+                *self._code_panel.rows,
+            ]
         )
         self.add_class("nncompress-control")
 
     @property
-    def setting(self) -> Pass:
-        """The pass that does what the control shows now."""
+    def goal(self) -> Goal | None:
+        """What the setting is to reach, if anything."""
+        return self._goal_panel.goal
+
+    @property
+    def choice(self) -> Any:
+        """What the inputs say, as the trial takes it; a new object each time."""
         raise NotImplementedError
 
     @property
     def sentence(self) -> str:
         """What the control is and where it stands; equal on every machine."""
         raise NotImplementedError
+
+    @property
+    def setting(self) -> Pass:
+        """The pass that does what the control shows now."""
+        return self._trial.setting(self.choice)
 
     def register(self) -> Pass:
         """Hand in the current setting, as the Register button does.
@@ -83,15 +152,12 @@ class Control(ipywidgets.VBox):
         Returns:
             The pass, which is `registered` from now on.
         """
-        with self._lock:
-            sparsity, drop = self._reached()
-            setting = self.setting
-            self.set_trait("registered", setting)
-            if self.goal is not None:
-                shortfalls = self.goal.shortfalls(sparsity=sparsity, drop=drop)
-                self._judged = _verdict(sparsity, drop, shortfalls)
-                self._show_verdict()
-        return setting
+        return self._register(self.choice)
+
+    def wait(self) -> None:
+        """Return when all figures belong to what the inputs show."""
+        for worker in (self._measure_later, self._weigh_later, self._register_later):
+            worker.join()
 
     def __repr__(self) -> str:
         return f"{self.sentence} Run this cell to move the slider."
@@ -101,63 +167,94 @@ class Control(ipywidgets.VBox):
         bundle: dict[str, Any] = super()._repr_mimebundle_(**options)
         return {**bundle, "text/plain": repr(self)}
 
-    def _reached(self) -> tuple[float, float]:
-        """Sparsity and lost accuracy of the current setting, measured."""
-        raise NotImplementedError
+    def _by_program(self, align: Callable[[], object]) -> None:
+        """A program moved an input: bring all into line and measure at once."""
+        if self._move(align):
+            self._measure()
+            self._weigh()
 
-    def _refresh(self) -> None:
-        """Show the code of the current setting and forget old messages."""
-        self._code.value = _code_panel(source_of(self.setting))
-        self._message.value = ""
-        self._show_verdict()
+    def _by_hand(self, align: Callable[[], object]) -> None:
+        """The user moved an input: bring all into line, the figures follow."""
+        try:
+            if self._move(align):
+                self._measure_later.request()
+                self._weigh_later.request()
+        except Exception as error:  # nobody but the user can take it
+            self._show_error(error)
 
-    def _show_verdict(self) -> None:
-        if self._judged:
-            here = self.setting == self.registered
-            self._verdict.value = self._judged.format(
-                state="This setting is registered."
-                if here
-                else "That setting is registered; the control has moved on since."
-            )
+    def _move(self, align: Callable[[], object]) -> bool:
+        """Bring traits and inputs into line, which calls this again; then it is False."""
+        with self._lock:
+            if self._moving:
+                return False
+            self._moving = True
+            try:
+                align()
+            finally:
+                self._moving = False
+            self._message.value = ""
+            self._show()
+        return True
+
+    def _measure(self) -> None:
+        """Measure the accuracy; dropped as soon as the control moves on."""
+        choice = self.choice
+        if self._outcome.final(choice):
+            return
+        for measured in self._trial.measured(choice):
+            with self._lock:
+                if choice != self.choice:
+                    return
+                self._outcome.take_measured(choice, measured)
+                self._show()
+
+    def _weigh(self) -> None:
+        """Measure the bytes of the file; dropped if the control moves on meanwhile."""
+        choice = self.choice
+        if self._outcome.weighed_of == choice:
+            return
+        weighed = self._trial.weighed(choice)
+        with self._lock:
+            if choice == self.choice:
+                self._outcome.take_weighed(choice, weighed)
+                self._show()
+
+    def _register(self, choice: Any) -> Pass:
+        if choice == self.choice:
+            self._measure()  # shows what it judges
+        figures = self._figures_of(choice)
+        setting = self._trial.setting(choice)
+        with self._lock:
+            self.set_trait("registered", setting)
+            self._goal_panel.judge(figures)
+            self._show()
+        return setting
+
+    def _figures_of(self, choice: Any) -> Figures:
+        """All that a goal can bound."""
+        final = self._outcome.final(choice)
+        if final is None:
+            *_, final = self._trial.measured(choice)
+        figures = {**self._trial.counted(choice), **final.figures}
+        if self.goal and set(self.goal.bounds) & set(WEIGHED):
+            figures |= self._trial.weighed(choice)
+        return figures
+
+    def _show(self) -> None:
+        """Bring figures, verdict and code up to date."""
+        choice, outcome = self.choice, self._outcome
+        setting = self._trial.setting(choice)
+        if outcome.final(outcome.measured_of):
+            self.set_trait("accuracy", outcome.measured.accuracy)
+        self.set_trait("file_bytes", outcome.weighed["keras_bytes"])
+        self.set_trait("packed_bytes", outcome.weighed["packed_bytes"])
+        self._figures.value = outcome.tiles(choice)
+        self._goal_panel.show(is_registered=setting == self.registered)
+        self._code_panel.show(setting, outcome, choice)
 
     def _show_error(self, error: Exception) -> None:
         text = html.escape(f"{type(error).__name__}: {error}")
         self._message.value = f'<div class="nncompress-error" role="alert">{text}</div>'
-
-    def _guarded(self, action: Callable[[], object]) -> None:
-        """Run what a click asks for; nobody but the user can take its error."""
-        try:
-            action()
-        except Exception as error:  # whatever it is, the user must see it
-            self._show_error(error)
-
-    def _goal_row(self) -> list[ipywidgets.Widget]:
-        if self.goal is None:
-            return []
-        text = ipywidgets.HTML(
-            f'<div class="nncompress-goal"><b>Goal:</b> {html.escape(str(self.goal))}.'
-            "</div>"
-        )
-        button = ipywidgets.Button(
-            description="Register",
-            button_style="primary",
-            layout={"width": "auto"},
-            tooltip="Hand in this setting; it can be registered again at any time",
-        )
-        button.on_click(lambda _: self._guarded(self.register))
-        self._register_button = button
-        return [row_of(text, button), self._verdict]
-
-    def _code_rows(self) -> list[ipywidgets.Widget]:
-        self._code = ipywidgets.HTML(layout={"display": "none"})
-        self._code_button = ipywidgets.ToggleButton(
-            description=_CODE, icon="code", layout={"width": "auto"}
-        )
-        self._code_button.observe(self._toggle_code, "value")
-        return [row_of(self._code_button), self._code]
-
-    def _toggle_code(self, change: dict[str, Any]) -> None:
-        self._code.layout.display = None if change["new"] else "none"
 
 
 def row_of(*widgets: ipywidgets.Widget) -> ipywidgets.HBox:
@@ -165,34 +262,3 @@ def row_of(*widgets: ipywidgets.Widget) -> ipywidgets.HBox:
     row = ipywidgets.HBox(widgets)
     row.add_class("nncompress-row")
     return row
-
-
-def _checked(goal: Any) -> Goal | None:
-    if goal is None or isinstance(goal, Goal):
-        return goal
-    raise TypeError(
-        "`goal` must be a Goal, such as Goal(sparsity=0.8, max_drop=0.02). Received: "
-        f"{goal!r} of type {type(goal).__name__}."
-    )
-
-
-def _verdict(sparsity: float, drop: float, shortfalls: Sequence[str]) -> str:
-    if shortfalls:
-        kind, title, words = "unmet", "✗ Goal not met:", "; ".join(shortfalls)
-    else:
-        kind, title = "met", "✓ Goal met:"
-        words = f"{percent(sparsity)} zeros, accuracy {accuracy_note(drop)}"
-    return (
-        f'<div class="nncompress-verdict nncompress-{kind}" role="status">'
-        f"<b>{title}</b> {html.escape(words)}. {{state}}</div>"
-    )
-
-
-def _code_panel(source: str) -> str:
-    escaped = html.escape(source)
-    attribute = escaped.replace("\n", "&#10;")
-    return (
-        f'<div class="nncompress-code" data-nncompress-code="{attribute}">'
-        f"<pre><code>{escaped}</code></pre>"
-        '<button type="button" class="nncompress-insert">Insert below</button></div>'
-    )

@@ -4,7 +4,11 @@ import html
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from nncompress_lab.report.formats import size
+from nncompress_lab.report.formats import count, size
+from nncompress_lab.trials.figures import Figures, drop_in_words, number, percent
+from nncompress_lab.trials.trial import Measured
+
+_ZEROS_ARE_STORED = ": zeros are stored like other numbers"
 
 
 @dataclass(frozen=True)
@@ -14,7 +18,7 @@ class Tile:
     Args:
         label: What is counted.
         value: The number with its unit.
-        note: How it compares with the dense model.
+        note: How it compares with the original model.
         current: False while the number still belongs to an earlier setting.
     """
 
@@ -38,22 +42,41 @@ def _tile(figure: Tile) -> str:
     )
 
 
-def percent(fraction: float) -> str:
-    """A fraction as a percentage with one decimal, for example `"80.0 %"`."""
-    return f"{100 * fraction:.1f} %"
+def accuracy_tile(
+    measured: Measured, original: Figures, *, examples: int, current: bool
+) -> Tile:
+    """An accuracy; one on a part of the examples comes with what that leaves open."""
+    value = percent(measured.accuracy)
+    note = f"{drop_in_words(measured.drop)} ({percent(original['accuracy'])})"
+    if measured.examples < examples:
+        value += f" ± {100 * measured.margin:.0f}"
+        note = f"on the first {measured.examples:,} of {examples:,} images"
+    return Tile("Validation accuracy", value, note, current)
 
 
-def accuracy_note(drop: float) -> str:
-    """How far an accuracy is below that of the dense model, in points."""
-    if abs(drop) < 5e-4:
-        return "equal to dense"
-    return f"{100 * abs(drop):.1f} points {'below' if drop > 0 else 'above'} dense"
+def figure_tile(name: str, value: float, original: Figures, *, current: bool) -> Tile:
+    """A figure that is counted or weighed."""
+    before = original[name]
+    if name == "keras_bytes":
+        note = bytes_note(value, before, if_equal=_ZEROS_ARE_STORED)
+        return Tile(".keras file", size(round(value)), note, current)
+    if name == "packed_bytes":
+        note = bytes_note(value, before)
+        return Tile("Packed by ncl.pack", size(round(value)), note, current)
+    if name == "nonzeros":
+        note = f"of {number(original['parameters'])} parameters"
+        return Tile("Non-zeros", number(value), note, current)
+    label, shown = {
+        "macs": ("MACs an image", count(round(value))),
+        "parameters": ("Parameters", number(value)),
+    }[name]
+    return Tile(label, shown, f"of {number(before)}", current)
 
 
-def bytes_note(now: int, dense: int, *, if_equal: str = "") -> str:
-    """How many bytes compare with those of the dense model."""
-    if abs(now - dense) < 0.01 * dense:
-        return f"as large as dense{if_equal}"
-    ratio = max(now, dense) / min(now, dense)
-    more = "smaller" if now < dense else "larger"
-    return f"{ratio:.1f}x {more} than dense ({size(dense)})"
+def bytes_note(now: float, original: float, *, if_equal: str = "") -> str:
+    """How many bytes compare with those of the original model."""
+    if abs(now - original) < 0.01 * original:
+        return f"as large as the original{if_equal}"
+    ratio = max(now, original) / min(now, original)
+    more = "smaller" if now < original else "larger"
+    return f"{ratio:.1f}x {more} than the original ({size(round(original))})"

@@ -4,7 +4,7 @@ import html
 import math
 from itertools import pairwise
 
-from nncompress_lab.trials import Histogram
+from nncompress_lab.trials.arrays.magnitudes import Histogram
 
 WIDTH, HEIGHT = 440, 216
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 428, 26, 176  # the plot inside the picture

@@ -1,4 +1,4 @@
-"""What `PruningExplorer` is made of on the page: inputs, picture and figures."""
+"""What `PruningExplorer` is made of on the page: inputs and picture."""
 
 import html
 from collections.abc import Callable, Mapping
@@ -6,19 +6,11 @@ from typing import Any
 
 import ipywidgets
 
-from nncompress_lab.report.formats import size
-from nncompress_lab.trials import WHOLE_MODEL, PruningTrial
-from nncompress_widgets.control import row_of
-from nncompress_widgets.figures import (
-    Tile,
-    accuracy_note,
-    bytes_note,
-    percent,
-    tiles,
-)
+from nncompress_lab.trials.figures import percent
+from nncompress_lab.trials.pruning import WHOLE_MODEL, PruningTrial
 from nncompress_widgets.histogram import histogram_svg, round_step
 
-_ZEROS_ARE_STORED = ": zeros are stored like other numbers"
+MOST = 0.9999  # of a large layer; of a small one all but one weight
 _LAYERS_SHOWN = 8
 
 
@@ -47,42 +39,63 @@ class PruningView:
             ipywidgets.BoundedFloatText, "in %", "104px", max=99.99, step=0.1
         )
         self.threshold = _labelled(ipywidgets.BoundedFloatText, "Threshold", "154px")
-        self._picture, self._figures, self._layers = (
-            ipywidgets.HTML() for _ in range(3)
-        )
-        self.body = [
-            row_of(self.target, self.slider, self.percent, self.threshold),
-            row_of(self._picture, self._figures),
-            self._layers,
-        ]
+        self.picture = ipywidgets.HTML()
+        self.layers = ipywidgets.HTML()
+
+    @property
+    def inputs(self) -> list[ipywidgets.Widget]:
+        """What the user moves."""
+        return [self.target, self.slider, self.percent, self.threshold]
 
     def on_change(self, call: Callable[[str, Any], None]) -> None:
         """Have `call(trait name, value)` called when the user moves something."""
         self.target.observe(lambda change: call("target", change["new"]), "value")
         for widget in (self.slider, self.percent):
             widget.observe(
-                lambda change: call("sparsity", round(change["new"] / 100, 6)), "value"
+                lambda change: call("sparsity", self._fraction(change["new"])), "value"
             )
         self.threshold.observe(lambda change: call("threshold", change["new"]), "value")
 
-    def show_position(self, target: str, sparsity: float, threshold: float) -> None:
-        """Bring the inputs to a setting and move the threshold through the histogram."""
+    def _fraction(self, percentage: float) -> float:
+        """A typed percentage as a fraction that leaves at least one weight."""
+        return min(round(percentage / 100, 6), self._most(self.target.value))
+
+    def _most(self, target: str) -> float:
+        magnitudes = self._trial.magnitudes(target)
+        return min(MOST, magnitudes.fraction_of(magnitudes.size - 1))
+
+    def show(
+        self,
+        target: str,
+        sparsity: float,
+        threshold: float,
+        sparsities: Mapping[str, float],
+    ) -> None:
+        """Bring the inputs to a setting and move the threshold through the histogram.
+
+        Args:
+            target: A layer's path, or `"*"`.
+            sparsity: Of the target.
+            threshold: Of the target.
+            sparsities: Of all layers, for the line that says how many zeros each has.
+        """
         largest = self._trial.magnitudes(target).largest
         self.target.value = target
         self.slider.value = min(round(100 * sparsity), self.slider.max)
+        self.percent.max = round(100 * self._most(target), 6)
         _show_number(self.percent, 100 * sparsity)
         self.threshold.max = largest
         self.threshold.step = round_step(largest / 100) if largest else None
         _show_number(self.threshold, threshold)
-        self._picture.value = histogram_svg(
+        self.picture.value = histogram_svg(
             self._histograms[target],
             threshold=threshold,
             name="the whole model" if target == WHOLE_MODEL else target,
             pruned=percent(sparsity),
         )
+        self._show_layers(sparsities)
 
-    def show_layers(self, sparsities: Mapping[str, float]) -> None:
-        """Say how many zeros each layer has."""
+    def _show_layers(self, sparsities: Mapping[str, float]) -> None:
         drops = self._trial.drops(sparsities)
         each = [
             f"{path} {percent(drops[path] / self._trial.magnitudes(path).size)}"
@@ -90,57 +103,9 @@ class PruningView:
         ]
         rest = len(each) - _LAYERS_SHOWN
         shown = each[:_LAYERS_SHOWN] + ([f"and {rest} more"] if rest > 0 else [])
-        zeros = self._trial.zeros(sparsities) / self._trial.kernel_weights
+        zeros = self._trial.counted(sparsities)["zeros"]
         words = f"Zeros in all kernels: {percent(zeros)} ({', '.join(shown)})"
-        self._layers.value = f'<div class="nncompress-note">{html.escape(words)}</div>'
-
-    def show_figures(
-        self,
-        *,
-        accuracy: float,
-        nonzeros: int,
-        keras: int,
-        packed: int,
-        measured: bool,
-        weighed: bool,
-    ) -> None:
-        """Fill the tiles.
-
-        Args:
-            accuracy: Of the pruned model, a fraction.
-            nonzeros: Of its parameters.
-            keras: Bytes of its file.
-            packed: Bytes of its packed file.
-            measured: Whether the accuracy belongs to what the inputs show.
-            weighed: Whether the bytes do.
-        """
-        trial, dense = self._trial, self._trial.dense_sizes
-        self._figures.value = tiles(
-            [
-                Tile(
-                    "Validation accuracy",
-                    percent(accuracy),
-                    accuracy_note(trial.dense_accuracy - accuracy)
-                    + f" ({percent(trial.dense_accuracy)})",
-                    current=measured,
-                ),
-                Tile(
-                    "Non-zeros", f"{nonzeros:,}", f"of {trial.parameters:,} parameters"
-                ),
-                Tile(
-                    ".keras file",
-                    size(keras),
-                    bytes_note(keras, dense.keras, if_equal=_ZEROS_ARE_STORED),
-                    current=weighed,
-                ),
-                Tile(
-                    "Packed by ncl.pack",
-                    size(packed),
-                    bytes_note(packed, dense.packed),
-                    current=weighed,
-                ),
-            ]
-        )
+        self.layers.value = f'<div class="nncompress-note">{html.escape(words)}</div>'
 
 
 def _show_number(field: ipywidgets.BoundedFloatText, number: float) -> None:

@@ -1,0 +1,96 @@
+"""The figures that a goal can bound: how each is said, and which way is the good one."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from nncompress_lab.report.formats import size
+
+Figures = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure in words.
+
+    Args:
+        wanted: How a bound is said, with `{}` for its number.
+        found: How a value is said.
+        say: The number with its unit.
+        is_lower_bound: Whether a goal wants at least so much; else at most.
+        is_fraction: Whether it lies in `[0, 1]`, and differences are points.
+    """
+
+    wanted: str
+    found: str
+    say: Callable[[float], str]
+    is_lower_bound: bool = False
+    is_fraction: bool = False
+
+    def bound(self, bound: float) -> str:
+        """What a goal asks for, for example `"at most 20 kB packed"`."""
+        words = f"{100 * bound:g}" if self.is_fraction else self.say(bound)
+        least = "at least" if self.is_lower_bound else "at most"
+        return f"{least} {self.wanted.format(words)}"
+
+    def value(self, value: float) -> str:
+        """What a model has, for example `"the packed file has 20 kB"`."""
+        return self.found.format(self.say(value))
+
+    def shortfall(self, value: float, bound: float) -> str:
+        """What a model has, and how much that is off the bound."""
+        off = abs(value - bound)
+        words = points(off) if self.is_fraction else self.say(off)
+        side = "too few" if self.is_lower_bound else "more than allowed"
+        return f"{self.value(value)}, {words} {side}"
+
+
+def percent(fraction: float) -> str:
+    """A fraction as a percentage with one decimal, for example `"80.0 %"`."""
+    return f"{100 * fraction:.1f} %"
+
+
+def points(difference: float) -> str:
+    """A difference of two fractions in points, for example `"1.7 points"`."""
+    return f"{100 * difference:.1f} points"
+
+
+def drop_in_words(drop: float) -> str:
+    """How far an accuracy is below the original's, for example `"1.7 points below"`."""
+    if abs(drop) < 5e-4:
+        return "equal to the original"
+    return f"{points(abs(drop))} {'below' if drop > 0 else 'above'} the original"
+
+
+def number(count: float) -> str:
+    """A count with commas, for example `"431,080"`."""
+    return f"{count:,.0f}"
+
+
+def _bytes(count: float) -> str:
+    return size(round(count))
+
+
+FIGURES: Final[Mapping[str, Figure]] = {
+    "zeros": Figure(
+        "{} % of the kernel weights zero",
+        "{} of the kernel weights are zero",
+        percent,
+        is_lower_bound=True,
+        is_fraction=True,
+    ),
+    "accuracy_drop": Figure(
+        "{} points of accuracy lost",
+        "the accuracy is {}",
+        drop_in_words,
+        is_fraction=True,
+    ),
+    "keras_bytes": Figure("{} as a .keras file", "the .keras file has {}", _bytes),
+    "packed_bytes": Figure("{} packed", "the packed file has {}", _bytes),
+    "memory_bytes": Figure("{} in memory", "the weights take {} of memory", _bytes),
+    "parameters": Figure("{} parameters", "there are {} parameters", number),
+    "nonzeros": Figure(
+        "{} parameters that are not zero", "{} parameters are not zero", number
+    ),
+    "macs": Figure("{} MACs", "an example takes {} MACs", number),
+}

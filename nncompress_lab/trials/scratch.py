@@ -1,0 +1,119 @@
+"""What trials are made of: a copy whose kernels change, and images to measure it on."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from copy import copy
+from typing import Any, Generic, TypeVar
+
+import keras
+import numpy as np
+
+from nncompress_lab import measure
+from nncompress_lab.data.datasets import Data, Dataset
+from nncompress_lab.measure.accuracy import check_classes
+from nncompress_lab.models.kernels import KernelLayer
+from nncompress_lab.models.rewrite import copy_model
+from nncompress_lab.models.selection import EVERY_LAYER
+from nncompress_lab.trials.figures import Figures
+
+BATCH_SIZE = 250
+Choice = TypeVar("Choice")
+Layers = Mapping[str, KernelLayer]
+
+
+class Scratch(Generic[Choice]):
+    """A copy of a model that takes on one choice after the other.
+
+    It may be used from several threads at once: each waits until the copy is free.
+
+    Args:
+        model: It is not changed.
+        apply: Called with the copy's kernel layers by path, a choice, and the choice that
+            they follow so far or None; gives the layers the weights of the choice.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        apply: Callable[[Layers, Choice, Choice | None], None],
+    ) -> None:
+        self._model = copy_model(model)
+        self._apply = apply
+        self._held: Choice | None = None
+        self._lock = threading.Lock()
+        self.layers: Layers = {one.path: one for one in EVERY_LAYER(self._model)}
+
+    @contextmanager
+    def under(self, choice: Choice) -> Iterator[keras.Model]:
+        """The copy with the weights of a choice, for as long as the block runs."""
+        with self._lock:
+            if choice != self._held:
+                held, self._held = self._held, None
+                self._apply(self.layers, choice, held)
+                self._held = copy(choice)  # the caller's own may change
+            yield self._model
+
+    def right(self, choice: Choice, data: Data) -> Iterator[tuple[int, int]]:
+        """Classify batch by batch; the copy is free for others between two batches.
+
+        Args:
+            choice: Whose weights the copy has.
+            data: Images and class indices.
+
+        Yields:
+            How many of the examples so far are right, and how many examples that were.
+        """
+        right = 0
+        for start in range(0, len(data), BATCH_SIZE):
+            part = slice(start, start + BATCH_SIZE)
+            with self.under(choice) as model:
+                # Half the time of `predict`, which sets up a data pipeline each time.
+                outputs = model.predict_on_batch(data.x[part])
+            right += int((np.argmax(outputs, axis=1) == data.y[part]).sum())
+            yield right, min(start + BATCH_SIZE, len(data))
+
+    def weighed(self, choice: Choice) -> Figures:
+        """Bytes of the file under a choice, as `measure.file_sizes` says."""
+        with self.under(choice) as model:
+            sizes = measure.file_sizes(model)
+        return {"keras_bytes": sizes.keras, "packed_bytes": sizes.packed}
+
+
+def images_for(model: keras.Model, data: Any, count: int) -> Data:
+    """The first validation images of a data set, or of a single `Data`.
+
+    Raises:
+        TypeError: If `data` is neither a `Dataset` nor a `Data`.
+        ValueError: If the images do not fit the model, the labels are not class indices,
+            or the model does not return one number a class.
+    """
+    images = data.validation if isinstance(data, Dataset) else data
+    if not isinstance(images, Data):
+        raise TypeError(
+            "A trial needs images with labels: a data set such as "
+            "ncl.data.fashion_mnist(), or Data(x, y). Received: "
+            f"{type(data).__name__}."
+        )
+    expected = [tuple(tensor.shape) for tensor in model.inputs]
+    received = images.x.shape
+    if not _fits(received, expected):
+        raise ValueError(
+            f"The images do not fit the model {model.name!r}. It takes "
+            f"{' and '.join(map(str, expected))}. Received: {received}. Reshape the "
+            "images, or choose the data set that the model was trained on."
+        )
+    single = len(model.outputs) == 1
+    check_classes(np.asarray(images.y), model.outputs[0] if single else model.outputs)
+    return images.take(count)
+
+
+def _fits(received: tuple[int, ...], expected: list[tuple[int | None, ...]]) -> bool:
+    return (
+        len(expected) == 1
+        and len(received) == len(expected[0])
+        and all(
+            size is None or size == given
+            for size, given in zip(expected[0], received, strict=True)
+        )
+    )

@@ -1,0 +1,102 @@
+"""The code of a control's setting, to read and to insert into the notebook."""
+
+import html
+from collections.abc import Sequence
+from typing import Any
+
+import ipywidgets
+
+from nncompress_lab import Data, Dataset, Pass
+from nncompress_lab.report.formats import size
+from nncompress_lab.trials.figures import Figures, percent
+from nncompress_widgets.outcome import Outcome
+from nncompress_widgets.source_code import (
+    answer_of,
+    images_of,
+    source_of,
+    variable_of,
+)
+
+
+class CodePanel:
+    """A button that shows programs, each with a button of the JupyterLab plugin.
+
+    Args:
+        model: The user's model, for its name.
+        data: The user's data, likewise.
+        answer: The variable that a lesson wants the setting in, if any.
+    """
+
+    def __init__(
+        self, model: object, data: Dataset | Data, *, answer: str | None
+    ) -> None:
+        self._model = model
+        self._data = data
+        self._answer = answer
+        self.programs = ipywidgets.HTML(layout={"display": "none"})
+        self.button = ipywidgets.ToggleButton(
+            description="Use this in my code", icon="code", layout={"width": "auto"}
+        )
+        self.button.observe(self._toggle, "value")
+        self.rows = [self.button, self.programs]
+
+    def show(self, setting: Pass, outcome: Outcome, choice: Any) -> None:
+        """Write the programs for a setting, with what is known about it."""
+        model = variable_of(self._model)
+        comments = _comments(outcome, choice)
+        if model is None:
+            comments = [
+                f"`model` is the {outcome.trial.name} of the control",
+                *comments,
+            ]
+        program = source_of(
+            setting,
+            comments=comments,
+            model=model or "model",
+            images=images_of(self._data, outcome.trial.examples),
+        )
+        panels = [_panel(program, "Insert below")]
+        if self._answer is not None:
+            answer = answer_of(setting, self._answer, comments=comments)
+            panels.insert(0, _panel(answer, "Insert as my answer", self._answer))
+        self.programs.value = "".join(panels)
+
+    def _toggle(self, change: dict[str, Any]) -> None:
+        self.programs.layout.display = None if change["new"] else "none"
+
+
+def _comments(outcome: Outcome, choice: Any) -> Sequence[str]:
+    trial = outcome.trial
+    now: Figures = trial.counted(choice)
+    final = outcome.final(choice)
+    if final is not None:
+        now = {"accuracy": final.accuracy, **now}
+    if outcome.weighed_of == choice:
+        now = {**now, **outcome.weighed}
+    return [
+        f"{trial.name}, seed 0, accuracy on {trial.examples:,} validation images",
+        f"original: {_said(trial.original)}",
+        f"this setting: {_said(now)}",
+    ]
+
+
+def _said(figures: Figures) -> str:
+    said = []
+    if "accuracy" in figures:
+        said.append(f"accuracy {percent(figures['accuracy'])}")
+    if "packed_bytes" in figures:
+        said.append(f"packed {size(round(figures['packed_bytes']))}")
+    if "zeros" in figures:
+        said.append(f"{percent(figures['zeros'])} zeros")
+    return ", ".join(said)
+
+
+def _panel(source: str, button: str, answer: str = "") -> str:
+    escaped = html.escape(source)
+    attribute = escaped.replace("\n", "&#10;")
+    exercise = f' data-nncompress-exercise="{html.escape(answer)}"' if answer else ""
+    return (
+        f'<div class="nncompress-code" data-nncompress-code="{attribute}"{exercise}>'
+        f"<pre><code>{escaped}</code></pre>"
+        f'<button type="button" class="nncompress-insert">{button}</button></div>'
+    )

@@ -1,0 +1,90 @@
+"""What a control knows about its settings: figures, and to which choice they belong."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from nncompress_lab.trials.figures import Figures
+from nncompress_lab.trials.trial import Measured, Trial
+from nncompress_widgets.figures import accuracy_tile, figure_tile, tiles
+
+WEIGHED = ("keras_bytes", "packed_bytes")
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A setting whose accuracy and bytes are known.
+
+    Args:
+        choice: What the inputs said.
+        accuracy: On all examples, a fraction.
+        packed_bytes: Of the packed file.
+    """
+
+    choice: Any
+    accuracy: float
+    packed_bytes: float
+
+
+@dataclass
+class Outcome:
+    """The newest figures of a control, which may lag behind its inputs.
+
+    Args:
+        trial: Where they come from.
+        shown: Names of the figures to show beside the accuracy.
+    """
+
+    trial: Trial[Any]
+    shown: Sequence[str]
+    trail: list[Visit] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        original = self.trial.original
+        self.measured_of: Any = None
+        self.measured = Measured(original["accuracy"], 0.0, self.trial.examples)
+        self.weighed_of: Any = None
+        self.weighed: Figures = {name: original[name] for name in WEIGHED}
+
+    def final(self, choice: Any) -> Measured | None:
+        """The accuracy on all examples, if it is known for this choice."""
+        whole = self.measured.examples == self.trial.examples
+        return self.measured if whole and self.measured_of == choice else None
+
+    def take_measured(self, choice: Any, measured: Measured) -> None:
+        """Keep an accuracy."""
+        self.measured_of, self.measured = choice, measured
+        self._visit(choice)
+
+    def take_weighed(self, choice: Any, weighed: Figures) -> None:
+        """Keep the bytes of a file."""
+        self.weighed_of, self.weighed = choice, weighed
+        self._visit(choice)
+
+    def tiles(self, choice: Any) -> str:
+        """All figures as HTML; those that do not belong to the choice are pale."""
+        original = self.trial.original
+        counted = self.trial.counted(choice)
+        accuracy = accuracy_tile(
+            self.measured,
+            original,
+            examples=self.trial.examples,
+            current=self.measured_of == choice,
+        )
+        rest = [
+            figure_tile(
+                name,
+                {**counted, **self.weighed}[name],
+                original,
+                current=name in counted or self.weighed_of == choice,
+            )
+            for name in self.shown
+        ]
+        return tiles([accuracy, *rest])
+
+    def _visit(self, choice: Any) -> None:
+        measured = self.final(choice)
+        if measured is None or self.weighed_of != choice:
+            return
+        visit = Visit(choice, measured.accuracy, self.weighed["packed_bytes"])
+        self.trail = [one for one in self.trail if one.choice != choice] + [visit]
