@@ -29,7 +29,7 @@ from lab_server import Lab, running_lab
 from playwright.sync_api import sync_playwright
 
 import nncompress_lab as ncl
-from nncompress_lab.course import build, catalogue
+from nncompress_lab.course import build, catalogue, copies
 
 IMAGES = ROOT / "docs" / "images"
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
@@ -63,8 +63,8 @@ def write_files(lab: Lab) -> None:
         ncl.MagnitudePruning(sparsity=0.6, select=ncl.Selection(names=("conv2",))),
     )(ncl.zoo.lenet5())
     ncl.save_model(pruned, lab.root / MODEL)
-    folder = lab.root / catalogue.COURSE_FOLDER
-    copy = catalogue.copy_lesson(LESSON.id, folder)
+    folder = lab.root / copies.COURSE_FOLDER
+    copy = copies.copy_lesson(LESSON.id, folder)
     source = next(path for path in build.sources() if path.stem == copy.stem)
     answers, notebook = build.answers(source), build.student(source)
     for cell in notebook.cells:
@@ -77,7 +77,7 @@ def write_files(lab: Lab) -> None:
 
 def take_lesson(page: Any, lab: Lab) -> None:
     """The lesson with the course panel, and the control in it."""
-    page.goto(lab.url(f"/tree/{catalogue.COURSE_FOLDER}/{LESSON.file}"))
+    page.goto(lab.url(f"/tree/{copies.COURSE_FOLDER}/{LESSON.file}"))
     ready(page)
     kernel_ready(page)
     run_all(page, seconds=300)

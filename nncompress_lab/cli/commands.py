@@ -78,8 +78,8 @@ def nncompress(
 def lab(jupyter: typer.Context) -> None:
     """Open the course in JupyterLab; Jupyter's options (--no-browser ...) are passed on.
 
-    The lessons are copied to ./nncompress-course first; a file that you changed is never
-    overwritten.
+    The lessons are copied to nncompress-course in the folder that Jupyter starts in; a
+    file that you changed is never overwritten.
     """
     from nncompress_lab.course.launch import launch
 

@@ -38,9 +38,9 @@ def build(
 @app.command()
 def copy(folder: Path) -> None:
     """Copy the lessons into FOLDER, over nothing that was changed there."""
-    from nncompress_lab.course import catalogue
+    from nncompress_lab.course import copies
 
-    for path in catalogue.copy_course(folder):
+    for path in copies.copy_course(folder):
         typer.echo(path)
 
 

@@ -13,7 +13,7 @@ from jupyter_server.base.handlers import APIHandler
 from jupyter_server.utils import to_os_path, url_path_join
 from tornado.web import HTTPError, authenticated
 
-from nncompress_lab.errors import ModelFileError
+from nncompress_lab.errors import CompressionError, ModelFileError
 
 if TYPE_CHECKING:
     from nncompress_lab.course.catalogue import LessonEntry
@@ -45,6 +45,10 @@ class _Handler(APIHandler):
                 "so the compression lab cannot reach them.",
             )
         return Path(root)
+
+    def home(self) -> Path:
+        """The folder that the server starts in: a user's own on a hub."""
+        return self.root() / getattr(self.contents_manager, "preferred_dir", "")
 
     def reply(self, value: dict[str, Any]) -> None:
         """Answer with JSON."""
@@ -84,18 +88,25 @@ class LessonsHandler(_Handler):
 
     @authenticated
     async def post(self) -> None:
-        """Copy a lesson into the learner's folder, unless it is there; say where."""
-        from nncompress_lab.course import catalogue
+        """Copy a lesson into the learner's folder, unless it is there; say where.
+
+        With `"start_over": true` the copy that is there is kept under another name.
+        """
+        from nncompress_lab.course import copies
 
         body = self.get_json_body()
         lesson = body.get("id") if isinstance(body, dict) else None
         if not isinstance(lesson, str):
             raise HTTPError(400, 'The body must be like {"id": "02"}.')
-        folder = self.root() / catalogue.COURSE_FOLDER
+        folder = copies.course_folder(self.home())
+        over = body.get("start_over") is True
+        copy = copies.start_over if over else copies.copy_lesson
         try:
-            copy = await asyncio.to_thread(catalogue.copy_lesson, lesson, folder)
+            path = await asyncio.to_thread(copy, lesson, folder)
         except LookupError as error:
             raise HTTPError(404, str(error.args[0])) from error
+        except CompressionError as error:
+            raise HTTPError(409, str(error)) from error
         except OSError as error:
             reason = error.strerror or str(error)
             raise HTTPError(
@@ -103,7 +114,7 @@ class LessonsHandler(_Handler):
                 f"The lesson cannot be copied to {folder}: {reason}. Start Jupyter in a "
                 "folder that you can write to.",
             ) from error
-        self.reply({"path": f"{catalogue.COURSE_FOLDER}/{copy.name}"})
+        self.reply({"path": path.relative_to(self.root()).as_posix()})
 
 
 def _lessons() -> list[dict[str, Any]]:

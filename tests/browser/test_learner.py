@@ -13,7 +13,7 @@ from lab_pages import (
 )
 from playwright.sync_api import expect
 
-from nncompress_lab.course import catalogue
+from nncompress_lab.course import catalogue, copies
 
 LESSON = catalogue.find("02")
 ACCURACY = ".nncompress-tile:has-text('Validation accuracy')"
@@ -23,8 +23,8 @@ SECONDS_TO_FOLLOW = 3  # for an accuracy that takes a tenth of that in quiet
 
 
 def opened(page, lab):
-    copy = catalogue.copy_lesson(LESSON.id, lab.root / catalogue.COURSE_FOLDER)
-    open_notebook(page, lab, f"{catalogue.COURSE_FOLDER}/{copy.name}")
+    copy = copies.copy_lesson(LESSON.id, lab.root / copies.COURSE_FOLDER)
+    open_notebook(page, lab, f"{copies.COURSE_FOLDER}/{copy.name}")
 
 
 def cell_of(exercise, path):

@@ -18,7 +18,7 @@ from lab_pages import (
 )
 from playwright.sync_api import expect
 
-from nncompress_lab.course import catalogue
+from nncompress_lab.course import catalogue, copies
 
 LESSONS = catalogue.lessons()
 FIRST = LESSONS[0]
@@ -51,8 +51,8 @@ def test_the_launcher_opens_the_first_lesson(page, lab):
     page.locator(TILE).click()
     kernel_ready(page)
 
-    assert in_front(page) == f"{catalogue.COURSE_FOLDER}/{FIRST.file}"
-    assert (lab.root / catalogue.COURSE_FOLDER / FIRST.file).is_file()
+    assert in_front(page) == f"{copies.COURSE_FOLDER}/{FIRST.file}"
+    assert (lab.root / copies.COURSE_FOLDER / FIRST.file).is_file()
 
 
 def test_the_palette_opens_lessons_and_shows_the_course(page, lab):
@@ -71,7 +71,7 @@ def test_the_palette_opens_lessons_and_shows_the_course(page, lab):
 
     in_palette(page, "open lesson", "nncompress-lab:open-lesson", open_first)
     kernel_ready(page)
-    assert in_front(page) == f"{catalogue.COURSE_FOLDER}/{FIRST.file}"
+    assert in_front(page) == f"{copies.COURSE_FOLDER}/{FIRST.file}"
 
     def choose(entries):
         entries.click(timeout=PATIENCE)
@@ -137,7 +137,7 @@ def test_a_lesson_is_opened_by_keyboard(page, lab):
     panel.get_by_role("button", name=f"Open lesson {FIRST.id}").press("Enter")
     kernel_ready(page)
 
-    assert in_front(page) == f"{catalogue.COURSE_FOLDER}/{FIRST.file}"
+    assert in_front(page) == f"{copies.COURSE_FOLDER}/{FIRST.file}"
 
 
 @pytest.mark.parametrize("body", ["<html>404</html>", '{"message": null}'])

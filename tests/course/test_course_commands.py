@@ -21,6 +21,7 @@ from nncompress_lab.cli import commands as cli
 from nncompress_lab.course import catalogue, launch
 from nncompress_lab.errors import CompressionError
 
+NEWS = "@jupyterlab/apputils-extension:notification"
 URL = re.compile(r"http://127\.0\.0\.1:\d+/lab/tree/\S+")
 
 
@@ -67,7 +68,14 @@ def page_at(url, seconds=20):
 def test_lab_opens_the_start_lesson_and_prints_its_address(
     tmp_path, own_jupyter, free_port
 ):
-    options = ["--no-browser", f"--port={free_port}", "--ServerApp.port_retries=0"]
+    root = tmp_path / "her notebooks"
+    root.mkdir()
+    options = [
+        "--no-browser",
+        f"--port={free_port}",
+        "--ServerApp.port_retries=0",
+        f"--ServerApp.root_dir={root}",
+    ]
     if os.geteuid() == 0:
         options.append("--allow-root")
     process = subprocess.Popen(
@@ -81,14 +89,19 @@ def test_lab_opens_the_start_lesson_and_prints_its_address(
     try:
         url = url_of(process)
         page = page_at(url)
+        settings = page_at(re.sub(r"/lab/tree/[^?]+", f"/lab/api/settings/{NEWS}", url))
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.communicate(timeout=20)
 
     assert f":{free_port}/lab/tree/nncompress-course/00_start_here.ipynb?token=" in url
     assert "jupyter-config-data" in page
-    copies = {path.name for path in (tmp_path / "nncompress-course").glob("*.ipynb")}
+    assert (
+        json.loads(settings)["schema"]["properties"]["fetchNews"]["default"] == "false"
+    )
+    copies = {path.name for path in (root / "nncompress-course").glob("*.ipynb")}
     assert copies == {lesson.file for lesson in catalogue.lessons()}
+    assert not (tmp_path / "nncompress-course").exists()
 
 
 def test_lab_without_jupyterlab_says_how_to_install_it(monkeypatch):

@@ -4,12 +4,15 @@ import json
 import urllib.error
 import urllib.parse
 import urllib.request
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from keras_files import saved, sequential
 
-from nncompress_lab.course import catalogue
+from nncompress_lab.course import catalogue, copies
+from nncompress_lab.server.handlers import LessonsHandler
 
 LESSONS = catalogue.lessons()
 
@@ -123,10 +126,30 @@ def test_a_lesson_is_copied_once_and_not_written_over(server):
 
     copy = server.root / answer["path"]
     assert status == 200
-    assert answer["path"] == f"{catalogue.COURSE_FOLDER}/{lesson.file}"
+    assert answer["path"] == f"{copies.COURSE_FOLDER}/{lesson.file}"
     copy.write_text("{}")
     assert call(server, "lessons", body={"id": lesson.id})[0] == 200
     assert copy.read_text() == "{}"
+
+
+def test_a_lesson_is_started_over_and_the_old_copy_kept(server):
+    lesson = LESSONS[1]
+    _, answer = call(server, "lessons", body={"id": lesson.id})
+    copy = server.root / answer["path"]
+    copy.write_text("{}")
+
+    again = call(server, "lessons", body={"id": lesson.id, "start_over": True})
+
+    assert again == (200, answer)
+    assert copies.lesson_of(copy) == lesson.id
+    assert copy.with_stem(f"{copy.stem}_1").read_text() == "{}"
+
+
+def test_lessons_lie_in_the_folder_that_a_hub_starts_a_user_in():
+    contents = SimpleNamespace(preferred_dir="home/user")
+    handler = SimpleNamespace(root=lambda: Path("/hub"), contents_manager=contents)
+
+    assert LessonsHandler.home(handler) == Path("/hub/home/user")
 
 
 def test_an_unknown_lesson_is_not_found(server):
