@@ -35,7 +35,8 @@ from .packing.model_file import (
     packed_bytes as packed_bytes,
     unpack as unpack,
 )
-from .passes import Context as Context, Pass as Pass, pipeline as pipeline
+from .passes import Context as Context, Pass as Pass
+from .pipelines import pipeline as pipeline
 from .pruning.arrays.schedules import PruningSchedule as PruningSchedule
 from .pruning.channels.channel_pruning import ChannelPruning as ChannelPruning
 from .pruning.channels.groups import (

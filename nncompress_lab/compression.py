@@ -10,14 +10,8 @@ from nncompress_lab import progress
 from nncompress_lab.data.datasets import Data, Dataset
 from nncompress_lab.models.kernels import Skip
 from nncompress_lab.models.rewrite import check_model
-from nncompress_lab.passes import (
-    Context,
-    Pass,
-    Pipeline,
-    check_context,
-    pipeline,
-    stages,
-)
+from nncompress_lab.passes import Context, Pass, check_context
+from nncompress_lab.pipelines import Pipeline, pipeline, stages
 from nncompress_lab.report import Report, measure_stages
 
 ORIGINAL = "original"

@@ -1,8 +1,8 @@
-"""What a compression pass is, what it may use, and how passes are put together."""
+"""What a compression pass is, and what it may use."""
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, fields, replace
 from functools import wraps
 from typing import Any, ClassVar
@@ -11,8 +11,7 @@ import keras
 
 from nncompress_lab.data.datasets import Data, Dataset
 from nncompress_lab.errors import MissingContextError
-from nncompress_lab.models.kernels import kernel_layers
-from nncompress_lab.models.rewrite import check_model, copy_model
+from nncompress_lab.models.rewrite import check_model
 from nncompress_lab.models.selection import Selection
 from nncompress_lab.settings import check_settings
 
@@ -203,87 +202,6 @@ def _after_types(check: Callable[[Any], None]) -> Callable[[Any], None]:
         check(self)
 
     return checked
-
-
-@dataclass(frozen=True)
-class Pipeline(Pass):
-    """Passes one after the other; made by `pipeline`.
-
-    Args:
-        passes: In the order in which they are applied.
-    """
-
-    passes: tuple[Pass, ...] = ()
-
-    @property
-    def needs(self) -> frozenset[str]:
-        """What any of its passes needs, but for what the pipeline fills in itself."""
-        needs = frozenset[str]().union(*(step.needs for step in self.passes))
-        return needs - {"original", "unquantized"}
-
-    @property
-    def label(self) -> str:
-        """The labels of its passes."""
-        return f"pipeline({', '.join(step.label for step in self.passes)})"
-
-    def transform(self, model: keras.Model, context: Context) -> keras.Model:
-        """Apply the passes in order; an empty pipeline copies the model."""
-        if not self.passes:
-            return copy_model(model)
-        *_, (_, last) = stages(self, model, context)
-        return last
-
-
-def pipeline(*passes: Pass) -> Pipeline:
-    """Put passes together into one pass.
-
-    Args:
-        *passes: In the order in which they are to be applied. A pipeline among them is
-            taken apart, so `pipeline(a, pipeline(b, c))` equals `pipeline(a, b, c)`.
-
-    Returns:
-        A pass; `pipeline()` is the identity.
-
-    Raises:
-        TypeError: If an argument is not a pass.
-    """
-    flat: list[Pass] = []
-    for step in passes:
-        if not isinstance(step, Pass):
-            raise TypeError(
-                "A pipeline is made of passes, such as MagnitudePruning(sparsity=0.9). "
-                f"Received: {step!r} of type {type(step).__name__}."
-                f"{_hint(step)}"
-            )
-        flat.extend(step.passes if isinstance(step, Pipeline) else [step])
-    return Pipeline(tuple(flat))
-
-
-def _hint(step: Any) -> str:
-    if isinstance(step, Context | Dataset):
-        return " Pass it as context=."
-    return " Write its arguments in brackets." if isinstance(step, type) else ""
-
-
-def stages(
-    steps: Pipeline, model: keras.Model, context: Context
-) -> Iterator[tuple[Pass, keras.Model]]:
-    """Apply the passes of a pipeline one by one.
-
-    Args:
-        steps: The pipeline.
-        model: The model to begin with.
-        context: What the passes may use.
-
-    Yields:
-        Each pass with the model that came out of it.
-    """
-    context = replace(context, original=context.original or model)
-    for step in steps.passes:
-        if all(layer.is_float for layer in kernel_layers(model)):
-            context = replace(context, unquantized=model)
-        model = step(model, context)
-        yield step, model
 
 
 def check_context(step: Pass, context: Context) -> None:

@@ -13,7 +13,8 @@ import keras
 import nncompress_lab
 from nncompress_lab.atomic import replace_file
 from nncompress_lab.errors import RecipeError
-from nncompress_lab.passes import Pass, Pipeline, pipeline, settings_of
+from nncompress_lab.passes import Pass, settings_of
+from nncompress_lab.pipelines import Pipeline, pipeline
 
 FORMAT = 1
 

@@ -1,6 +1,7 @@
 """What a field of a pass may hold, said by its type and checked where it is made."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -150,6 +151,25 @@ def test_what_fits_a_type_becomes_of_it(settings, expected):
 def test_passes_refuse_settings_of_another_type(make, message):
     with pytest.raises(TypeError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        ncl.FineTune,
+        ncl.FineTuneCodebook,
+        partial(ncl.GradualPruning, sparsity=0.5),
+        partial(ncl.ScorePruning, sparsity=0.5),
+        ncl.NMPruning,
+    ],
+)
+def test_a_loss_that_keras_does_not_have_is_refused_when_the_pass_is_made(make):
+    with pytest.raises(
+        ValueError, match=r"loss='meen_squared_error'.*'mean_squared_error'"
+    ):
+        make(loss="meen_squared_error")
+    for known in ("auto", "mse", "CategoricalCrossentropy", "huber"):
+        assert make(loss=known).loss == known
 
 
 @pytest.mark.parametrize("name", ["epochs", "batch_size", "patience"])

@@ -7,7 +7,6 @@ from typing import ClassVar
 
 import keras
 
-from nncompress_lab.errors import check_choice
 from nncompress_lab.models.selection import EVERY_LAYER, Selection
 from nncompress_lab.passes import Context
 from nncompress_lab.pruning.arrays.schedules import Curve, PruningSchedule
@@ -68,8 +67,6 @@ class GradualPruning(RetrainingPass):
     def __post_init__(self) -> None:
         _ = self.schedule  # checks the numbers of the schedule
         super().__post_init__()
-        check_choice("score", self.score, RunningScore)
-        check_choice("scope", self.scope, Scope)
 
     @property
     def schedule(self) -> PruningSchedule:

@@ -6,7 +6,6 @@ from typing import Literal
 
 import keras
 
-from nncompress_lab.errors import check_choice
 from nncompress_lab.models.kernels import KernelLayer, Skip
 from nncompress_lab.models.rewrite import copy_model
 from nncompress_lab.models.selection import EVERY_LAYER, Selection
@@ -71,7 +70,6 @@ class MagnitudePruning(Pass):
             check_sparsity(self.sparsity)
         if self.threshold is not None:
             check_threshold(self.threshold)
-        check_choice("scope", self.scope, Scope)
 
     def explain(self, model: keras.Model) -> dict[str, Skip | None]:
         """Which layers are pruned, and why the others are not."""

@@ -5,7 +5,6 @@ from typing import Any
 
 import keras
 
-from nncompress_lab.errors import check_choice
 from nncompress_lab.models.kernels import (
     KernelLayer,
     channel_axes,
@@ -24,6 +23,7 @@ from nncompress_lab.pruning.layer_masks import (
     obstacle,
     score_kernels,
 )
+from nncompress_lab.training.training_pass import check_loss
 
 NO_GROUPS = "its outputs do not sum over input channels, so there are no groups of them"
 
@@ -66,7 +66,7 @@ class NMPruning(Pass):
 
     def __post_init__(self) -> None:
         check_n_m(self.n, self.m)
-        check_choice("score", self.score, Score)
+        check_loss(self.loss)
 
     @property
     def needs(self) -> frozenset[str]:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import keras
 
-from nncompress_lab.errors import check_choice
 from nncompress_lab.models.kernels import kernel_layers
 from nncompress_lab.models.rewrite import copy_model
 from nncompress_lab.models.selection import EVERY_LAYER, Selection
@@ -19,6 +18,7 @@ from nncompress_lab.pruning.layer_masks import (
     ranked_masks,
     score_kernels,
 )
+from nncompress_lab.training.training_pass import check_loss
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,7 @@ class ScorePruning(Pass):
 
     def __post_init__(self) -> None:
         check_sparsity(self.sparsity)
-        check_choice("score", self.score, Score)
-        check_choice("scope", self.scope, Scope)
+        check_loss(self.loss)
 
     @property
     def needs(self) -> frozenset[str]:

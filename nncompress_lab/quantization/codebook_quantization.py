@@ -7,7 +7,6 @@ from typing import Literal
 import keras
 import numpy as np
 
-from nncompress_lab.errors import check_choice
 from nncompress_lab.models.kernels import KernelLayer, Skip, to_numpy
 from nncompress_lab.models.selection import EVERY_LAYER, Selection
 from nncompress_lab.passes import Context, Pass
@@ -69,7 +68,6 @@ class CodebookQuantization(Pass):
 
     def __post_init__(self) -> None:
         _ = self.format  # checks the numbers
-        check_choice("table", self.table, Table)
         if self.table != "learned":
             self._make_table(np.ones(1))  # checks the bits
 

@@ -8,7 +8,6 @@ import keras
 import numpy as np
 
 from nncompress_lab import progress
-from nncompress_lab.errors import check_choice
 from nncompress_lab.models.kernels import KernelLayer, Skip, kernel_layers, to_numpy
 from nncompress_lab.models.layer_inputs import (
     ByKernel,
@@ -93,8 +92,6 @@ class GPTQ(Pass):
     def __post_init__(self) -> None:
         _ = self.format, Clipping(self.clipping)  # check their numbers
         check_damping(self.damping)
-        check_choice("order", self.order, Order)
-        check_choice("inputs", self.inputs, Inputs)
 
     @property
     def needs(self) -> frozenset[str]:

@@ -5,7 +5,6 @@ from typing import Literal
 
 import keras
 
-from nncompress_lab.errors import check_choice
 from nncompress_lab.models.kernels import Skip
 from nncompress_lab.models.selection import EVERY_LAYER, Selection
 from nncompress_lab.passes import Context
@@ -79,7 +78,6 @@ class QuantizationAwareTraining(RetrainingPass):
         _ = self.format  # checks its numbers
         if self.activation_bits is not None:
             check_bits(self.activation_bits)
-        check_choice("step_size", self.step_size, StepSize)
         if self.step_size == "learned" and not self.symmetric:
             raise ValueError(
                 "A learned step size has no zero point. Received: step_size='learned' "

@@ -5,7 +5,7 @@ before and meanwhile.
 """
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import keras
 
@@ -14,7 +14,7 @@ from nncompress_lab.passes import Context
 from nncompress_lab.training.loop import Objective, fit, given, with_class_indices
 from nncompress_lab.training.teach import NOTHING, Meanwhile, teach
 from nncompress_lab.training.teacher_losses import TeacherLoss
-from nncompress_lab.training.training_pass import TrainingPass
+from nncompress_lab.training.training_pass import TrainingPass, check_loss
 
 Teacher = Literal["original", "context"]
 _FIELDS = {"original": "original", "context": "teacher"}  # of the context
@@ -41,12 +41,7 @@ class RetrainingPass(TrainingPass):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.teacher is not None and self.teacher not in get_args(Teacher):
-            raise ValueError(
-                f"`teacher` must be None or one of {get_args(Teacher)}. Received: "
-                f"teacher={self.teacher!r}. Pass a model as Context(teacher=model) and "
-                "set teacher='context'."
-            )
+        check_loss(self.loss)
         if self.teacher is not None and self.loss != "auto":
             raise ValueError(
                 "A teacher's soft targets go with the cross-entropy of class indices. "

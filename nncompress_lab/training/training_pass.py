@@ -1,6 +1,8 @@
 """A pass that trains: the numbers that all of them have."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 import keras
@@ -39,8 +41,7 @@ class TrainingPass(Pass):
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "patience"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
+            if (value := getattr(self, name)) < 1:
                 raise ValueError(
                     f"`{name}` must be a whole number, at least 1. Received: "
                     f"{name}={value!r}."
@@ -50,7 +51,7 @@ class TrainingPass(Pass):
                 "`learning_rate` must be above 0. Received: "
                 f"learning_rate={self.learning_rate!r}."
             )
-        if not _is_optimizer(self.optimizer):
+        if not _known(keras.optimizers.get, self.optimizer):
             raise ValueError(
                 '`optimizer` must be the name of a Keras optimizer, such as "adam" or '
                 f'"sgd". Received: optimizer={self.optimizer!r}.'
@@ -69,8 +70,20 @@ class TrainingPass(Pass):
         return frozenset({"train", "validation"})
 
 
-def _is_optimizer(name: Any) -> bool:
+def check_loss(name: str) -> None:
+    """Raise a `ValueError` unless Keras has a loss of that name, or it is `"auto"`."""
+    if name != "auto" and not _known(keras.losses.get, name):
+        close = get_close_matches(name, [*dir(keras.losses), "auto"], n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise ValueError(
+            '`loss` must be "auto" or the name of a Keras loss, such as '
+            f'"mean_squared_error". Received: loss={name!r}.{hint}'
+        )
+
+
+def _known(get: Callable[[str], Any], name: str) -> bool:
+    """Whether one of Keras's functions finds something of a name."""
     try:
-        return isinstance(keras.optimizers.get(name), keras.optimizers.Optimizer)
+        return get(name) is not None
     except (TypeError, ValueError):
         return False

@@ -14,7 +14,8 @@ from nncompress_lab.errors import UnsupportedModelError
 from nncompress_lab.models.kernels import KernelLayer
 from nncompress_lab.models.rewrite import check_model, copy_model
 from nncompress_lab.models.selection import Selection
-from nncompress_lab.passes import Pass, pipeline
+from nncompress_lab.passes import Pass
+from nncompress_lab.pipelines import pipeline
 from nncompress_lab.pruning.arrays.masks import check_sparsity, global_magnitude_masks
 from nncompress_lab.pruning.layer_masks import by_layer, keep_only
 from nncompress_lab.pruning.magnitude_pruning import MagnitudePruning

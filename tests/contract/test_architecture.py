@@ -32,6 +32,7 @@ STOREYS = {
     "packing": 1,
     # 2: model -> model
     "passes": 2,
+    "pipelines": 2,
     "recipe": 2,
     "models": 2,
     "training": 2,

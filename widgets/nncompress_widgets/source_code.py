@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from nncompress_lab import Data, Dataset, Pass, Selection
-from nncompress_lab.passes import Pipeline
+from nncompress_lab.pipelines import Pipeline
 
 
 def source_of(

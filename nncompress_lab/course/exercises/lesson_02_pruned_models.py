@@ -8,7 +8,8 @@ from nncompress_lab.course.exercise import Exercise, Option, choice, require
 from nncompress_lab.data import fashion_mnist
 from nncompress_lab.models.kernels import kernel_layers, to_numpy
 from nncompress_lab.models.selection import Selection
-from nncompress_lab.passes import Context, Pass, pipeline
+from nncompress_lab.passes import Context, Pass
+from nncompress_lab.pipelines import pipeline
 from nncompress_lab.pruning.magnitude_pruning import MagnitudePruning
 
 GOAL_SPARSITY = 0.75
