@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -25,6 +26,13 @@ from nncompress_lab import Context
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--runslow", action="store_true", help="also run slow tests")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Of `-m contract` only the files that have it: the others may need Jupyter."""
+    if config.option.markexpr != "contract" or collection_path.suffix != ".py":
+        return None
+    return "mark.contract" not in collection_path.read_text(encoding="utf-8") or None
 
 
 def pytest_collection_modifyitems(
