@@ -22,6 +22,10 @@ from .errors import (
 )
 from .factorization.factorization import Factorization as Factorization
 from .lowrank.low_rank import LowRank as LowRank
+from .models.channels.groups import (
+    ChannelGroup as ChannelGroup,
+    channel_groups as channel_groups,
+)
 from .models.files import load_model as load_model, save_model as save_model
 from .models.kernels import Skip as Skip
 from .models.rewrite import (
@@ -39,10 +43,6 @@ from .passes import Context as Context, Pass as Pass
 from .pipelines import pipeline as pipeline
 from .pruning.arrays.schedules import PruningSchedule as PruningSchedule
 from .pruning.channels.channel_pruning import ChannelPruning as ChannelPruning
-from .pruning.channels.groups import (
-    ChannelGroup as ChannelGroup,
-    channel_groups as channel_groups,
-)
 from .pruning.channels.remove_dead_channels import (
     RemoveDeadChannels as RemoveDeadChannels,
 )

@@ -1,6 +1,8 @@
 """Students: how wide, how deep, with which weights, and what cannot be made smaller."""
 
+import json
 import random
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -11,9 +13,15 @@ from keras import layers
 import nncompress_lab as ncl
 from nncompress_lab import Student
 
+SHAPES = json.loads(Path(__file__).with_name("student_shapes.json").read_text())
+
 
 def shapes_of(model: keras.Model) -> list[tuple[int, ...]]:
     return [tuple(weight.shape) for weight in model.weights]
+
+
+def kernel_shapes(model: keras.Model) -> str:
+    return " ".join("x".join(map(str, one)) for one in shapes_of(model) if len(one) > 1)
 
 
 def predict(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
@@ -30,6 +38,17 @@ def test_half_as_wide_has_about_a_quarter_of_the_parameters(name):
     assert 0.24 < student.count_params() / teacher.count_params() < 0.48
     assert student.input_shape == teacher.input_shape
     assert student.output_shape == teacher.output_shape
+
+
+@pytest.mark.parametrize("case", SHAPES)
+def test_the_shapes_of_students_stay_what_they_were(case):
+    name, width = case.split()
+    known = {build.__name__: build for build in tiny_models.BUILDERS}
+    teacher = (
+        known[name]() if name in known else getattr(ncl.zoo, name)(pretrained=False)
+    )
+
+    assert kernel_shapes(Student(width=float(width))(teacher)) == SHAPES[case]
 
 
 def test_units_and_filters_are_those_of_the_teacher_times_the_width():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from nncompress_lab.models.channels.arrays.units import Cost, Units, take
 from nncompress_lab.pruning.channels.arrays.criteria import (
     channel_norms,
     channel_taylor,
@@ -11,7 +12,6 @@ from nncompress_lab.pruning.channels.arrays.criteria import (
     kept_counts,
 )
 from nncompress_lab.pruning.channels.arrays.scored_groups import ScoredGroups
-from nncompress_lab.pruning.channels.arrays.units import Cost, Units, take
 
 
 def scored_groups(*groups, **settings):

@@ -9,8 +9,8 @@ from masked_models import assert_equals_masked
 
 import nncompress_lab as ncl
 from nncompress_lab import measure
+from nncompress_lab.models.channels.groups import follow_channels
 from nncompress_lab.models.kernels import to_numpy
-from nncompress_lab.pruning.channels.groups import follow_channels
 from nncompress_lab.pruning.channels.scores import score_units
 from nncompress_lab.zoo import architectures
 

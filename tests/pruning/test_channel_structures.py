@@ -10,8 +10,8 @@ from masked_models import assert_equals_masked, outputs
 
 import nncompress_lab as ncl
 from nncompress_lab import measure
-from nncompress_lab.pruning.channels.flow import Flow
-from nncompress_lab.pruning.channels.groups import follow_channels
+from nncompress_lab.models.channels.flow import Flow
+from nncompress_lab.models.channels.groups import follow_channels
 
 HALF = ncl.ChannelPruning(sparsity=0.5)
 UNEVEN = ncl.ChannelPruning(sparsity=0.4, scope="global", criterion="l2")

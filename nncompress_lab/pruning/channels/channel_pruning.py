@@ -9,20 +9,21 @@ import numpy as np
 
 from nncompress_lab.data.datasets import Dataset
 from nncompress_lab.errors import check_choice
-from nncompress_lab.models.kernels import Skip
-from nncompress_lab.models.rewrite import check_model, rewrite_layers
-from nncompress_lab.models.selection import EVERY_LAYER, Selection
-from nncompress_lab.passes import Context, Pass, check_context
-from nncompress_lab.pruning.arrays.masks import check_sparsity
-from nncompress_lab.pruning.channels.arrays.criteria import Criterion, Mask
-from nncompress_lab.pruning.channels.arrays.scored_groups import ScoredGroups
-from nncompress_lab.pruning.channels.flow import Flow
-from nncompress_lab.pruning.channels.groups import (
+from nncompress_lab.models.channels.arrays.units import Mask
+from nncompress_lab.models.channels.flow import Flow
+from nncompress_lab.models.channels.groups import (
     ChannelGroup,
     follow_channels,
     groups_of,
     made_by_layer,
 )
+from nncompress_lab.models.kernels import Skip
+from nncompress_lab.models.rewrite import check_model, rewrite_layers
+from nncompress_lab.models.selection import EVERY_LAYER, Selection
+from nncompress_lab.passes import Context, Pass, check_context
+from nncompress_lab.pruning.arrays.masks import check_sparsity
+from nncompress_lab.pruning.channels.arrays.criteria import Criterion
+from nncompress_lab.pruning.channels.arrays.scored_groups import ScoredGroups
 from nncompress_lab.pruning.channels.narrowing import Narrowing
 from nncompress_lab.pruning.channels.scores import has_gamma, score_units
 

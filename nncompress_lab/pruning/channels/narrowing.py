@@ -5,11 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from nncompress_lab.models.channels.arrays.units import Indices, Mask, take
+from nncompress_lab.models.channels.flow import Channels, Flow, LayerChannels
 from nncompress_lab.models.einsum import Einsum
 from nncompress_lab.models.kernels import keras_classes, to_numpy, walk
-from nncompress_lab.pruning.channels.arrays.criteria import Mask
-from nncompress_lab.pruning.channels.arrays.units import Indices, take
-from nncompress_lab.pruning.channels.flow import Channels, Flow, LayerChannels
 
 ShapeOf = Callable[[Any], tuple[int, ...]]
 

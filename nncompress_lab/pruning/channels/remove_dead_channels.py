@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from nncompress_lab.models.channels.arrays.units import Mask
+from nncompress_lab.models.channels.flow import Bound, Flow
+from nncompress_lab.models.channels.groups import follow_channels, groups_of
 from nncompress_lab.models.kernels import to_numpy
 from nncompress_lab.models.rewrite import copy_model, rewrite_layers
 from nncompress_lab.passes import Context, Pass
-from nncompress_lab.pruning.channels.arrays.criteria import Mask
-from nncompress_lab.pruning.channels.flow import Bound, Flow
-from nncompress_lab.pruning.channels.groups import follow_channels, groups_of
 from nncompress_lab.pruning.channels.narrowing import Narrowing
 
 STATISTICS = ("moving_mean", "moving_variance")

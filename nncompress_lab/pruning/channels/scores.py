@@ -8,15 +8,15 @@ import numpy as np
 import numpy.typing as npt
 
 from nncompress_lab.data.datasets import Data
+from nncompress_lab.models.channels.arrays.units import Mask
+from nncompress_lab.models.channels.flow import Bound, Flow
 from nncompress_lab.models.kernels import kernel_layers, to_numpy
 from nncompress_lab.pruning.channels.arrays.criteria import (
     Criterion,
-    Mask,
     Scores,
     channel_norms,
     channel_taylor,
 )
-from nncompress_lab.pruning.channels.flow import Bound, Flow
 from nncompress_lab.training.gradients import kernel_gradients
 
 Gradients = list[dict[int, npt.NDArray[Any]]]

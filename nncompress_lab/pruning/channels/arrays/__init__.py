@@ -1,1 +1,1 @@
-"""Which channels go together, and which of them matter least: NumPy only."""
+"""Which channels matter least: NumPy only."""

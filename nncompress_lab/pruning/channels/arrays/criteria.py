@@ -6,9 +6,10 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from nncompress_lab.models.channels.arrays.units import Mask
+
 Criterion = Literal["l1", "l2", "batch_norm", "taylor"]
 Scores = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 
 def channel_norms(

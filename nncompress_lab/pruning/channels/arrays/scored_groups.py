@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nncompress_lab.models.channels.arrays.units import Cost, Indices, Mask
 from nncompress_lab.pruning.channels.arrays.criteria import (
-    Mask,
     Scores,
     channels_to_keep,
     kept_channels,
     kept_counts,
 )
-from nncompress_lab.pruning.channels.arrays.units import Cost, Indices
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from nncompress_lab.models.channels.flow import Call, Channels, Flow, Rule, kept_zero
+from nncompress_lab.models.channels.structure_rules import activated, channel_axis
 from nncompress_lab.models.kernels import keras_classes
-from nncompress_lab.pruning.channels.flow import Call, Channels, Flow, Rule, kept_zero
-from nncompress_lab.pruning.channels.structure_rules import activated, channel_axis
 
 
 def conv(flow: Flow, call: Call) -> Channels:

@@ -6,15 +6,15 @@ import keras
 import numpy as np
 from keras import ops
 
-from nncompress_lab.models.kernels import to_numpy
-from nncompress_lab.pruning.channels.arrays.criteria import Mask
-from nncompress_lab.pruning.channels.flow import (
+from nncompress_lab.models.channels.arrays.units import Mask
+from nncompress_lab.models.channels.flow import (
     Call,
     Channels,
     Flow,
     Rule,
     spoiled,
 )
+from nncompress_lab.models.kernels import to_numpy
 
 # Functions that treat each number by itself.
 ELEMENTWISE = (

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from nncompress_lab.models.einsum import Einsum
-from nncompress_lab.pruning.channels.arrays.units import Cost
-from nncompress_lab.pruning.channels.flow import (
+from nncompress_lab.models.channels.arrays.units import Cost
+from nncompress_lab.models.channels.flow import (
     Call,
     Channels,
     Flow,
@@ -13,7 +12,8 @@ from nncompress_lab.pruning.channels.flow import (
     product,
     spoiled,
 )
-from nncompress_lab.pruning.channels.structure_rules import activated
+from nncompress_lab.models.channels.structure_rules import activated
+from nncompress_lab.models.einsum import Einsum
 
 
 def einsum(flow: Flow, call: Call) -> Channels:

@@ -6,10 +6,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from nncompress_lab.models.channels.arrays.units import Indices
+from nncompress_lab.models.channels.flow import Flow
+from nncompress_lab.models.channels.rules import rule_for
 from nncompress_lab.models.rewrite import check_model
-from nncompress_lab.pruning.channels.arrays.units import Indices
-from nncompress_lab.pruning.channels.flow import Flow
-from nncompress_lab.pruning.channels.rules import rule_for
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -4,18 +4,18 @@ from typing import Any
 
 import keras
 
-from nncompress_lab.models.graph import Node
-from nncompress_lab.models.kernels import kernel_variables, walk
-from nncompress_lab.pruning.channels.attention_rules import ATTENTION, attention
-from nncompress_lab.pruning.channels.flow import Rule
-from nncompress_lab.pruning.channels.kernel_rules import KERNELS
-from nncompress_lab.pruning.channels.structure_rules import (
+from nncompress_lab.models.channels.attention_rules import ATTENTION, attention
+from nncompress_lab.models.channels.flow import Rule
+from nncompress_lab.models.channels.kernel_rules import KERNELS
+from nncompress_lab.models.channels.structure_rules import (
     OPERATIONS,
     STRUCTURE,
     concatenated,
     joined,
     operation,
 )
+from nncompress_lab.models.graph import Node
+from nncompress_lab.models.kernels import kernel_variables, walk
 
 LAYERS: dict[str, Rule] = {**STRUCTURE, **KERNELS, **ATTENTION}
 OF_SEVERAL_INPUTS = (attention, concatenated, joined, operation)

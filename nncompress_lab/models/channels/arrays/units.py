@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 Indices = npt.NDArray[np.intp]
+Mask = npt.NDArray[np.bool_]
 
 
 class Units:
@@ -79,13 +80,13 @@ class Cost:
     factor: float
     axes: tuple[Indices, ...]
 
-    def of(self, kept: npt.NDArray[np.bool_]) -> float:
+    def of(self, kept: Mask) -> float:
         """The cost if only the channels with `kept[unit]` stay."""
         lengths = [int(np.count_nonzero(kept[axis])) for axis in self.axes]
         return float(self.factor * np.prod(lengths, dtype=np.float64))
 
 
-def take(array: npt.NDArray[Any], axes: list[tuple[int, npt.NDArray[np.bool_]]]) -> Any:
+def take(array: npt.NDArray[Any], axes: list[tuple[int, Mask]]) -> Any:
     """Keep the entries of an array that each axis' mask marks.
 
     Args:

@@ -14,10 +14,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from nncompress_lab.models.channels.arrays.units import Cost, Indices, Mask, Units
 from nncompress_lab.models.graph import ModelGraph, Node, maker
 from nncompress_lab.models.kernels import kernel_variables, walk
-from nncompress_lab.pruning.channels.arrays.criteria import Mask
-from nncompress_lab.pruning.channels.arrays.units import Cost, Indices, Units
 
 Shape = tuple[int | None, ...]
 

@@ -1,0 +1,1 @@
+"""Numbered channels and which of them go together: NumPy only."""
