@@ -7,7 +7,8 @@ from typing import Any
 import keras
 
 from nncompress_lab.errors import UnsupportedModelError
-from nncompress_lab.passes import Context, Pass, pipeline
+from nncompress_lab.passes import Context, Pass
+from nncompress_lab.pipelines import pipeline
 from nncompress_lab.recipe import from_recipe, to_recipe
 from nncompress_lab.testing import tiny_models
 from nncompress_lab.testing.broken_promise import BrokenPromiseError, told
