@@ -7,8 +7,9 @@ import keras
 from keras import ops
 
 from nncompress_lab.models.rewrite import REMOVE, copy_model, rewrite_layers
+from nncompress_lab.training.arrays.features import attention_map
 from nncompress_lab.training.loop import ends_in_softmax, output_layer
-from nncompress_lab.training.teacher_losses import Features, attention_map
+from nncompress_lab.training.teacher_losses import Features
 
 Tensors = dict[str, Any]
 
@@ -144,7 +145,7 @@ def _view(model: keras.Model, inputs: Any, logits: Any, rows: list[Any]) -> kera
 
 def _row(tensor: Any, features: Features) -> Any:
     if features == "attention":
-        return attention_map(tensor)
+        return attention_map(tensor, xp=ops)
     return ops.reshape(tensor, (-1, math.prod(tensor.shape[1:])))
 
 

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from keras import ops
 
-from nncompress_lab.training import teacher_losses
 from nncompress_lab.training.arrays import features, soft_targets
 from nncompress_lab.training.teacher_losses import TeacherLoss
 
@@ -151,17 +150,17 @@ def flat(values: np.ndarray) -> Any:
 
 def test_features_in_tensors_are_those_of_the_arrays():
     teacher, student = random_features(0), random_features(1)
-    maps = [teacher_losses.attention_map(tensor(one)) for one in (teacher, student)]
+    maps = [features.attention_map(tensor(one), xp=ops) for one in (teacher, student)]
     rows = flat(teacher), flat(student)
 
     pairs = (
-        (teacher_losses.hint_loss(*rows), features.hint_loss(teacher, student)),
+        (features.hint_loss(*rows, xp=ops), features.hint_loss(teacher, student)),
         (
-            teacher_losses.attention_loss(*maps),
+            features.map_loss(*maps, xp=ops),
             features.attention_loss(teacher, student),
         ),
         (
-            teacher_losses.relational_loss(*rows),
+            features.relational_loss(*rows, xp=ops),
             features.relational_loss(teacher, student),
         ),
     )
@@ -171,12 +170,27 @@ def test_features_in_tensors_are_those_of_the_arrays():
         np.testing.assert_allclose(ops.convert_to_numpy(loss), array, rtol=1e-4)
 
 
+@pytest.mark.parametrize("xp", [np, ops], ids=["numpy", "tensors"])
+@pytest.mark.parametrize("shape", [(128, 160), (16, 4096)])
+def test_no_example_is_apart_from_itself_however_wide_the_features(shape, xp):
+    wide = random_features(0, shape)
+
+    found = features.relations(wide if xp is np else tensor(wide), xp=xp)
+
+    distances, cosines = map(ops.convert_to_numpy, found)
+    exact, exact_cosines = features.relations(wide.astype(np.float64))
+    np.testing.assert_array_equal(np.diag(distances), 0)
+    # Sums of up to 4096 float32 products.
+    np.testing.assert_allclose(distances, exact, rtol=1e-4)
+    np.testing.assert_allclose(cosines, exact_cosines, rtol=0, atol=1e-4)
+
+
 @pytest.mark.parametrize("shape", [(1, 6), (4, 6)])
 def test_examples_in_one_place_have_relations_without_nan(shape):
     same = np.ones(shape, np.float32)
 
-    loss = teacher_losses.relational_loss(
-        tensor(random_features(0, shape)), tensor(same)
+    loss = features.relational_loss(
+        tensor(random_features(0, shape)), tensor(same), xp=ops
     )
 
     assert np.isfinite(ops.convert_to_numpy(loss))

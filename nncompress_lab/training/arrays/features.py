@@ -1,21 +1,29 @@
-"""What a teacher's intermediate outputs teach: losses on arrays. NumPy only."""
+"""What a teacher's intermediate outputs teach: losses on arrays or tensors.
 
+Storey 1: they compute with NumPy or, in training, with `keras.ops`.
+"""
+
+import math
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Features = npt.NDArray[Any]
-Floats = npt.NDArray[Any]
+# Squared distances, in the mean square of the features, of what is in the same place: what
+# rounding leaves of a distance of 0 is no direction, and its root has no slope.
+SAME_PLACE = 1e-5
+
+Features = Any  # arrays, or the tensors that `xp` takes
+Floats = Any
 
 
-def hint_loss(teacher: Features, student: Features) -> Floats:
+def hint_loss(teacher: Features, student: Features, *, xp: Any = np) -> Floats:
     """Mean squared difference of two layers' outputs.
 
     Args:
         teacher: Shape `(n, ...)`.
         student: The same shape. Where the student's layer is narrower, a learned linear
             map comes first (the paper's regressor); `Distillation` adds it.
+        xp: `numpy` or `keras.ops`.
 
     Returns:
         Shape `(n,)`.
@@ -31,22 +39,21 @@ def hint_loss(teacher: Features, student: Features) -> Floats:
         Romero, Ballas, Kahou, Chassang, Gatta, Bengio, "FitNets: Hints for Thin Deep
         Nets", ICLR 2015, section 2.2. https://arxiv.org/abs/1412.6550
     """
-    if teacher.shape != student.shape:
+    if teacher.shape[1:] != student.shape[1:]:
         raise ValueError(
             "Features can only be compared in the same shape. Received: teacher "
             f"{teacher.shape}, student {student.shape}. Project the narrower first."
         )
-    loss: Floats = np.mean(
-        ((teacher - student) ** 2).reshape(len(teacher), -1), axis=-1
-    )
-    return loss
+    axes = tuple(range(1, len(teacher.shape)))
+    return xp.mean(xp.square(teacher - student), axis=axes)
 
 
-def attention_map(features: Features) -> Floats:
+def attention_map(features: Features, *, xp: Any = np) -> Floats:
     """Where in an image, or in a row of tokens, a layer's output is large.
 
     Args:
         features: Shape `(n, ..., channels)` with at least one axis of positions.
+        xp: `numpy` or `keras.ops`.
 
     Returns:
         Mean square over the channels, shape `(n, positions)`, scaled to length 1 for each
@@ -57,25 +64,21 @@ def attention_map(features: Features) -> Floats:
 
     Example:
         >>> attention_map(np.array([[[3.0, 1.0], [0.0, 0.0]]]))
-        array([[1., 0.]], dtype=float32)
+        array([[1., 0.]])
 
     References:
         Zagoruyko, Komodakis, "Paying More Attention to Attention", ICLR 2017, section
         3.1. https://arxiv.org/abs/1612.03928
     """
-    if features.ndim < 3:
+    if len(features.shape) < 3:
         raise ValueError(
             "Attention is a map over positions and needs features of shape (n, ..., "
             f"channels). Received: {features.shape}. Choose a layer before the pooling."
         )
-    energy = np.mean(features.astype(np.float32) ** 2, axis=-1).reshape(
-        len(features), -1
-    )
-    length = np.linalg.norm(energy, axis=-1, keepdims=True)
-    result: Floats = np.divide(
-        energy, length, out=np.zeros_like(energy), where=length > 0
-    )
-    return result
+    energy = xp.mean(xp.square(features), axis=-1)
+    energy = xp.reshape(energy, (-1, math.prod(energy.shape[1:])))
+    squares = xp.sum(xp.square(energy), axis=-1, keepdims=True)
+    return energy / xp.sqrt(squares + 1e-24)  # which also has a slope at 0
 
 
 def attention_loss(teacher: Features, student: Features) -> Floats:
@@ -91,17 +94,26 @@ def attention_loss(teacher: Features, student: Features) -> Floats:
     Example:
         >>> left, right = np.array([[[1.0], [0.0]]]), np.array([[[0.0, 0.0], [5.0, 1.0]]])
         >>> attention_loss(left, right)
-        array([2.], dtype=float32)
+        array([2.])
 
     References:
         Zagoruyko, Komodakis 2017, section 3.1, with the square of the authors' code.
     """
-    difference = attention_map(teacher) - attention_map(student)
-    loss: Floats = np.sum(difference**2, axis=-1)
-    return loss
+    return map_loss(attention_map(teacher), attention_map(student))
 
 
-def relational_loss(teacher: Features, student: Features) -> float:
+def map_loss(teacher: Floats, student: Floats, *, xp: Any = np) -> Floats:
+    """`attention_loss` of attention maps that are there already.
+
+    Args:
+        teacher: As `attention_map` returns it.
+        student: As `attention_map` returns it.
+        xp: `numpy` or `keras.ops`.
+    """
+    return xp.sum(xp.square(teacher - student), axis=-1)
+
+
+def relational_loss(teacher: Features, student: Features, *, xp: Any = np) -> Any:
     """How differently two layers arrange a batch: by distances and by angles.
 
     Distances between examples are divided by their mean, so neither the scale nor the
@@ -110,6 +122,7 @@ def relational_loss(teacher: Features, student: Features) -> float:
     Args:
         teacher: Shape `(n, ...)`.
         student: Shape `(n, ...)`, of any width.
+        xp: `numpy` or `keras.ops`.
 
     Returns:
         Distance part plus twice the angle part, the paper's weights; 0 if one
@@ -118,26 +131,26 @@ def relational_loss(teacher: Features, student: Features) -> float:
 
     Example:
         >>> corner = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-        >>> relational_loss(corner, 5 * corner[:, ::-1] + 3)
-        0.0
+        >>> bool(relational_loss(corner, 5 * corner[:, ::-1] + 3) < 1e-12)
+        True
 
     References:
         Park, Kim, Lu, Cho, "Relational Knowledge Distillation", CVPR 2019, section 3.
         https://arxiv.org/abs/1904.05068
     """
-    (distances, angles), (other_distances, other_angles) = map(
-        relations, (teacher, student)
-    )
-    return float(
-        _huber(distances - other_distances) + 2 * _huber(angles - other_angles)
+    distances, angles = relations(teacher, xp=xp)
+    other_distances, other_angles = relations(student, xp=xp)
+    return _huber(distances - other_distances, xp) + 2 * _huber(
+        angles - other_angles, xp
     )
 
 
-def relations(features: Features) -> tuple[Floats, Floats]:
+def relations(features: Features, *, xp: Any = np) -> tuple[Floats, Floats]:
     """The distances and angles that `relational_loss` compares.
 
     Args:
         features: Shape `(n, ...)`.
+        xp: `numpy` or `keras.ops`.
 
     Returns:
         Distances over their mean, shape `(n, n)`, and cosines of shape `(n, n, n)`:
@@ -146,25 +159,28 @@ def relations(features: Features) -> tuple[Floats, Floats]:
 
     Example:
         >>> _, cosines = relations(np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]))
-        >>> cosines[0].round(3)
+        >>> cosines[0].round(3) + 0.0  # no -0.0
         array([[0., 0., 0.],
                [0., 1., 0.],
                [0., 0., 1.]])
     """
-    flat = features.reshape(len(features), -1)
-    away = flat[None, :, :] - flat[:, None, :]  # [j, i] points from j to i
-    distances = np.linalg.norm(away, axis=-1)
-    unit = np.divide(
-        away,
-        distances[..., None],
-        out=np.zeros_like(away),
-        where=distances[..., None] > 0,
-    )
-    apart = distances[distances > 0]
-    mean = apart.mean() if apart.size else 1.0
-    return distances / mean, unit @ unit.swapaxes(-1, -2)
+    rows = xp.reshape(features, (-1, math.prod(features.shape[1:])))
+    rows = rows - xp.mean(rows, axis=0, keepdims=True)
+    # Inner products, because an array of (n, n, width) may not fit into memory.
+    products = xp.matmul(rows, xp.transpose(rows))
+    squares = xp.diagonal(products)  # so that an example is not apart from itself
+    distances = squares[:, None] + squares[None, :] - 2 * products
+    apart = distances > SAME_PLACE * xp.mean(squares)
+    one, zero = xp.ones_like(distances), xp.zeros_like(distances)
+    distances = xp.sqrt(xp.where(apart, distances, one))
+    apart = xp.where(apart, one, zero)
+    mean = xp.sum(apart * distances) / xp.maximum(xp.sum(apart), 1.0)
+    inner = products[None, :, :] - products[:, :, None] - products[:, None, :]
+    unit = apart / distances
+    cosines = (inner + squares[:, None, None]) * unit[:, :, None] * unit[:, None, :]
+    return apart * distances / xp.maximum(mean, 1e-12), cosines
 
 
-def _huber(difference: Floats) -> Any:
-    size = np.abs(difference)
-    return np.mean(np.where(size <= 1, size**2 / 2, size - 0.5))
+def _huber(difference: Floats, xp: Any) -> Any:
+    size = xp.abs(difference)
+    return xp.mean(xp.where(size <= 1, xp.square(size) / 2, size - 0.5))

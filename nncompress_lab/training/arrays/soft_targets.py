@@ -1,19 +1,22 @@
-"""What a teacher's logits teach: the losses of distillation on arrays. NumPy only.
+"""What a teacher's logits teach: the losses of distillation, on arrays or tensors.
 
 All take logits, never probabilities: a softmax of probabilities is nearly uniform and
 teaches nothing. Logits are defined up to a constant an example, and so are the losses on
 soft targets; the squared error is not, and takes logits whose mean is zero.
+
+Storey 1: they compute with NumPy or, in training, with `keras.ops`.
 """
 
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 OTHERS_WEIGHT = 8.0  # beta of most experiments in the paper on decoupled distillation
 
-Logits = npt.NDArray[Any]
-Floats = npt.NDArray[Any]
+ABSENT = -1e9  # the logarithm of a probability that is 0
+
+Logits = Any  # arrays, or the tensors that `xp` takes
+Floats = Any
 
 
 def soft_targets(logits: Logits, *, temperature: float = 1.0) -> Floats:
@@ -41,25 +44,31 @@ def soft_targets(logits: Logits, *, temperature: float = 1.0) -> Floats:
         Hinton, Vinyals, Dean, "Distilling the Knowledge in a Neural Network", 2015,
         section 2. https://arxiv.org/abs/1503.02531
     """
-    probabilities: Floats = np.exp(log_soft_targets(logits, temperature=temperature))
-    return probabilities
+    return np.exp(log_soft_targets(logits, temperature=temperature))
 
 
-def log_soft_targets(logits: Logits, *, temperature: float = 1.0) -> Floats:
+def log_soft_targets(
+    logits: Logits, *, temperature: float = 1.0, xp: Any = np
+) -> Floats:
     """The logarithm of `soft_targets`, finite also where a probability rounds to 0.
+
+    Args:
+        logits: As there.
+        temperature: As there.
+        xp: `numpy` or `keras.ops`.
 
     Example:
         >>> log_soft_targets(np.array([[0.0, -2000.0]]), temperature=2.0)
         array([[    0., -1000.]])
     """
     check_temperature(temperature)
-    scaled = (logits - np.max(logits, axis=-1, keepdims=True)) / temperature
-    log_sum = np.log(np.sum(np.exp(scaled), axis=-1, keepdims=True))
-    result: Floats = scaled - log_sum
-    return result
+    scaled = (logits - xp.max(logits, axis=-1, keepdims=True)) / temperature
+    return scaled - xp.log(xp.sum(xp.exp(scaled), axis=-1, keepdims=True))
 
 
-def soft_target_loss(teacher: Logits, student: Logits, *, temperature: float) -> Floats:
+def soft_target_loss(
+    teacher: Logits, student: Logits, *, temperature: float, xp: Any = np
+) -> Floats:
     """How far a student's soft targets are from the teacher's, times temperature².
 
     The gradients of the divergence shrink with the square of the temperature. The factor
@@ -69,6 +78,7 @@ def soft_target_loss(teacher: Logits, student: Logits, *, temperature: float) ->
         teacher: Logits of shape `(n, classes)`.
         student: Logits of the same shape.
         temperature: Above 0, the same for both.
+        xp: `numpy` or `keras.ops`.
 
     Returns:
         `temperature² * KL(teacher ‖ student)` in nats, shape `(n,)`: at least 0, and 0
@@ -82,12 +92,12 @@ def soft_target_loss(teacher: Logits, student: Logits, *, temperature: float) ->
     References:
         Hinton, Vinyals, Dean 2015, section 2, as in `soft_targets`.
     """
-    log_teacher = log_soft_targets(teacher, temperature=temperature)
-    log_student = log_soft_targets(student, temperature=temperature)
-    return temperature**2 * _divergence(log_teacher, log_student)
+    log_teacher = log_soft_targets(teacher, temperature=temperature, xp=xp)
+    log_student = log_soft_targets(student, temperature=temperature, xp=xp)
+    return temperature**2 * _divergence(log_teacher, log_student, xp)
 
 
-def logit_loss(teacher: Logits, student: Logits) -> Floats:
+def logit_loss(teacher: Logits, student: Logits, *, xp: Any = np) -> Floats:
     """Mean squared difference of the logits, after the mean of each example is taken off.
 
     Logits mean nothing but their differences. Without the mean they are also the same
@@ -97,6 +107,7 @@ def logit_loss(teacher: Logits, student: Logits) -> Floats:
     Args:
         teacher: Logits of shape `(n, classes)`.
         student: Logits of the same shape.
+        xp: `numpy` or `keras.ops`.
 
     Returns:
         Shape `(n,)`.
@@ -110,19 +121,19 @@ def logit_loss(teacher: Logits, student: Logits) -> Floats:
         https://arxiv.org/abs/1312.6184
     """
     difference = teacher - student
-    difference = difference - difference.mean(axis=-1, keepdims=True)
-    loss: Floats = np.mean(difference**2, axis=-1)
-    return loss
+    difference = difference - xp.mean(difference, axis=-1, keepdims=True)
+    return xp.mean(xp.square(difference), axis=-1)
 
 
 def decoupled_loss(
     teacher: Logits,
     student: Logits,
-    labels: npt.NDArray[np.integer[Any]],
+    labels: Any,
     *,
     temperature: float,
     target_weight: float = 1.0,
     others_weight: float = OTHERS_WEIGHT,
+    xp: Any = np,
 ) -> Floats:
     """`soft_target_loss` taken apart: how sure the teacher is, and of what else.
 
@@ -138,6 +149,7 @@ def decoupled_loss(
         temperature: Above 0.
         target_weight: Of the first part, alpha in the paper, at least 0.
         others_weight: Of the second part, beta in the paper, at least 0.
+        xp: `numpy` or `keras.ops`.
 
     Returns:
         Shape `(n,)`, with the factor temperature². With `target_weight=1` and
@@ -153,12 +165,12 @@ def decoupled_loss(
         section 3. https://arxiv.org/abs/2203.08679
     """
     target, others = zip(
-        _decoupled(teacher, labels, temperature),
-        _decoupled(student, labels, temperature),
+        _decoupled(teacher, labels, temperature, xp),
+        _decoupled(student, labels, temperature, xp),
         strict=True,
     )
-    loss: Floats = target_weight * _divergence(*target)
-    return temperature**2 * (loss + others_weight * _divergence(*others))
+    loss = target_weight * _divergence(*target, xp)
+    return temperature**2 * (loss + others_weight * _divergence(*others, xp))
 
 
 def check_temperature(temperature: float) -> None:
@@ -171,18 +183,20 @@ def check_temperature(temperature: float) -> None:
 
 
 def _decoupled(
-    logits: Logits, labels: npt.NDArray[np.integer[Any]], temperature: float
+    logits: Logits, labels: Any, temperature: float, xp: Any
 ) -> tuple[Floats, Floats]:
     """Logarithms of (label, all others), shape `(n, 2)`, and of the others' shares."""
-    log = log_soft_targets(logits, temperature=temperature)
-    is_label = np.arange(log.shape[-1]) == labels[:, None]
-    rest = log[~is_label].reshape(len(log), -1)
-    log_rest = rest.max(axis=-1) + np.log(
-        np.exp(rest - rest.max(axis=-1, keepdims=True)).sum(axis=-1)
-    )
-    return np.stack([log[is_label], log_rest], axis=-1), rest - log_rest[:, None]
+    log = log_soft_targets(logits, temperature=temperature, xp=xp)
+    classes = np.arange(log.shape[-1], dtype=np.int32)
+    is_label = xp.equal(labels[:, None], classes)
+    of_label = xp.sum(xp.where(is_label, log, 0.0), axis=-1)
+    others = xp.where(is_label, ABSENT, log)
+    largest = xp.max(others, axis=-1)
+    sums = xp.sum(xp.exp(others - largest[:, None]), axis=-1)
+    of_others = largest + xp.log(sums)
+    shares = xp.where(is_label, ABSENT, log - of_others[:, None])
+    return xp.stack([of_label, of_others], axis=-1), shares
 
 
-def _divergence(log_teacher: Floats, log_student: Floats) -> Floats:
-    loss: Floats = np.sum(np.exp(log_teacher) * (log_teacher - log_student), axis=-1)
-    return loss
+def _divergence(log_teacher: Floats, log_student: Floats, xp: Any) -> Floats:
+    return xp.sum(xp.exp(log_teacher) * (log_teacher - log_student), axis=-1)
