@@ -6,6 +6,7 @@ checks apply; this module only takes the archive apart and puts it together agai
 
 import io
 import json
+import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -68,10 +69,10 @@ def read(path: Path) -> Archive:
     Raises:
         UnsupportedModelError: If a variable has a type that cannot be packed.
     """
-    with zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
         config = _renumbered(archive.read(CONFIG))
         version = json.loads(archive.read(METADATA))["keras_version"]
-        with h5py.File(io.BytesIO(archive.read(WEIGHTS)), "r") as weights:
+        with h5py.File(archive.extract(WEIGHTS, folder), "r") as weights:
             members = list(_variables(weights))
         assets = [
             Member(name, "uint8", np.frombuffer(archive.read(name), np.uint8))

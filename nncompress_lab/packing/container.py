@@ -6,7 +6,9 @@ for a size that the file's own length does not allow. NumPy only.
 
 import json
 import math
+import shutil
 import struct
+import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +29,7 @@ _CHECKSUM = struct.Struct("<I")
 
 # A file of n bytes restores to at most FLOOR + EXPANSION * n bytes of tensors.
 FLOOR, EXPANSION = 64 * 2**20, 1000
+_PIECE = 2**16  # bytes that are checked at a time
 _INDEX_FLOOR, _MOST_INDEX = 2**20, 64 * 2**20
 _MOST_AXES, _MOST_ENTRIES = 32, 2**32
 
@@ -66,24 +69,45 @@ class Section:
 def write(file: IO[bytes], about: dict[str, Any], contents: list[Tensor]) -> None:
     """Write a packed file.
 
+    The index comes first and says how long each tensor became, so the tensors wait in
+    another file, not in memory.
+
     Args:
         file: Opened for writing in binary mode.
         about: What the file says beside the tensors, as JSON values.
         contents: The tensors.
     """
-    coded = [tensors.encode(one.array, one.dtype, one.layout) for one in contents]
-    sections = [
-        [one.name, one.dtype, list(one.array.shape), len(content)]
-        for one, content in zip(contents, coded, strict=True)
-    ]
+    with tempfile.TemporaryFile() as coded:
+        sections = []
+        for one in contents:
+            size = _write_tensor(coded, one)
+            sections.append([one.name, one.dtype, list(one.array.shape), size])
+        _write_index(file, about, sections)
+        coded.seek(0)
+        shutil.copyfileobj(coded, file)
+
+
+def _write_tensor(file: IO[bytes], tensor: Tensor) -> int:
+    """Write a tensor behind its checksum; the bytes that it takes without that."""
+    start = file.tell() + _CHECKSUM.size
+    file.seek(start)
+    tensors.write(file, tensor.array, tensor.dtype, tensor.layout)
+    end, checksum = file.tell(), 0
+    file.seek(start)
+    while piece := file.read(_PIECE):
+        checksum = zlib.crc32(piece, checksum)
+    file.seek(start - _CHECKSUM.size)
+    file.write(_CHECKSUM.pack(checksum))
+    file.seek(end)
+    return end - start
+
+
+def _write_index(file: IO[bytes], about: dict[str, Any], sections: list[Any]) -> None:
     text = json.dumps({"about": about, "tensors": sections}, separators=(",", ":"))
     index = zstd.compress_index(text.encode())
     head = _HEAD.pack(VERSION, len(index), len(text.encode()))
     file.write(MAGIC + head + _CHECKSUM.pack(zlib.crc32(index, zlib.crc32(head))))
     file.write(index)
-    for content in coded:
-        file.write(_CHECKSUM.pack(zlib.crc32(content)))
-        file.write(content)
 
 
 class Reader:

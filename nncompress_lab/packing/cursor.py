@@ -82,4 +82,4 @@ def number(value: int) -> bytes:
 
 def words(values: npt.NDArray[np.uint32]) -> bytes:
     """32-bit words, the lowest byte of each first, after their count."""
-    return number(values.size) + values.astype("<u4").tobytes()
+    return b"".join([number(values.size), values.astype("<u4", copy=False).data])

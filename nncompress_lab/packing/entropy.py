@@ -25,7 +25,7 @@ from nncompress_lab.packing.frequencies import (
 
 Symbols = npt.NDArray[np.uint8]
 
-_CHUNK = 2**20  # symbols that are coded at a time: the coder takes four bytes for each
+_CHUNK = 2**17  # symbols that are coded at a time: the coder takes four bytes for each
 
 
 class Pushed:
@@ -34,20 +34,23 @@ class Pushed:
     def __init__(self) -> None:
         self._coder = constriction.stream.stack.AnsCoder()
 
-    def push(self, symbols: npt.NDArray[Any], weights: Counts) -> None:
+    def push(
+        self, symbols: npt.NDArray[Any], weights: Counts, *, first: int = 0
+    ) -> None:
         """Put symbols on top, the first one uppermost.
 
         Args:
-            symbols: Integers from 0 to the number of weights.
+            symbols: Integers from `first` to that and the number of weights.
             weights: How likely each is: integers below `2**40`, one of them above 0. A
                 symbol of weight 0 takes 24 bits.
+            first: The symbol that the first weight is of.
         """
         if not symbols.size:
             return
         model = _model(weights)
         for start in reversed(range(0, symbols.size, _CHUNK)):
             chunk = symbols[start : start + _CHUNK]
-            self._coder.encode_reverse(chunk.astype(np.int32), model)
+            self._coder.encode_reverse(chunk.astype(np.int32) - first, model)
 
     def written(self) -> bytes:
         """The stack as words of 32 bits, after their count."""
@@ -98,10 +101,9 @@ def encode(symbols: Symbols) -> bytes:
     head = bytes([first, last - first])
     if first == last:
         return head
-    from_first = symbols - np.uint8(first)
-    table = Table(np.bincount(from_first))
+    table = Table(counted(symbols)[first : last + 1])
     pushed = Pushed()
-    pushed.push(from_first, table.weights)
+    pushed.push(symbols, table.weights, first=first)
     pushed.push(table.steps, step_weights(table.digits, table.slope))
     return head + bytes([table.digits + 8 * table.slope]) + pushed.written()
 
@@ -132,6 +134,14 @@ def decode(cursor: Cursor, count: int, limit: int) -> Symbols:
     popping.close()
     symbols += np.uint8(first)
     return symbols
+
+
+def counted(symbols: Symbols) -> Counts:
+    """How often each of 256 symbols occurs; NumPy takes eight bytes for each it counts."""
+    counts = np.zeros(256, np.int64)
+    for start in range(0, symbols.size, _CHUNK):
+        counts += np.bincount(symbols[start : start + _CHUNK], minlength=256)
+    return counts
 
 
 def estimated_bits(counts: Counts) -> float:

@@ -5,6 +5,7 @@ number, the last ones look like chance. Each plane is a stream of symbols of its
 NumPy only.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,23 +16,31 @@ from nncompress_lab.packing.cursor import Cursor
 
 Items = npt.NDArray[Any]  # unsigned integers: the bits of what an array holds
 
+_CHUNK = 2**16  # numbers that are turned at a time
 
-def encode(items: Items, *, is_float: bool) -> bytes:
+
+def encode(items: Items, *, is_float: bool) -> Iterator[bytes]:
     """Code numbers plane by plane; neither their number nor their type is stored.
+
+    Only one plane is in memory at a time, so that it may be written before the next.
 
     Args:
         items: Unsigned integers, shape `(n,)`.
         is_float: Whether they are the bits of floats. These are turned by one place
             first, so that the exponent begins with the first plane and the sign is the
             last bit.
+
+    Yields:
+        The code of each plane.
     """
     bits = items.itemsize * 8
-    turned = _turn_left(items, 1, bits) if is_float else items
-    planes = turned.astype(turned.dtype.newbyteorder(">")).view(np.uint8)
-    return b"".join(
-        symbols.encode(np.ascontiguousarray(plane))
-        for plane in planes.reshape(-1, items.itemsize).T
-    )
+    for shift in reversed(range(0, bits, 8)):
+        plane = np.empty(items.size, np.uint8)
+        for start in range(0, items.size, _CHUNK):
+            part = items[start : start + _CHUNK]
+            turned = _turn_left(part, 1, bits) if is_float else part
+            plane[start : start + _CHUNK] = turned >> shift
+        yield symbols.encode(plane)
 
 
 def decode(cursor: Cursor, count: int, dtype: str, *, is_float: bool) -> Items:
@@ -46,13 +55,16 @@ def decode(cursor: Cursor, count: int, dtype: str, *, is_float: bool) -> Items:
     Returns:
         Array of shape `(count,)`.
     """
-    kind = np.dtype(dtype).newbyteorder(">")
-    planes = np.empty((count, kind.itemsize), np.uint8)
-    for place in range(kind.itemsize):
-        planes[:, place] = symbols.decode(cursor, count)
-    items = planes.view(kind).reshape(count).astype(dtype)
-    bits = kind.itemsize * 8
-    return _turn_left(items, bits - 1, bits) if is_float else items
+    items = np.zeros(count, dtype)
+    bits = items.itemsize * 8
+    for shift in reversed(range(0, bits, 8)):
+        plane = symbols.decode(cursor, count)
+        for start in range(0, count, _CHUNK):
+            part = items[start : start + _CHUNK]
+            part |= plane[start : start + _CHUNK].astype(dtype) << shift
+            if is_float and not shift:
+                part[:] = _turn_left(part, bits - 1, bits)
+    return items
 
 
 def _turn_left(items: Items, places: int, bits: int) -> Items:

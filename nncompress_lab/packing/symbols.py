@@ -28,7 +28,7 @@ MANY = 2**18
 ALLOWANCE = 1.0075
 THOROUGH, QUICK = 19, 3  # levels of zstd, for few symbols and for many
 HOPELESS = 2  # at the quick level this much above the other code: no need to try more
-_CHUNK = 2**20  # symbols whose low bits are unpacked at a time; a multiple of 8
+_CHUNK = 2**16  # symbols whose low bits are packed at a time; a multiple of 8
 
 
 def encode(symbols: Symbols) -> bytes:
@@ -47,18 +47,21 @@ def encode(symbols: Symbols) -> bytes:
     """
     if not symbols.size:
         return b""
-    counts = np.bincount(symbols, minlength=256)
+    counts = entropy.counted(symbols)
     bits = [_estimated_bits(counts, low) for low in range(PLAIN)]
     low = int(np.argmin(bits))
     many = symbols.size >= MANY
     by_ans = _coded(symbols, low, ANS)
-    by_zstd = [_coded(symbols, one, ZSTD) for one in ({0, 1, 2, low} if many else {0})]
-    shortest = min(by_zstd, key=len)
+    lows = sorted({0, 1, 2, low}) if many else [0]
+    shortest = min((_coded(symbols, one, ZSTD) for one in lows), key=len)
     if not many and len(shortest) < HOPELESS * len(by_ans):
         shortest = min(shortest, _coded(symbols, 0, ZSTD, level=THOROUGH), key=len)
     allowed = len(by_ans) * (ALLOWANCE if many else 1)
-    plain = bytes([PLAIN]) + symbols.tobytes()
-    return min(shortest if len(shortest) <= allowed else by_ans, plain, key=len)
+    if len(shortest) > allowed:
+        shortest = by_ans
+    if len(shortest) <= 1 + symbols.size:
+        return shortest
+    return b"".join([bytes([PLAIN]), symbols.data])
 
 
 def decode(cursor: Cursor, count: int) -> Symbols:
@@ -109,10 +112,11 @@ def unpack(packed: Symbols, bits: int, count: int) -> Symbols:
 
 
 def pack(symbols: Symbols, bits: int) -> Symbols:
-    """The inverse of `unpack`; unused bits are 0. All symbols are below `2**bits`."""
+    """The inverse of `unpack`, of the lowest bits of symbols; unused bits are 0."""
     packed = np.empty(packed_size(symbols.size, bits=bits), np.uint8)
     for start in range(0, symbols.size, _CHUNK):
-        part = pack_bits(symbols[start : start + _CHUNK], bits=bits)
+        lowest = symbols[start : start + _CHUNK] & np.uint8(2**bits - 1)
+        part = pack_bits(lowest, bits=bits)
         packed[start * bits // 8 :][: part.size] = part
     return packed
 
@@ -123,25 +127,22 @@ def _estimated_bits(counts: npt.NDArray[np.int64], low: int) -> float:
 
 
 def _coded(symbols: Symbols, low: int, coder: int, *, level: int = QUICK) -> bytes:
-    high = np.right_shift(symbols, np.uint8(low))
-    parts = [
-        bytes([low + 16 * coder]),
-        entropy.encode(high) if coder == ANS else _compressed(high, level),
-    ]
+    high = np.right_shift(symbols, np.uint8(low)) if low else symbols
+    parts: list[bytes | memoryview] = [bytes([low + 16 * coder])]
+    if coder == ANS:
+        parts.append(entropy.encode(high))
+    else:
+        frame = zstd.compress(high.data, level=level)
+        parts += [number(len(frame)), frame]
+    del high  # what is as large as the symbols goes as soon as it can
     if low:
-        lowest = symbols & np.uint8(2**low - 1)
-        parts.append(pack(lowest, low).tobytes())
+        parts.append(pack(symbols, low).data)
     return b"".join(parts)
 
 
 def _low_bits(cursor: Cursor, count: int, low: int) -> Symbols:
     packed = cursor.take(packed_size(count, bits=low))
     return unpack(np.frombuffer(packed, np.uint8), low, count)
-
-
-def _compressed(symbols: Symbols, level: int) -> bytes:
-    frame = zstd.compress(symbols.tobytes(), level=level)
-    return number(len(frame)) + frame
 
 
 def _decompressed(cursor: Cursor, count: int, limit: int) -> Symbols:

@@ -4,15 +4,16 @@ An array is read row by row as unsigned integers, whatever it holds, so that eve
 comes back: negative zeros and all kinds of NaN too. NumPy only.
 """
 
+import io
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from nncompress_lab.errors import CorruptFileError
-from nncompress_lab.packing import planes, positions, symbols
+from nncompress_lab.packing import entropy, planes, positions, symbols
 from nncompress_lab.packing.cursor import Cursor, number
 from nncompress_lab.packing.planes import Items
 
@@ -57,12 +58,7 @@ def layout_of(shape: tuple[int, ...]) -> Layout:
 
 
 def encode(array: npt.NDArray[Any], dtype: str, layout: Layout) -> bytes:
-    """Code an array; its type and shape are not stored.
-
-    Args:
-        array: Any shape; of a type that `DTYPES` lists, or the bits of it.
-        dtype: The name of that type.
-        layout: What is known about it.
+    """Code an array; see `write`.
 
     Returns:
         What `decode` turns back into the same array.
@@ -74,12 +70,31 @@ def encode(array: npt.NDArray[Any], dtype: str, layout: Layout) -> bytes:
         >>> len(coded) < 50, np.array_equal(decode(coded, "float32", zeros.shape), zeros)
         (True, True)
     """
+    file = io.BytesIO()
+    write(file, array, dtype, layout)
+    return file.getvalue()
+
+
+def write(file: IO[bytes], array: npt.NDArray[Any], dtype: str, layout: Layout) -> None:
+    """Code an array into a file; its type and shape are not stored.
+
+    Floats that have nothing in common take less than their bytes of memory meanwhile.
+
+    Args:
+        file: Opened for writing in binary mode, at its end.
+        array: Any shape; of a type that `DTYPES` lists, or the bits of it.
+        dtype: The name of that type.
+        layout: What is known about it.
+    """
     items = np.ascontiguousarray(array).reshape(-1).view(DTYPES[dtype])
     columns = max(1, min(layout.columns, items.size))
     if dtype == "uint8" and layout.bits and items.size % layout.bits == 0:
         unpacked = symbols.unpack(items, layout.bits, items.size * 8 // layout.bits)
-        return bytes([layout.bits]) + _coded(unpacked, columns, is_float=False)
-    return bytes([0]) + _coded(items, columns, is_float=dtype in FLOATS)
+        file.write(bytes([layout.bits]))
+        _write(file, unpacked, columns, is_float=False)
+    else:
+        file.write(bytes([0]))
+        _write(file, items, columns, is_float=dtype in FLOATS)
 
 
 def decode(
@@ -116,33 +131,48 @@ def decode(
     return items.view(DTYPES[dtype] if dtype == "bfloat16" else dtype).reshape(shape)
 
 
-def _coded(items: Items, columns: int, *, is_float: bool) -> bytes:
+def _write(file: IO[bytes], items: Items, columns: int, *, is_float: bool) -> None:
     """The shortest of a plain form, one with a palette, and one without what is common."""
-    coded = [_plain_or_sparse(items, columns, is_float=is_float)]
+    start = file.tell()
+    _write_plain_or_sparse(file, items, columns, is_float=is_float)
     if items.itemsize > 1 and np.unique(_some(items)).size <= LARGEST_PALETTE:
         palette, codes = np.unique(items, return_inverse=True)
         if palette.size <= LARGEST_PALETTE:
-            body = _plain_or_sparse(codes.astype(np.uint8), columns, is_float=False)
-            head = bytes([PALETTE]) + number(palette.size)
-            coded.append(head + planes.encode(palette, is_float=is_float) + body)
-    return min(coded, key=len)
+            coded = io.BytesIO()
+            coded.write(bytes([PALETTE]) + number(palette.size))
+            coded.writelines(planes.encode(palette, is_float=is_float))
+            codes = codes.astype(np.uint8)
+            _write_plain_or_sparse(coded, codes, columns, is_float=False)
+            _replace_if_shorter(file, start, coded.getvalue())
 
 
-def _plain_or_sparse(items: Items, columns: int, *, is_float: bool) -> bytes:
-    plain = bytes([PLAIN]) + planes.encode(items, is_float=is_float)
+def _write_plain_or_sparse(
+    file: IO[bytes], items: Items, columns: int, *, is_float: bool
+) -> None:
+    start = file.tell()
+    file.write(bytes([PLAIN]))
+    file.writelines(planes.encode(items, is_float=is_float))
     if not 0 < items.size <= MOST_SPARSE:
-        return plain
+        return
     common = _most_common(items)
     others = items != common
     if not COMMON < 1 - np.count_nonzero(others) / items.size < 1:
-        return plain
+        return
     sparse = [
         bytes([SPARSE]) + number(columns),
         np.array(common).astype(items.dtype.newbyteorder("<")).tobytes(),
         positions.encode(others, columns),
-        planes.encode(items[others], is_float=is_float),
+        *planes.encode(items[others], is_float=is_float),
     ]
-    return min(plain, b"".join(sparse), key=len)
+    _replace_if_shorter(file, start, b"".join(sparse))
+
+
+def _replace_if_shorter(file: IO[bytes], start: int, coded: bytes) -> None:
+    """Put `coded` in the place of all that follows `start` if it is shorter."""
+    if len(coded) < file.tell() - start:
+        file.seek(start)
+        file.truncate()
+        file.write(coded)
 
 
 def _decoded(cursor: Cursor, count: int, dtype: str, *, is_float: bool) -> Items:
@@ -187,7 +217,7 @@ def _at_most(value: int, limit: int) -> int:
 def _most_common(items: Items) -> Any:
     """The most common value, among some of them if there are many possible ones."""
     if items.itemsize == 1:
-        return np.uint8(np.bincount(items).argmax())
+        return np.uint8(entropy.counted(items).argmax())
     values, counts = np.unique(_some(items), return_counts=True)
     return values[counts.argmax()]
 

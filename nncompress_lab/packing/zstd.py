@@ -15,7 +15,7 @@ _INDEX_LEVEL = 19
 _DICTIONARY = Path(__file__).with_name("dictionary.json")
 
 
-def compress(content: bytes, *, level: int) -> bytes:
+def compress(content: bytes | memoryview, *, level: int) -> bytes:
     """A frame that says how large its content is."""
     return zstandard.ZstdCompressor(level=level).compress(content)
 
