@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from nncompress_lab.errors import ModelFileError
-from nncompress_lab.server.inspect_keras import summarize
+from nncompress_lab.server.inspect_file import summarize
 
 MOST_MEMORY = 4 * 2**30
 

@@ -1,5 +1,8 @@
 """Figures of the arrays in a file, and of the weights that packed ones stand for."""
 
+import math
+from typing import Protocol
+
 import numpy as np
 
 from nncompress_lab.quantization.arrays.affine import integer_range
@@ -11,25 +14,56 @@ from nncompress_lab.server.statistics import (
     deflated_bytes,
     zeros_of,
 )
-from nncompress_lab.server.weights_file import StoredWeight
+
+
+class StoredArray(Protocol):
+    """An array of a file, of which as much is read as is asked for."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Axes of the array."""
+
+    @property
+    def size(self) -> int:
+        """Numbers in the array."""
+
+    @property
+    def dtype(self) -> str:
+        """The name of its type."""
+
+    @property
+    def raw_bytes(self) -> int:
+        """Bytes of the array in memory."""
+
+    def read(self, most: int) -> Array | None:
+        """At most so many of the numbers, flat; None if they are none or elsewhere."""
 
 
 class Figures:
     """Figures of one array, as far as its sample tells them."""
 
-    def __init__(self, weight: StoredWeight, name: str, most: int) -> None:
+    def __init__(self, weight: StoredArray, name: str, most: int) -> None:
         self.weight, self.name = weight, name
+        self.shape, self.dtype = weight.shape, weight.dtype
         self.numbers: Array | None = None
-        self.deflated = weight.raw_bytes
+        self.deflated, self.deflated_sampled = weight.raw_bytes, False
         self.fraction = 1.0
         self.parameters = weight.size
         self.upper_bound = False
-        if weight.dataset.dtype.hasobject:
-            return
         stored = weight.read(most)
+        if stored is None:
+            return
         self.fraction = stored.size / max(weight.size, 1)
-        self.deflated = self.estimate(deflated_bytes(stored))
+        deflated, exact = deflated_bytes(stored)
+        self.deflated, self.deflated_sampled = self.estimate(deflated), not exact
         self.numbers = as_numbers(stored, weight.dtype)
+
+    @property
+    def is_kernel(self) -> bool:
+        """Whether this is what a layer multiplies with, by its name and its axes."""
+        if "bias" in self.name:
+            return False
+        return len(self.shape) > 1 or self.name.endswith("_q")
 
     @property
     def sampled(self) -> bool:
@@ -66,10 +100,14 @@ def unpacked_kernels(figures: list[Figures], node: ConfigNode) -> list[Figures]:
 
 
 def _count(q: Figures, bits: int, node: ConfigNode) -> None:
-    size = node.kernel_size(q.name.removesuffix("_q"))
+    name = q.name.removesuffix("_q")
+    shape = node.kernel_shape(name)
     held = q.weight.raw_bytes * 8 // bits
-    q.upper_bound = size is None
-    q.parameters = held if size is None else min(size, held)
+    q.upper_bound = shape is None
+    q.parameters = held
+    if shape is not None:
+        q.name, q.shape = name, shape
+        q.parameters = min(math.prod(shape), held)
 
 
 def _unpacked(packed: Array, bits: int) -> Array:
@@ -84,6 +122,7 @@ def _look_up(q: Figures, table: Figures, node: ConfigNode) -> None:
     format_ = node.quantization or {}
     bits = int(format_["bits"])
     _count(q, bits, node)
+    q.dtype = f"{bits}-bit codes"
     values = table.numbers
     by_group = format_.get("granularity") == "per_group"
     if q.numbers is None or values is None or table.sampled or by_group:
@@ -101,6 +140,7 @@ def _decode(q: Figures, zero_point: Figures | None, node: ConfigNode) -> None:
     bits, symmetric = int(format_["bits"]), zero_point is None
     qmin, _ = integer_range(bits=bits, symmetric=symmetric)
     _count(q, bits, node)
+    q.dtype = f"{bits}-bit integers"
     if q.numbers is None:
         return
     codes = q.numbers.astype(np.int32)
@@ -111,7 +151,7 @@ def _decode(q: Figures, zero_point: Figures | None, node: ConfigNode) -> None:
     q.numbers = codes if q.sampled else codes[: q.parameters]
 
 
-def _steps(codes: Array, zero_point: Array, weight: StoredWeight) -> Array:
+def _steps(codes: Array, zero_point: Array, weight: StoredArray) -> Array:
     groups, channels = weight.shape if len(weight.shape) == 2 else (1, 1)
     count = groups * channels
     rows = codes.size // count if count else 0

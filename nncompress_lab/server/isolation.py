@@ -15,10 +15,10 @@ ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 def summarize_apart(path: Path, *, seconds: float = MOST_SECONDS) -> dict[str, Any]:
-    """The summary of a model file, as `inspect_keras.summarize` gives it.
+    """The summary of a model file, as `inspect_file.summarize` gives it.
 
     Args:
-        path: A `.keras` file.
+        path: A model file.
         seconds: How long it may take.
 
     Raises:

@@ -1,6 +1,5 @@
 """What `config.json` says about the layers whose weights lie in the file."""
 
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -140,14 +139,14 @@ class ConfigNode:
             parts.append("zero_point")
         return bias + [f"{k}_{part}" for k in self.kernel_names for part in parts]
 
-    def kernel_size(self, name: str) -> int | None:
-        """Numbers of a kernel before it was packed; None if that is not known."""
+    def kernel_shape(self, name: str) -> tuple[int, ...] | None:
+        """Shape of a kernel before it was packed; None if that is not known."""
         try:
-            shape = self._kernel_shape(name)
+            shape = tuple(self._kernel_shape(name))
         except (KeyError, TypeError, IndexError, ZeroDivisionError):
             return None
         whole = all(isinstance(size, int) and size > 0 for size in shape)
-        return math.prod(shape) if whole else None
+        return shape if whole else None
 
     def _kernel_shape(self, name: str) -> list[Any]:
         config, class_name = self.config, self._float_class

@@ -65,8 +65,10 @@ class StoredWeight:
         """Bytes in the file: fewer if HDF5 compresses."""
         return int(self.dataset.id.get_storage_size())
 
-    def read(self, most: int) -> npt.NDArray[Any]:
+    def read(self, most: int) -> npt.NDArray[Any] | None:
         """The numbers, flat; an even sample in contiguous blocks if there are more.
+
+        None if these are words.
 
         Args:
             most: Numbers to read at most.
@@ -74,6 +76,8 @@ class StoredWeight:
         Returns:
             An array of the stored type. A sample is in the order of the array.
         """
+        if self.dataset.dtype.hasobject:
+            return None
         if self.size == 0:
             return np.empty(0, self.dataset.dtype)
         if self.size <= most:
@@ -207,9 +211,10 @@ class _Walk:
     def _inner(
         self, name: str, group: Any, path: tuple[str, ...], node: ConfigNode, depth: int
     ) -> None:
-        if VARIABLES in group:
-            path, node = (*path, name[:MAX_NAME]), node.child(name) or node
-        self._layer(group, path, node, depth)  # without any, it is a list of layers
+        child = node.child(name)
+        if VARIABLES in group or child:
+            path, node = (*path, name[:MAX_NAME]), child or node
+        self._layer(group, path, node, depth)  # else it is a list of layers
 
     def _add(
         self, path: tuple[str, ...], node: ConfigNode, weights: list[StoredWeight]

@@ -12,7 +12,7 @@ from keras_files import WEIGHTS, handmade, members, saved, sequential, written
 
 from nncompress_lab.errors import ModelFileError
 from nncompress_lab.server import archive, inspect_keras
-from nncompress_lab.server.inspect_keras import summarize
+from nncompress_lab.server.inspect_file import summarize
 from nncompress_lab.server.isolation import summarize_apart
 
 

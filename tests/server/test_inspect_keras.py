@@ -12,8 +12,9 @@ from keras import layers
 from keras_files import members, nested, rezipped, saved, sequential, wrapped
 
 import nncompress_lab as ncl
-from nncompress_lab.server import inspect_keras
-from nncompress_lab.server.inspect_keras import most_numbers, summarize
+from nncompress_lab.server import table
+from nncompress_lab.server.inspect_file import summarize
+from nncompress_lab.server.table import most_numbers
 from nncompress_lab.server.weights_file import even_blocks
 
 
@@ -71,7 +72,7 @@ def test_the_totals_are_those_of_the_model(tmp_path):
     assert totals["weights_are_stored"]
     assert summary["model"]["class"] == "Sequential"
     assert summary["model"]["name"] == "small"
-    assert summary["model"]["keras_version"] == keras.__version__
+    assert summary["model"]["made_by"] == f"Keras {keras.__version__}"
 
 
 def test_layers_come_in_the_order_of_the_model(tmp_path):
@@ -141,8 +142,10 @@ def test_packed_integers_are_counted_one_by_one(tmp_path, bits, symmetric, granu
     decoded = np.asarray(quantized.get_layer("out").kernel)
     bias = np.asarray(quantized.get_layer("out").bias)
     stored = quantized.get_layer("out").stored_kernel("kernel").values()
+    kernel = next(weight for weight in row["weights"] if weight["name"] == "kernel")
     assert row["class"] == "QuantizedDense"
-    assert row["bits"] == bits
+    assert kernel["dtype"] == f"{bits}-bit integers"
+    assert tuple(kernel["shape"]) == decoded.shape
     assert row["parameters"] == decoded.size + bias.size
     assert not row["at_most"]
     assert row["zeros"] == (decoded == 0).sum() + (bias == 0).sum()
@@ -164,7 +167,9 @@ def test_codes_are_looked_up_in_their_tables(tmp_path, bits, granularity):
     row = rows(summarize(saved(quantized, tmp_path / "q.keras")))["out"]
 
     decoded = np.asarray(quantized.get_layer("out").kernel)
-    assert row["bits"] == bits
+    kernel = next(weight for weight in row["weights"] if weight["name"] == "kernel")
+    assert kernel["dtype"] == f"{bits}-bit codes"
+    assert tuple(kernel["shape"]) == decoded.shape
     assert not row["at_most"]
     assert row["parameters"] == decoded.size + 10
     assert row["zeros"] >= (decoded == 0).sum()
@@ -252,7 +257,7 @@ def test_files_without_names_are_matched_by_keras_numbering(tmp_path):
 
 
 def test_large_arrays_are_sampled_and_the_figures_are_close(tmp_path, monkeypatch):
-    monkeypatch.setattr(inspect_keras, "ALL_NUMBERS", 20_000)
+    monkeypatch.setattr(table, "ALL_NUMBERS", 20_000)
     model = keras.Sequential(
         [
             keras.Input((300,)),
@@ -287,8 +292,8 @@ def test_blocks_of_a_sample_are_apart_and_inside(shape):
 
 
 def test_small_arrays_are_read_whole_as_long_as_there_is_room(monkeypatch):
-    monkeypatch.setattr(inspect_keras, "ALL_NUMBERS", 100)
-    monkeypatch.setattr(inspect_keras, "MOST_NUMBERS", 60)
+    monkeypatch.setattr(table, "ALL_NUMBERS", 100)
+    monkeypatch.setattr(table, "MOST_NUMBERS", 60)
 
     assert most_numbers([]) == 60
     assert most_numbers([10, 20]) == 60
@@ -302,7 +307,7 @@ def test_keras_is_never_imported(tmp_path):
         "import sys, pathlib\n"
         "import nncompress_lab.server.handlers\n"
         "assert 'numpy' not in sys.modules and 'h5py' not in sys.modules\n"
-        "from nncompress_lab.server.inspect_keras import summarize\n"
+        "from nncompress_lab.server.inspect_file import summarize\n"
         "assert summarize(pathlib.Path(sys.argv[1]))['layers']\n"
         "assert 'keras' not in sys.modules\n"
     )
