@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import keras
-
 Config = dict[str, Any]
 
 
@@ -14,7 +12,7 @@ class Tensor:
     """An output of a layer.
 
     Args:
-        layer: Path of the layer that computes it.
+        layer: Name of the layer that computes it.
         call: Which of the calls of that layer, from 0.
         output: Which of the outputs of that call, from 0.
         shape: With the batch axis; empty where the configuration does not tell it.
@@ -31,32 +29,9 @@ class Tensor:
         return self.layer, self.call, self.output
 
 
-def functional_config(model: keras.Model) -> Config:
-    """The configuration of a model, with sequential models as graphs like all others."""
-    config: Config = keras.Model(
-        model.inputs, model.outputs, name=model.name
-    ).get_config()
-    layers = {layer.name: layer for layer in model.layers}
-    for entry in config["layers"]:
-        inner = layers.get(entry["name"])
-        if isinstance(inner, keras.Model):
-            entry["config"] = functional_config(inner)
-    return config
-
-
-def calls(entry: Config, *, prefix: str = "") -> list[list[Tensor]]:
+def calls(entry: Config) -> list[list[Tensor]]:
     """For each call of a layer the tensors that go in."""
-    return [list(_tensors(node, prefix)) for node in entry["inbound_nodes"]]
-
-
-def outputs(config: Config, *, prefix: str = "") -> list[Tensor]:
-    """The tensors that a model returns."""
-    return [Tensor(prefix + one[0], *one[1:]) for one in _histories(config, "output")]
-
-
-def inputs(config: Config, *, prefix: str = "") -> list[Tensor]:
-    """The tensors that a model takes, in order."""
-    return [Tensor(prefix + one[0], *one[1:]) for one in _histories(config, "input")]
+    return [list(_tensors(node)) for node in entry["inbound_nodes"]]
 
 
 def redirect(config: Any, to: dict[tuple[str, int, int], list[Any]]) -> None:
@@ -75,29 +50,17 @@ def redirect(config: Any, to: dict[tuple[str, int, int], list[Any]]) -> None:
                 redirect(value, to)
 
 
-def _tensors(value: Any, prefix: str) -> Iterator[Tensor]:
+def _tensors(value: Any) -> Iterator[Tensor]:
     if isinstance(value, dict):
         if value.get("class_name") == "__keras_tensor__":
             layer, call, output = value["config"]["keras_history"]
             shape = tuple(value["config"]["shape"])
-            yield Tensor(prefix + layer, call, output, shape)
+            yield Tensor(layer, call, output, shape)
             return
         value = list(value.values())
     if isinstance(value, list | tuple):
         for one in value:
-            yield from _tensors(one, prefix)
-
-
-def _histories(config: Config, which: str) -> Iterator[list[Any]]:
-    waiting = [config[f"{which}_layers"]]
-    while waiting:
-        one = waiting.pop(0)
-        if _is_history(one):
-            yield one
-        elif isinstance(one, dict):
-            waiting = [*one.values(), *waiting]
-        else:
-            waiting = [*one, *waiting]
+            yield from _tensors(one)
 
 
 def _is_history(value: Any) -> bool:

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tiny_models
+from channel_structures import STRUCTURES
 from keras import layers
 
 import nncompress_lab as ncl
@@ -49,6 +50,102 @@ def test_the_shapes_of_students_stay_what_they_were(case):
     )
 
     assert kernel_shapes(Student(width=float(width))(teacher)) == SHAPES[case]
+
+
+@pytest.mark.parametrize("build", STRUCTURES, ids=lambda one: one.__name__)
+def test_a_student_has_the_shapes_of_the_model_without_as_many_channels(build):
+    teacher = build()
+
+    student = Student(width=0.6)(teacher)
+
+    if any(isinstance(one, layers.MultiHeadAttention) for one in teacher.layers):
+        assert student.layers[-1].kernel.shape[0] < teacher.layers[-1].kernel.shape[0]
+    else:  # of heads, pruning drops some, and a student makes all of them narrower
+        pruned = ncl.ChannelPruning(sparsity=0.4)(teacher)
+        assert shapes_of(student) == shapes_of(pruned)
+
+
+def test_what_pruning_cannot_follow_with_its_weights_gets_narrower_with_new_ones():
+    image = keras.Input((8, 8, 3))
+    x = layers.Conv2D(8, 3, activation="softmax", name="softmax")(image)
+    x = layers.GroupNormalization(2)(x) / (1.0 + x)
+    x = layers.Conv2D(4, 3, name="normalized")(layers.LayerNormalization()(x))
+    teacher = keras.Model(image, layers.Dense(4)(layers.Flatten()(x)))
+
+    student = Student(width=0.5)(teacher)
+
+    assert student.get_layer("softmax").filters == 4
+    assert student.get_layer("normalized").filters == 2
+
+
+def test_recurrent_layers_get_fewer_units():
+    words = keras.Input((5,), dtype="int32")
+    x = layers.Embedding(10, 12, name="words")(words)
+    x = layers.LSTM(8, return_sequences=True, name="lstm")(x)
+    x = layers.SimpleRNN(4, name="rnn")(layers.GRU(6, return_sequences=True)(x))
+    teacher = keras.Model(words, layers.Dense(3)(x))
+
+    student = Student(width=0.5)(teacher)
+
+    assert student.get_layer("words").output_dim == 6
+    assert [student.get_layer(name).units for name in ("lstm", "rnn")] == [4, 2]
+    assert student.output_shape == (None, 3)
+
+
+def test_grouped_queries_keep_their_heads_and_become_narrower():
+    entry = keras.Input((5, 8))
+    x = layers.Dense(16, name="wide")(entry)
+    x = layers.GroupQueryAttention(4, 4, 2, name="attention")(x, x)
+    teacher = keras.Model(entry, layers.Dense(3)(x))
+
+    student = Student(width=0.5)(teacher)
+
+    attention = student.get_layer("attention")
+    assert (attention.head_dim, attention.num_query_heads) == (2, 4)
+    assert student.get_layer("wide").units == 8
+
+
+class Shifted(layers.Layer):
+    """A layer of one's own."""
+
+    def build(self, shape):
+        self.shift = self.add_weight(shape=shape[-1:], name="shift")
+
+    def call(self, inputs):
+        return inputs + self.shift
+
+
+class Own(layers.Dense):
+    """A layer of one's own like one of Keras."""
+
+
+def test_layers_of_ones_own_pass_on_as_many_channels_as_they_get():
+    entry = keras.Input((5, 8))
+    x = Own(8, name="own")(Shifted()(layers.Dense(16, name="wide")(entry)))
+    teacher = keras.Model(entry, layers.Dense(3)(x[:, 0]))
+
+    student = Student(width=0.5)(teacher)
+
+    assert student.get_layer("wide").units == 8
+    assert student.get_layer("own").kernel.shape == (8, 4)
+
+
+@pytest.mark.parametrize(
+    "mix",
+    [
+        lambda x: layers.Dot((2, 2))([x, x]),
+        layers.Bidirectional(layers.LSTM(2)),
+        layers.TimeDistributed(layers.Dense(16)),
+        lambda x: keras.ops.reshape(x, (-1, 80)),
+        lambda x: keras.ops.transpose(x, (0, 2, 1)),
+    ],
+)
+def test_what_cannot_be_followed_keeps_what_it_is_given(mix):
+    entry = keras.Input((5, 8))
+    x = mix(layers.Dense(16, name="wide")(entry))
+    teacher = keras.Model(entry, layers.Dense(3)(x))
+
+    assert Student(width=0.5)(teacher).get_layer("wide").units == 16
 
 
 def test_units_and_filters_are_those_of_the_teacher_times_the_width():

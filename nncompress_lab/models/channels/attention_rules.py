@@ -2,17 +2,10 @@
 
 from typing import Any
 
-from nncompress_lab.models.channels.arrays.units import Cost
-from nncompress_lab.models.channels.flow import (
-    Call,
-    Channels,
-    Flow,
-    Rule,
-    kept_zero,
-    product,
-    spoiled,
-)
+from nncompress_lab.models.channels.arrays.units import Cost, product
+from nncompress_lab.models.channels.flow import Call, Flow, Rule
 from nncompress_lab.models.channels.structure_rules import activated
+from nncompress_lab.models.channels.tensor_channels import Channels, kept_zero, spoiled
 from nncompress_lab.models.einsum import Einsum
 
 
@@ -32,9 +25,10 @@ def einsum(flow: Flow, call: Call) -> Channels:
     sizes = zip(one.given[1:], shape[1:], strict=True)
     positions = tuple(size for letter, size in sizes if letter not in one.kernel)
     flow.multiply(layer.kernel, layer, positions)
-    if len(one.made) != 1:
+    made = one.output[-1] if flow.new_weights and len(one.made) > 1 else one.made
+    if len(made) != 1 or made not in one.made:
         return flow.fixed(call.outputs[0], f"output of {call.name}")
-    kernel_axis, axis = one.kernel.index(one.made), one.output.index(one.made)
+    kernel_axis, axis = one.kernel.index(made), one.output.index(made)
     return _made_by_einsum(flow, call, kernel_axis, axis)
 
 
@@ -63,6 +57,8 @@ def attention(flow: Flow, call: Call) -> Channels:
         if not any(tensor is one for one in given.values()):
             flow.units.fix(channels.units, f"its outputs are a mask of {call.name}")
     heads = flow.make(layer.query_dense, layer.query_dense.kernel, 1)
+    if flow.new_weights:
+        flow.units.fix(heads, "it keeps its heads and makes them narrower")
     for name, tensor in given.items():
         projection = getattr(layer, f"_{name}_dense")
         _project(flow, call, projection, tensor)

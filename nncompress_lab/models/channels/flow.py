@@ -8,34 +8,22 @@ fixes the units that reach it, so that nothing is ever cut that is not understoo
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 import numpy as np
 
-from nncompress_lab.models.channels.arrays.units import Cost, Indices, Mask, Units
+from nncompress_lab.models.channels.arrays.units import (
+    Cost,
+    Indices,
+    Shape,
+    Units,
+    product,
+)
+from nncompress_lab.models.channels.tensor_channels import Channels, kept_zero
 from nncompress_lab.models.graph import ModelGraph, Node, maker
 from nncompress_lab.models.kernels import kernel_variables, walk
-
-Shape = tuple[int | None, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Channels:
-    """The channels of a tensor.
-
-    Args:
-        axis: Where they lie, counted with the batch axis.
-        units: The unit of each entry; empty if the size of the axis is not known.
-        zero: Whether a channel whose weights are all zero is zero here.
-        spoiler: The layer after which it is not, for example a sigmoid.
-    """
-
-    axis: int
-    units: Indices
-    zero: Mask
-    spoiler: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,11 +103,19 @@ class Flow:
     Args:
         model: A built functional or sequential model.
         rule_for: Gives the rule for a node of the graph, or None.
+        new_weights: Whether all weights will be new, so that only shapes have to agree.
+            If not, those that stay have to give the same outputs as before where those
+            that go are zero.
     """
 
     def __init__(
-        self, model: keras.Model, rule_for: Callable[[Node], Rule | None]
+        self,
+        model: keras.Model,
+        rule_for: Callable[[Node], Rule | None],
+        *,
+        new_weights: bool = False,
     ) -> None:
+        self.new_weights = new_weights
         self.units = Units()
         self.layers: dict[int, LayerChannels] = {}
         self.macs: list[Cost] = []
@@ -130,7 +126,14 @@ class Flow:
             self.units.fix(channels.units, "its outputs are the model's outputs")
 
     def bind(
-        self, layer: Any, variable: Any, axis: int, units: Indices, *, made: bool
+        self,
+        layer: Any,
+        variable: Any,
+        axis: int,
+        units: Indices,
+        *,
+        made: bool,
+        is_kernel: bool = False,
     ) -> None:
         """Say which channels an axis of a weight belongs to; all uses must agree."""
         if variable is None:
@@ -139,7 +142,7 @@ class Flow:
         if key in entry.bound:
             self.units.unite(entry.bound[key].units, units)
             return
-        is_kernel = any(variable is one for one in kernel_variables(layer))
+        is_kernel |= any(variable is one for one in kernel_variables(layer))
         entry.bound[key] = Bound(variable, axis, units, made, is_kernel)
 
     def make(
@@ -157,7 +160,7 @@ class Flow:
         if known is not None:
             return known.units
         units = np.tile(self.units.new(variable.shape[axis] // repeats), repeats)
-        self.bind(layer, variable, axis, units, made=True)
+        self.bind(layer, variable, axis, units, made=True, is_kernel=True)
         return units
 
     def read(self, call: Call, axis: int, *, which: int = 0) -> Indices | None:
@@ -172,12 +175,12 @@ class Flow:
             The units; None if the channels lie along another axis and are now fixed.
         """
         channels = call.inputs[which]
-        spoiled = channels.units[~channels.zero]
-        self.units.fix(
-            spoiled,
-            f"its outputs reach {call.name} through {channels.spoiler}, after which a "
-            "channel without weights is not zero",
-        )
+        if not self.new_weights:
+            self.units.fix(
+                channels.units[~channels.zero],
+                f"its outputs reach {call.name} through {channels.spoiler}, after which "
+                "a channel without weights is not zero",
+            )
         return self.follow(call, axis, which=which)
 
     def follow(self, call: Call, axis: int, *, which: int = 0) -> Indices | None:
@@ -273,18 +276,3 @@ class Flow:
     def _name(self, operation: Any) -> str:
         path = self._paths.get(id(operation), operation.name)
         return f"{path!r} ({type(operation).__name__})"
-
-
-def kept_zero(axis: int, units: Indices) -> Channels:
-    """Channels of which those without weights are zero."""
-    return Channels(axis, units, np.ones(len(units), dtype=np.bool_))
-
-
-def spoiled(channels: Channels, name: str) -> Channels:
-    """The same channels after a layer that makes another number of zero."""
-    return replace(channels, zero=np.zeros_like(channels.zero), spoiler=name)
-
-
-def product(sizes: Shape) -> float:
-    """Their product; not a number if one of them is not known."""
-    return math.prod(math.nan if one is None else float(one) for one in sizes)

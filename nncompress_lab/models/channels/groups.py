@@ -1,6 +1,7 @@
 """Dependency groups: the channels of a model that can only be cut together."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import keras
@@ -71,9 +72,10 @@ def channel_groups(model: keras.Model) -> tuple[ChannelGroup, ...]:
     return groups_of(follow_channels(model))
 
 
-def follow_channels(model: keras.Model) -> Flow:
+def follow_channels(model: keras.Model, *, new_weights: bool = False) -> Flow:
     """Walk through the graph of a model with the rules for Keras's layers."""
-    return Flow(model, rule_for)
+    rules = partial(rule_for, new_weights=new_weights)
+    return Flow(model, rules, new_weights=new_weights)
 
 
 def groups_of(flow: Flow) -> tuple[ChannelGroup, ...]:

@@ -4,8 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from nncompress_lab.models.channels.flow import Call, Channels, Flow, Rule, kept_zero
+from nncompress_lab.models.channels.arrays.units import Indices
+from nncompress_lab.models.channels.flow import Call, Flow, Rule
 from nncompress_lab.models.channels.structure_rules import activated, channel_axis
+from nncompress_lab.models.channels.tensor_channels import Channels, kept_zero
 from nncompress_lab.models.kernels import keras_classes
 
 
@@ -37,14 +39,20 @@ def _grouped(flow: Flow, call: Call) -> Any:
     inputs = flow.read(call, channel_axis(call))
     if layer.kernel.shape[read] > 1 or inputs is None:
         if inputs is not None:
-            blocks = inputs.reshape(layer.groups, -1)
-            for block in blocks[1:]:
-                flow.units.unite(blocks[0], block)
-            flow.bind(layer, layer.kernel, read, blocks[0], made=False)
+            first = _cut_alike(flow, inputs, layer.groups)
+            flow.bind(layer, layer.kernel, read, first, made=False)
         return flow.make(layer, layer.kernel, made, repeats=layer.groups)
     outputs = np.repeat(inputs, layer.filters // layer.groups)
     flow.bind(layer, layer.kernel, made, outputs, made=True)
     return outputs
+
+
+def _cut_alike(flow: Flow, units: Indices, groups: int) -> Indices:
+    """Cut the same places in all groups; the units of the first one."""
+    first, *others = units.reshape(groups, -1)
+    for other in others:
+        flow.units.unite(first, other)
+    return first
 
 
 def depthwise(flow: Flow, call: Call) -> Channels:
@@ -109,7 +117,10 @@ def group_norm(flow: Flow, call: Call) -> Channels:
     """GroupNormalization with a group for each channel, also known as InstanceNorm."""
     layer, channels = call.layer, call.inputs[0]
     units = flow.follow(call, layer.axis % len(call.shapes[0]))
-    if units is None or layer.groups not in {-1, len(units)}:
+    if units is not None and flow.new_weights and layer.groups != len(units):
+        _cut_alike(flow, units, layer.groups)
+        return channels
+    if units is None or layer.groups != len(units):
         flow.fix(call, "whose statistics are of several channels together")
         return flow.fixed(call.outputs[0], f"output of {call.name}")
     for name in ("gamma", "beta"):
@@ -119,6 +130,8 @@ def group_norm(flow: Flow, call: Call) -> Channels:
 
 def mixing_norm(flow: Flow, call: Call) -> Channels:
     """LayerNormalization: what is left would be divided by another number."""
+    if flow.new_weights:
+        return call.inputs[0]
     flow.fix(call, "whose statistics are of all channels together")
     return flow.fixed(call.outputs[0], f"output of {call.name}")
 
@@ -129,6 +142,13 @@ def prelu(flow: Flow, call: Call) -> Channels:
     if layer.alpha.shape[channels.axis - 1] == len(channels.units):
         flow.bind(layer, layer.alpha, channels.axis - 1, channels.units, made=True)
     return channels
+
+
+def recurrent(flow: Flow, call: Call) -> Channels:
+    """SimpleRNN, LSTM and GRU: with new weights, as all gates are cut alike."""
+    flow.read(call, 2)
+    units = flow.make(call.layer, call.layer.cell.recurrent_kernel, 0)
+    return kept_zero(len(call.outputs[0]) - 1, units)
 
 
 def _reads(flow: Flow, call: Call, kernel: Any, *, axis: int) -> None:
@@ -154,3 +174,4 @@ KERNELS: dict[str, Rule] = {
     "UnitNormalization": mixing_norm,
     "PReLU": prelu,
 }
+RECURRENT: dict[str, Rule] = dict.fromkeys(("SimpleRNN", "LSTM", "GRU"), recurrent)

@@ -1,5 +1,6 @@
 """What layers without kernels do with channels: pass them on, join or move them."""
 
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -7,13 +8,8 @@ import numpy as np
 from keras import ops
 
 from nncompress_lab.models.channels.arrays.units import Mask
-from nncompress_lab.models.channels.flow import (
-    Call,
-    Channels,
-    Flow,
-    Rule,
-    spoiled,
-)
+from nncompress_lab.models.channels.flow import Call, Flow, Rule
+from nncompress_lab.models.channels.tensor_channels import Channels, spoiled
 from nncompress_lab.models.kernels import to_numpy
 
 # Functions that treat each number by itself.
@@ -40,6 +36,8 @@ SPATIAL = ("MaxPooling", "AveragePooling", "ZeroPadding", "UpSampling", "Croppin
 
 def activated(flow: Flow, call: Call, channels: Channels, function: Any) -> Channels:
     """The channels after the activation function of a layer."""
+    if flow.new_weights:
+        return channels
     if function not in [getattr(keras.activations, name) for name in ELEMENTWISE]:
         name = getattr(function, "__name__", type(function).__name__)
         why = f"its outputs go through {name} in {call.name}, which may mix them"
@@ -58,6 +56,7 @@ def elementwise(flow: Flow, call: Call) -> Channels:
         layer.scale + layer.offset
     ):
         flow.fix(call, "which holds a number for each")
+    if flow.new_weights:
         return channels
     at_zero = to_numpy(layer.call(ops.zeros((1,) * len(call.shapes[0]))))
     return channels if (at_zero == 0).all() else spoiled(channels, call.name)
@@ -66,7 +65,7 @@ def elementwise(flow: Flow, call: Call) -> Channels:
 def operation(flow: Flow, call: Call) -> Channels:
     """`x + y`, `0.5 * x`, `ops.relu(x)`: of tensors, or of a tensor and a number."""
     if len(call.inputs) > 1:
-        if type(call.layer).__name__ in BINARY_OPERATIONS:
+        if flow.new_weights or type(call.layer).__name__ in BINARY_OPERATIONS:
             return joined(flow, call)
         flow.fix(call, "where two zeros need not give zero")
         return flow.fixed(call.outputs[0], f"output of {call.name}")
@@ -74,6 +73,7 @@ def operation(flow: Flow, call: Call) -> Channels:
     constants = [one for one in values if not isinstance(one, keras.KerasTensor)]
     if any(np.size(one) > 1 for one in constants if hasattr(one, "shape")):
         flow.fix(call, "which has an array as the other operand")
+    if flow.new_weights:
         return call.inputs[0]
 
     def zeros(value: Any) -> Any:
@@ -184,6 +184,16 @@ def repeated(flow: Flow, call: Call) -> Channels:
     """RepeatVector: the same channels at each position."""
     channels = call.inputs[0]
     return Channels(2, channels.units, channels.zero, channels.spoiler)
+
+
+def passed_on(flow: Flow, call: Call) -> Channels:
+    """What is not known, with new weights: as many channels come out as went in."""
+    channels, after = call.inputs[0], call.outputs[0]
+    at_the_end = channels.axis == len(call.shapes[0]) - 1
+    if at_the_end and len(after) > 1 and after[-1] == len(channels.units):
+        return replace(channels, axis=len(after) - 1)
+    flow.fix(call, "through which channels cannot be followed")
+    return flow.fixed(after, f"output of {call.name}")
 
 
 def channel_axis(call: Call) -> int:

@@ -1,5 +1,6 @@
 """Which channels are cut together: a union-find over numbered channels. NumPy only."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy.typing as npt
 
 Indices = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
+Shape = tuple[int | None, ...]
 
 
 class Units:
@@ -84,6 +86,11 @@ class Cost:
         """The cost if only the channels with `kept[unit]` stay."""
         lengths = [int(np.count_nonzero(kept[axis])) for axis in self.axes]
         return float(self.factor * np.prod(lengths, dtype=np.float64))
+
+
+def product(sizes: Shape) -> float:
+    """Their product; not a number if one of them is not known."""
+    return math.prod(math.nan if one is None else float(one) for one in sizes)
 
 
 def take(array: npt.NDArray[Any], axes: list[tuple[int, Mask]]) -> Any:
