@@ -1,6 +1,5 @@
 """`compress`: apply passes, keep every stage, and report on all of them."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,7 +7,7 @@ import keras
 
 from nncompress_lab import progress
 from nncompress_lab.data.datasets import Data, Dataset
-from nncompress_lab.models.kernels import Skip
+from nncompress_lab.models.kernels import Reasons, Skip
 from nncompress_lab.models.rewrite import check_model
 from nncompress_lab.passes import Context, Pass, check_context
 from nncompress_lab.pipelines import Pipeline, pipeline, stages
@@ -98,9 +97,7 @@ def compress(
     )
 
 
-def _collect(
-    notes: dict[str, list[str]], reasons: Mapping[str, str | None], step: Pass
-) -> None:
+def _collect(notes: dict[str, list[str]], reasons: Reasons, step: Pass) -> None:
     for path, reason in reasons.items():
         if reason is None:
             continue

@@ -11,6 +11,7 @@ import keras
 
 from nncompress_lab.data.datasets import Data, Dataset
 from nncompress_lab.errors import MissingContextError
+from nncompress_lab.models.kernels import Reasons
 from nncompress_lab.models.rewrite import check_model
 from nncompress_lab.models.selection import Selection
 from nncompress_lab.settings import check_settings
@@ -179,11 +180,11 @@ class Pass(ABC):
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Do the work of `__call__`; model and context have been checked."""
 
-    def explain(self, model: keras.Model) -> Mapping[str, str | None]:
+    def explain(self, model: keras.Model) -> Reasons:
         """For each layer with weights: None if it is treated, else why it is not.
 
         A reason is a `Skip` or a sentence. A pass that does not go layer by layer, such
-        as `FineTune`, explains nothing.
+        as `FineTune`, explains nothing; one that does is a `LayerPass`.
         """
         return {}
 

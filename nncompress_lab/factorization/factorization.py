@@ -1,23 +1,23 @@
 """Factorization as a pass: layers replaced by chains of smaller ordinary layers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import keras
 
 from nncompress_lab.factorization.arrays.methods import METHODS, Name, Ranks, Unit
-from nncompress_lab.factorization.layer_chain import WOULD_GROW, Target, obstacle
+from nncompress_lab.factorization.layer_chain import Target, unsuited
+from nncompress_lab.layer_pass import LayerPass
 from nncompress_lab.lowrank.arrays.rank import (
     check_energy,
     check_fraction,
     choose_under_budget,
 )
-from nncompress_lab.models.kernels import Skip, kernel_layers
+from nncompress_lab.models.kernels import KernelLayer, Reasons, Skip
 from nncompress_lab.models.layer_inputs import input_second_moments
-from nncompress_lab.models.rewrite import replaceable_layers, rewrite_layers
-from nncompress_lab.models.selection import EVERY_LAYER, Selection
-from nncompress_lab.passes import Context, Pass
+from nncompress_lab.models.rewrite import rewrite_layers
+from nncompress_lab.passes import Context
 from nncompress_lab.training.loop import given
 
 RankSelection = Literal["vbmf"]
@@ -25,7 +25,7 @@ TWO_RANKS = ("tucker2", "dense3")
 
 
 @dataclass(frozen=True)
-class Factorization(Pass):
+class Factorization(LayerPass):
     """Replace layers by chains of smaller ones that compute nearly the same.
 
     The chains are ordinary Keras layers, named after the layer: `conv1` becomes
@@ -75,6 +75,8 @@ class Factorization(Pass):
         `separable_factors` and `vbmf_rank`.
     """
 
+    replaces: ClassVar[bool] = True
+
     method: Name = "tucker2"
     rank: int | float | tuple[int, int] | None = None
     energy: float | None = None
@@ -82,7 +84,6 @@ class Factorization(Pass):
     parameters: float | None = None
     macs: float | None = None
     data_aware: bool = False
-    select: Selection = EVERY_LAYER
 
     def __post_init__(self) -> None:
         ways = ("rank", "energy", "rank_selection", "parameters", "macs")
@@ -107,11 +108,14 @@ class Factorization(Pass):
         """Calibration data if the outputs are to count."""
         return frozenset({"calibration"} if self.data_aware else ())
 
-    def explain(self, model: keras.Model) -> Mapping[str, str | None]:
+    def obstacle(self, layer: KernelLayer) -> str | None:
+        """The method does not take such a layer."""
+        return unsuited(layer.layer, self.method)
+
+    def explain(self, model: keras.Model) -> Reasons:
         """Which layers are factorized, and why the others are not."""
-        reasons, targets = self._targets(model)
-        chosen = self._choose(targets)
-        return reasons | {
+        chosen = self._choose(self._targets(model))
+        return super().explain(model) | {
             path: one if isinstance(one, str) else None for path, one in chosen.items()
         }
 
@@ -121,13 +125,13 @@ class Factorization(Pass):
         Args:
             model: A built Keras model.
         """
-        return self._chosen_ranks(self._targets(model)[1])
+        return self._chosen_ranks(self._targets(model))
 
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model with chains in place of the layers that become smaller."""
-        _, targets = self._targets(model)
+        targets = self._targets(model)
         ranks = self._chosen_ranks(targets)
-        treated = [one for one in kernel_layers(model) if one.path in ranks]
+        treated = [one for one in self._suited(model) if one.path in ranks]
         moments = {}
         if self.data_aware and treated:
             inputs = given(context.calibration).x
@@ -142,21 +146,14 @@ class Factorization(Pass):
 
         return rewrite_layers(model, rewrite)
 
-    def _targets(
-        self, model: keras.Model
-    ) -> tuple[dict[str, str | None], dict[str, Target]]:
-        """Why layers cannot be factorized, and those that can, both by path."""
-        reasons: dict[str, str | None] = dict(self.select.explain(model))
-        replaceable = replaceable_layers(model)
-        targets = {}
-        for one in kernel_layers(model):
-            if reasons[one.path] is None:
-                reasons[one.path] = obstacle(one.layer, self.method)
-            if reasons[one.path] is None and id(one.layer) not in replaceable:
-                reasons[one.path] = Skip.NOT_REPLACEABLE
-            if reasons[one.path] is None:
-                targets[one.path] = Target.of(one.layer, self.method)
-        return reasons, targets
+    def _targets(self, model: keras.Model) -> dict[str, Target]:
+        """The layers that the method takes, by path."""
+        return {
+            one.path: Target.of(one.layer, self.method) for one in self._suited(model)
+        }
+
+    def _suited(self, model: keras.Model) -> list[KernelLayer]:
+        return self.treated(model, super().explain(model))
 
     def _chosen_ranks(self, targets: dict[str, Target]) -> dict[str, Ranks]:
         chosen = self._choose(targets)
@@ -169,7 +166,7 @@ class Factorization(Pass):
                 return _under_budget(targets, unit, fraction)
         ranks = {path: self._ranks(target) for path, target in targets.items()}
         return {
-            path: one if targets[path].shrinks(one) else WOULD_GROW
+            path: one if targets[path].shrinks(one) else Skip.NO_GAIN
             for path, one in ranks.items()
         }
 
@@ -225,6 +222,6 @@ def _under_budget(
     chosen = choose_under_budget(options, budget=fraction * whole)
     result: dict[str, Ranks | str] = {}
     for (path, (ranks, _)), index in zip(found.items(), chosen, strict=True):
-        kept_whole = WOULD_GROW if len(ranks) == 1 else Skip.WITHIN_BUDGET
+        kept_whole = Skip.NO_GAIN if len(ranks) == 1 else Skip.WITHIN_BUDGET
         result[path] = ranks[index] or kept_whole
     return result

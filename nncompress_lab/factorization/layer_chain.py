@@ -21,9 +21,8 @@ from nncompress_lab.factorization.arrays.methods import (
 from nncompress_lab.factorization.arrays.vbmf import vbmf_rank
 from nncompress_lab.lowrank.arrays.rank import ROUNDING, Options, rank_for_fraction
 from nncompress_lab.lowrank.arrays.svd import Floats
-from nncompress_lab.models.kernels import to_numpy
+from nncompress_lab.models.kernels import Skip, to_numpy
 
-WOULD_GROW = "its factors would not have both fewer parameters and fewer MACs"
 Sizes = tuple[int, int]
 
 
@@ -32,7 +31,7 @@ class Target:
     """A Dense or convolution layer with the method that is to factor it.
 
     Args:
-        layer: A built Dense, Conv1D or Conv2D with `obstacle` None.
+        layer: A built Dense, Conv1D or Conv2D with `unsuited` None.
         method: How it is factored.
     """
 
@@ -151,7 +150,7 @@ class Target:
         return entering, leaving
 
 
-def obstacle(layer: Any, name: Name) -> str | None:
+def unsuited(layer: Any, name: Name) -> str | None:
     """Why a method cannot factor a layer; None if it can.
 
     Args:
@@ -164,20 +163,20 @@ def obstacle(layer: Any, name: Name) -> str | None:
     if takes == ("Dense",):
         return None
     if layer.data_format != "channels_last":
-        return "its channels come first, and only channels_last is factorized"
-    return _obstacle_in_shape(layer, name)
+        return Skip.CHANNELS_FIRST
+    return _unsuited_shape(layer, name)
 
 
-def _obstacle_in_shape(layer: Any, name: Name) -> str | None:
+def _unsuited_shape(layer: Any, name: Name) -> Skip | None:
     if name == "spatial" and min(layer.kernel_size) == 1:
-        return "its kernel has only one row or column"
+        return Skip.ONE_ROW
     if name != "channel_svd" and math.prod(layer.kernel_size) == 1:
-        return "its kernel is 1x1, a matrix: use method 'channel_svd'"
+        return Skip.ONE_BY_ONE
     if name in {"cp", "separable"}:
         if len(set(layer.strides)) > 1:
-            return "a depthwise convolution has the same stride in both directions"
+            return Skip.TWO_STRIDES
         if layer.padding == "causal":
-            return "a depthwise convolution has no causal padding"
+            return Skip.CAUSAL
     return None
 
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import keras
 import numpy as np
 
+from nncompress_lab.layer_pass import LayerPass
 from nncompress_lab.lowrank.arrays.rank import (
     Options,
     break_even_rank,
@@ -26,18 +28,16 @@ from nncompress_lab.lowrank.factoring import (
     parameters_by_rank,
     second_moments,
 )
-from nncompress_lab.lowrank.two_layers import MatrixLayer, obstacle
-from nncompress_lab.models.kernels import KernelLayer, Skip, kernel_layers
-from nncompress_lab.models.rewrite import replaceable_layers
-from nncompress_lab.models.selection import EVERY_LAYER, Selection
-from nncompress_lab.passes import Context, Pass
+from nncompress_lab.lowrank.two_layers import MatrixLayer, no_matrix
+from nncompress_lab.models.kernels import KernelLayer, Reasons, Skip
+from nncompress_lab.passes import Context
 from nncompress_lab.training.loop import given
 
 GOALS = ("rank", "energy", "error", "parameters", "macs")
 
 
 @dataclass(frozen=True)
-class LowRank(Pass):
+class LowRank(LayerPass):
     """Replace layers by two thin ones whose kernels multiply to nearly the same.
 
     Dense, EinsumDense, the projections of MultiHeadAttention, Embedding and, through the
@@ -81,6 +81,8 @@ data_aware=False, same_shape=False, select=Selection())
         https://arxiv.org/abs/1811.12781
     """
 
+    replaces: ClassVar[bool] = True
+
     rank: int | float | None = None
     energy: float | None = None
     error: float | None = None
@@ -88,7 +90,6 @@ data_aware=False, same_shape=False, select=Selection())
     macs: float | None = None
     data_aware: bool = False
     same_shape: bool = False
-    select: Selection = EVERY_LAYER
 
     def __post_init__(self) -> None:
         goals = {name: getattr(self, name) for name in GOALS}
@@ -112,22 +113,26 @@ data_aware=False, same_shape=False, select=Selection())
         """Calibration data if `data_aware`."""
         return frozenset({"calibration"} if self.data_aware else ())
 
-    def explain(self, model: keras.Model) -> dict[str, Skip | None]:
+    def obstacle(self, layer: KernelLayer) -> Skip | None:
+        """Its kernel is no matrix, or so thin that no two factors are smaller."""
+        return no_matrix(layer.layer) or _no_rank(MatrixLayer.of(layer))
+
+    def explain(self, model: keras.Model) -> Reasons:
         """Which layers are factored, and why the others are not.
 
         With `data_aware`, ranks other than fixed ones depend on the data; what they will
         leave as it is, is not known here.
         """
-        reasons = self._obstacles(model)
+        reasons = super().explain(model)
         if self.data_aware and self.rank is None:
             return reasons
-        for path, rank in self._ranks(model, _treated(model, reasons), {}).items():
+        for path, rank in self._ranks(model, self._matrices(model), {}).items():
             reasons[path] = rank if isinstance(rank, Skip) else None
         return reasons
 
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model with two layers, or new kernels, for each selected layer."""
-        layers = _treated(model, self._obstacles(model))
+        layers = self._matrices(model)
         moments = {}
         if self.data_aware:
             moments = second_moments(model, layers, given(context.calibration).x)
@@ -139,10 +144,10 @@ data_aware=False, same_shape=False, select=Selection())
         ]
         return factor_layers(model, factored, same_shape=self.same_shape)
 
-    def _obstacles(self, model: keras.Model) -> dict[str, Skip | None]:
-        """What keeps layers from being factored, whatever the rank."""
-        replaceable = replaceable_layers(model)
-        return self.select.explain_with(model, lambda one: _obstacle(one, replaceable))
+    def _matrices(self, model: keras.Model) -> list[MatrixLayer]:
+        """The layers that can be factored, whatever the rank."""
+        layers = self.treated(model, super().explain(model))
+        return [MatrixLayer.of(one) for one in layers]
 
     def _ranks(
         self, model: keras.Model, layers: list[MatrixLayer], moments: Moments
@@ -204,20 +209,5 @@ def _check_rank(rank: int | float | None) -> None:
         )
 
 
-def _obstacle(one: KernelLayer, replaceable: set[int]) -> Skip | None:
-    reason = obstacle(one.layer)
-    if reason is None and id(one.layer) not in replaceable:
-        return Skip.NOT_REPLACEABLE
-    if reason is None:
-        matrix = MatrixLayer.of(one)
-        if not break_even_rank(matrix.rows, matrix.columns):
-            return Skip.NOT_SMALLER
-    return reason
-
-
-def _treated(
-    model: keras.Model, reasons: Mapping[str, Skip | None]
-) -> list[MatrixLayer]:
-    return [
-        MatrixLayer.of(one) for one in kernel_layers(model) if reasons[one.path] is None
-    ]
+def _no_rank(one: MatrixLayer) -> Skip | None:
+    return None if break_even_rank(one.rows, one.columns) else Skip.NOT_SMALLER

@@ -63,7 +63,7 @@ class MatrixLayer:
 
     Args:
         path: Of the layer in the model.
-        layer: A Keras layer with one kernel for which `obstacle` is None.
+        layer: A Keras layer with one kernel for which `no_matrix` is None.
         kernel_name: The attribute that holds its kernel.
     """
 
@@ -73,7 +73,7 @@ class MatrixLayer:
 
     @classmethod
     def of(cls, one: KernelLayer) -> "MatrixLayer":
-        """A kernel layer that has no `obstacle`."""
+        """A kernel layer for which `no_matrix` is None."""
         return cls(one.path, one.layer, one.kernel_names[0])
 
     @property
@@ -123,7 +123,7 @@ class MatrixLayer:
         return self.summed + self._channels
 
 
-def obstacle(layer: Any) -> Skip | None:
+def no_matrix(layer: Any) -> Skip | None:
     """Why a kernel layer cannot be two layers; None if it can."""
     if type(layer) not in PAIRS:
         return Skip.NOT_SUPPORTED

@@ -57,7 +57,27 @@ class Skip(StrEnum):
     WOULD_GROW = "its integers and scales would take more bytes than its floats"
     GROUPED = "its kernel is no single matrix: groups of outputs see different inputs"
     NOT_SMALLER = "two factors of that rank would hold no fewer weights than its kernel"
+    NO_GAIN = "its factors would not have both fewer parameters and fewer MACs"
     WITHIN_BUDGET = "the budget has room for it as it is"
+    CHANNELS_FIRST = "its channels come first, and only channels_last is factorized"
+    ONE_ROW = "its kernel has only one row or column"
+    ONE_BY_ONE = "its kernel is 1x1, a matrix: use method 'channel_svd'"
+    TWO_STRIDES = "a depthwise convolution has the same stride in both directions"
+    CAUSAL = "a depthwise convolution has no causal padding"
+    NO_ROWS = "its kernel is not multiplied with inputs that the score could weigh"
+    NO_GROUPS = (
+        "its outputs do not sum over input channels, so there are no groups of them"
+    )
+    LOOKED_UP = "it looks its input up and multiplies nothing by it"
+    ALREADY_ROUNDED = "its input is quantized already"
+    NO_BIAS = "it has no bias to correct; FoldBatchNorm gives it one if it can"
+    SEVERAL_USES = "it, or what follows it, is used more than once"
+    LEAVES = "its output is the output of its model"
+    UNSUITED = "its channels cannot be scaled: its type, activation or data format"
+
+
+Reasons = dict[str, str | None]
+"""For layers by path: None if a pass treats it, else a `Skip`, or a sentence."""
 
 
 @dataclass(frozen=True, eq=False)

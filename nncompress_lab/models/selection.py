@@ -1,14 +1,14 @@
 """Which layers a pass treats: by name, type and size, without the first or the last."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from nncompress_lab.models.kernels import (
     KERNELS,
     KernelLayer,
+    Reasons,
     Skip,
     keras_classes,
     kernel_layers,
@@ -17,7 +17,6 @@ from nncompress_lab.models.kernels import (
 )
 from nncompress_lab.settings import check_settings
 
-Reason = TypeVar("Reason", bound=str)
 SHOWN = 20  # names in a message
 
 
@@ -96,41 +95,29 @@ class Selection:
         ]
         return f"Selection({', '.join(changed)})"
 
-    def explain(self, model: Any) -> dict[str, Skip | None]:
+    def explain(self, model: Any, *, integers: bool = False) -> Reasons:
         """For each layer with weights: None if it is taken, else why it is not.
 
         Args:
             model: A built Keras model.
+            integers: Whether kernels that are stored as integers count as the floats
+                that they stand for.
 
         Returns:
             Reasons by path, in the order of the model.
         """
-        reasons: dict[str, Skip | None] = {
+        reasons: Reasons = {
             path: reason_without_kernel(layer) for path, layer in weighted_layers(model)
         }
         layers = kernel_layers(model)
         for index, layer in enumerate(layers):
             from_end = len(layers) - index
             at_edge = index < self.skip_first or from_end <= self.skip_last
-            reasons[layer.path] = self._reason(layer, at_edge=at_edge)
-        return reasons
-
-    def explain_with(
-        self, model: Any, obstacle: Callable[[KernelLayer], Reason | None]
-    ) -> dict[str, Skip | Reason | None]:
-        """As `explain`, and for each layer that is taken, what else is in its way.
-
-        Args:
-            model: A built Keras model.
-            obstacle: Called with each layer that is taken; None if nothing is.
-
-        Returns:
-            Reasons by path, in the order of the model.
-        """
-        reasons: dict[str, Skip | Reason | None] = {**self.explain(model)}
-        for layer in kernel_layers(model):
-            if reasons[layer.path] is None:
-                reasons[layer.path] = obstacle(layer)
+            decodes = integers and hasattr(layer.layer, "stored_kernel")
+            floats = decodes or layer.is_float
+            reasons[layer.path] = (
+                self._reason(layer, at_edge=at_edge) if floats else Skip.NOT_FLOAT
+            )
         return reasons
 
     def check(self, model: Any, *, replaced: bool = False) -> None:
@@ -159,12 +146,12 @@ class Selection:
         return [layer for layer in kernel_layers(model) if reasons[layer.path] is None]
 
     def _reason(self, layer: KernelLayer, *, at_edge: bool) -> Skip | None:
-        if not layer.is_float:
-            return Skip.NOT_FLOAT
         named = _matches(layer.path, self.names) and not _matches(
             layer.path, self.exclude
         )
-        typed = not self.types or layer.type_name in self.types
+        typed = not self.types or any(
+            one in self.types for one in _type_names(layer.layer)
+        )
         if at_edge or not named or not typed:
             return Skip.NOT_SELECTED
         return Skip.TOO_SMALL if layer.size < self.min_size else None

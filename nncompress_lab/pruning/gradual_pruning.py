@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import keras
 
-from nncompress_lab.models.selection import EVERY_LAYER, Selection
+from nncompress_lab.layer_pass import LayerPass
 from nncompress_lab.passes import Context
 from nncompress_lab.pruning.arrays.schedules import Curve, PruningSchedule
 from nncompress_lab.pruning.gradual_callback import GradualPruningCallback
@@ -18,7 +18,7 @@ from nncompress_lab.training.teach import Meanwhile
 
 
 @dataclass(frozen=True)
-class GradualPruning(RetrainingPass):
+class GradualPruning(LayerPass, RetrainingPass):
     """Train a model and prune it step by step, so that it adapts on the way.
 
     The weights that stay learn to do without those that go while these are few; compare
@@ -60,7 +60,6 @@ class GradualPruning(RetrainingPass):
     updates: int = 20
     score: RunningScore = "magnitude"
     scope: Scope = "layer"
-    select: Selection = EVERY_LAYER
     _: KW_ONLY
     epochs: int = 5
 
@@ -79,10 +78,6 @@ class GradualPruning(RetrainingPass):
             end=self.end,
             updates=self.updates,
         )
-
-    def explain(self, model: keras.Model) -> dict[str, str | None]:
-        """Which layers are pruned, and why the others are not."""
-        return {**self.select.explain(model)}
 
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model, prune the copy while it trains, return the best epoch."""

@@ -6,7 +6,7 @@ from typing import Literal
 import keras
 import numpy as np
 
-from nncompress_lab.models.kernels import KernelLayer, channel_axes
+from nncompress_lab.models.kernels import KernelLayer, Skip, channel_axes
 from nncompress_lab.models.layer_inputs import has_input_rows, input_norms
 from nncompress_lab.models.patches import as_matrix, from_matrix
 from nncompress_lab.passes import Context
@@ -25,7 +25,6 @@ Scope = Literal["output", "layer", "global"]
 Scores = list[list[Weights]]
 Masks = list[list[Mask]]
 
-NO_ROWS = "its kernel is not multiplied with inputs that the score could weigh"
 GRADIENT_EXAMPLES = 1024
 NEEDS: dict[str, frozenset[str]] = {
     "magnitude": frozenset(),
@@ -46,7 +45,7 @@ def score_kernels(
 
     Args:
         model: A built model. It is not changed.
-        layers: Layers of that model; for "wanda" without `obstacle`.
+        layers: Layers of that model; for "wanda" not `unscored`.
         score: "magnitude", "taylor" (the mean over batches of the first training
             examples, `GRADIENT_EXAMPLES` of them) or "wanda" (of all calibration data).
         context: Holds what `NEEDS` names for the score.
@@ -62,12 +61,12 @@ def score_kernels(
     return [[np.abs(array) for array in layer.arrays()] for layer in layers]
 
 
-def obstacle(layer: KernelLayer, score: Score = "wanda") -> str | None:
+def unscored(layer: KernelLayer, score: Score = "wanda") -> Skip | None:
     """Why a layer has no such score, or None."""
     weighed = score != "wanda" or all(
         has_input_rows(layer.layer, name) for name in layer.kernel_names
     )
-    return None if weighed else NO_ROWS
+    return None if weighed else Skip.NO_ROWS
 
 
 def ranked_masks(

@@ -6,10 +6,10 @@ from typing import Literal
 
 import keras
 
-from nncompress_lab.models.kernels import KernelLayer, Skip
+from nncompress_lab.layer_pass import LayerPass
+from nncompress_lab.models.kernels import KernelLayer
 from nncompress_lab.models.rewrite import copy_model
-from nncompress_lab.models.selection import EVERY_LAYER, Selection
-from nncompress_lab.passes import Context, Pass
+from nncompress_lab.passes import Context
 from nncompress_lab.pruning.arrays.masks import (
     Mask,
     Weights,
@@ -24,7 +24,7 @@ Scope = Literal["layer", "global"]
 
 
 @dataclass(frozen=True)
-class MagnitudePruning(Pass):
+class MagnitudePruning(LayerPass):
     """Set the smallest kernel weights of a model to zero.
 
     The layers stay as they are: the zeros in the kernels are the mask, and `FineTune`
@@ -57,7 +57,6 @@ class MagnitudePruning(Pass):
     sparsity: float | None = None
     threshold: float | None = None
     scope: Scope = "layer"
-    select: Selection = EVERY_LAYER
 
     def __post_init__(self) -> None:
         if (self.sparsity is None) == (self.threshold is None):
@@ -71,14 +70,10 @@ class MagnitudePruning(Pass):
         if self.threshold is not None:
             check_threshold(self.threshold)
 
-    def explain(self, model: keras.Model) -> dict[str, Skip | None]:
-        """Which layers are pruned, and why the others are not."""
-        return self.select.explain(model)
-
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model and zero the smallest weights of the selected layers."""
         pruned = copy_model(model)
-        layers = self.select(pruned)
+        layers = self.treated(pruned)
         for group in [layers] if self.scope == "global" else [[one] for one in layers]:
             self._prune(group)
         return pruned

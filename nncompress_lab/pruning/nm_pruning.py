@@ -5,31 +5,29 @@ from typing import Any
 
 import keras
 
+from nncompress_lab.layer_pass import LayerPass
 from nncompress_lab.models.kernels import (
     KernelLayer,
+    Skip,
     channel_axes,
     keras_classes,
-    kernel_layers,
     kernel_shape,
 )
 from nncompress_lab.models.rewrite import copy_model
-from nncompress_lab.models.selection import EVERY_LAYER, Selection
-from nncompress_lab.passes import Context, Pass
+from nncompress_lab.passes import Context
 from nncompress_lab.pruning.arrays.masks import Mask, Weights, check_n_m, n_m_mask
 from nncompress_lab.pruning.layer_masks import (
     NEEDS,
     Score,
     keep_only,
-    obstacle,
     score_kernels,
+    unscored,
 )
 from nncompress_lab.training.training_pass import check_loss
 
-NO_GROUPS = "its outputs do not sum over input channels, so there are no groups of them"
-
 
 @dataclass(frozen=True)
-class NMPruning(Pass):
+class NMPruning(LayerPass):
     """Keep the `n` most important of each `m` consecutive weights of an output.
 
     Graphics processors with sparse tensor cores skip the zeros of the pattern 2:4, and
@@ -62,7 +60,6 @@ class NMPruning(Pass):
     m: int = 4
     score: Score = "magnitude"
     loss: str = "auto"
-    select: Selection = EVERY_LAYER
 
     def __post_init__(self) -> None:
         check_n_m(self.n, self.m)
@@ -73,15 +70,19 @@ class NMPruning(Pass):
         """What the score needs."""
         return NEEDS[self.score]
 
-    def explain(self, model: keras.Model) -> dict[str, str | None]:
-        """Which layers are pruned, and why the others are not."""
-        return self.select.explain_with(model, self._obstacle)
+    def obstacle(self, layer: KernelLayer) -> Skip | None:
+        """It has no such score, or no inputs to group."""
+        grouped = any(
+            input_axis(layer.layer, name, len(kernel_shape(layer.layer, name)))
+            is not None
+            for name in layer.kernel_names
+        )
+        return unscored(layer, self.score) or (None if grouped else Skip.NO_GROUPS)
 
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model and zero the least important weights of each group."""
         pruned = copy_model(model)
-        reasons = self.explain(pruned)
-        layers = [one for one in kernel_layers(pruned) if reasons[one.path] is None]
+        layers = self.treated(pruned)
         scores = score_kernels(pruned, layers, self.score, context, loss=self.loss)
         masks = [
             [
@@ -92,13 +93,6 @@ class NMPruning(Pass):
         ]
         keep_only(layers, masks)
         return pruned
-
-    def _obstacle(self, one: KernelLayer) -> str | None:
-        grouped = any(
-            input_axis(one.layer, name, len(kernel_shape(one.layer, name))) is not None
-            for name in one.kernel_names
-        )
-        return obstacle(one, self.score) or (None if grouped else NO_GROUPS)
 
     def _mask(self, scores: Weights, axis: int | None) -> Mask:
         if axis is None:

@@ -6,23 +6,23 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from nncompress_lab.models.kernels import KernelLayer, channel_axes, kernel_layers
+from nncompress_lab.layer_pass import LayerPass
+from nncompress_lab.models.kernels import KernelLayer, Skip, channel_axes, kernel_layers
 from nncompress_lab.models.layer_inputs import Floats, input_second_moments
 from nncompress_lab.models.patches import Array, as_matrix, from_matrix
 from nncompress_lab.models.rewrite import copy_model
-from nncompress_lab.models.selection import EVERY_LAYER, Selection
-from nncompress_lab.passes import Context, Pass
+from nncompress_lab.passes import Context
 from nncompress_lab.pruning.arrays.masks import check_sparsity
 from nncompress_lab.pruning.arrays.optimal_brain import prune_with_compensation
 from nncompress_lab.pruning.arrays.scores import check_damping
-from nncompress_lab.pruning.layer_masks import obstacle
+from nncompress_lab.pruning.layer_masks import unscored
 from nncompress_lab.training.loop import given
 
 MEMORY = 1 << 30  # bytes of second moments that are held at once
 
 
 @dataclass(frozen=True)
-class OptimalBrainPruning(Pass):
+class OptimalBrainPruning(LayerPass):
     """Set kernel weights to zero and change the others so that the outputs stay near.
 
     It needs no training and no labels, only sample inputs, and keeps far more accuracy
@@ -51,7 +51,6 @@ class OptimalBrainPruning(Pass):
 
     sparsity: float
     damping: float = 0.01
-    select: Selection = EVERY_LAYER
 
     def __post_init__(self) -> None:
         check_sparsity(self.sparsity)
@@ -62,15 +61,14 @@ class OptimalBrainPruning(Pass):
         """Sample inputs."""
         return frozenset({"calibration"})
 
-    def explain(self, model: keras.Model) -> dict[str, str | None]:
-        """Which layers are pruned, and why the others are not."""
-        return self.select.explain_with(model, obstacle)
+    def obstacle(self, layer: KernelLayer) -> Skip | None:
+        """It does not multiply its inputs."""
+        return unscored(layer)
 
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model and prune its layers by the inputs that they have in it."""
         pruned = copy_model(model)
-        reasons = self.explain(model)
-        originals = [one for one in kernel_layers(model) if reasons[one.path] is None]
+        originals = self.treated(model)
         targets = {one.path: one for one in kernel_layers(pruned)}
         inputs = given(context.calibration).x
         for layers in _within_memory(originals):

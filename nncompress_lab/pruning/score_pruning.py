@@ -4,25 +4,25 @@ from dataclasses import dataclass
 
 import keras
 
-from nncompress_lab.models.kernels import kernel_layers
+from nncompress_lab.layer_pass import LayerPass
+from nncompress_lab.models.kernels import KernelLayer, Skip
 from nncompress_lab.models.rewrite import copy_model
-from nncompress_lab.models.selection import EVERY_LAYER, Selection
-from nncompress_lab.passes import Context, Pass
+from nncompress_lab.passes import Context
 from nncompress_lab.pruning.arrays.masks import check_sparsity
 from nncompress_lab.pruning.layer_masks import (
     NEEDS,
     Scope,
     Score,
     keep_only,
-    obstacle,
     ranked_masks,
     score_kernels,
+    unscored,
 )
 from nncompress_lab.training.training_pass import check_loss
 
 
 @dataclass(frozen=True)
-class ScorePruning(Pass):
+class ScorePruning(LayerPass):
     """Set the kernel weights with the smallest scores to zero.
 
     As with `MagnitudePruning`, the zeros are the mask and nothing gets smaller or faster
@@ -57,7 +57,6 @@ class ScorePruning(Pass):
     score: Score = "wanda"
     scope: Scope = "output"
     loss: str = "auto"
-    select: Selection = EVERY_LAYER
 
     def __post_init__(self) -> None:
         check_sparsity(self.sparsity)
@@ -68,15 +67,14 @@ class ScorePruning(Pass):
         """Training data for gradients, calibration data for inputs."""
         return NEEDS[self.score]
 
-    def explain(self, model: keras.Model) -> dict[str, str | None]:
-        """Which layers are pruned, and why the others are not."""
-        return self.select.explain_with(model, lambda one: obstacle(one, self.score))
+    def obstacle(self, layer: KernelLayer) -> Skip | None:
+        """For "wanda": its inputs do not weigh its kernel."""
+        return unscored(layer, self.score)
 
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model, score its weights and zero the least important ones."""
         pruned = copy_model(model)
-        reasons = self.explain(pruned)
-        layers = [one for one in kernel_layers(pruned) if reasons[one.path] is None]
+        layers = self.treated(pruned)
         scores = score_kernels(pruned, layers, self.score, context, loss=self.loss)
         masks = ranked_masks(layers, scores, sparsity=self.sparsity, scope=self.scope)
         keep_only(layers, masks)

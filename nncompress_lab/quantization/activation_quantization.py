@@ -1,23 +1,23 @@
 """Quantization of what goes into the kernel layers of a model, as a pass."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
 
 from nncompress_lab.data.datasets import Data
+from nncompress_lab.layer_pass import LayerPass
 from nncompress_lab.models.kernels import (
     KernelLayer,
+    Reasons,
     Skip,
     keras_classes,
-    kernel_layers,
     walk,
 )
 from nncompress_lab.models.layer_inputs import layer_calls
-from nncompress_lab.models.rewrite import rebuilt, replaceable_layers, rewrite_layers
-from nncompress_lab.models.selection import EVERY_LAYER, Selection
-from nncompress_lab.passes import Context, Pass
+from nncompress_lab.models.rewrite import rebuilt, rewrite_layers
+from nncompress_lab.passes import Context
 from nncompress_lab.quantization.arrays.activation_ranges import (
     Calibration,
     Observer,
@@ -30,14 +30,12 @@ from nncompress_lab.quantization.arrays.affine import (
     params_of_range,
 )
 from nncompress_lab.quantization.layers.fake_quantize import FakeQuantize
-from nncompress_lab.quantization.layers.replace import dequantized
 
-LOOKED_UP = "it looks its input up and multiplies nothing by it"
-ALREADY = "its input is quantized already"
+SUFFIX = "_fake_quantize"
 
 
 @dataclass(frozen=True)
-class ActivationQuantization(Pass):
+class ActivationQuantization(LayerPass):
     """Round what goes into kernel layers to integers of 2 to 8 bits.
 
     A `FakeQuantize` layer is put before each of them; it rounds and passes floats on. So
@@ -77,12 +75,14 @@ class ActivationQuantization(Pass):
         https://arxiv.org/abs/2004.09602
     """
 
+    replaces: ClassVar[bool] = True
+    takes_integers: ClassVar[bool] = True
+
     bits: int = 8
     calibration: Calibration = "min_max"
     percentile: float = 99.99
     momentum: float = 0.99
     symmetric: bool = False
-    select: Selection = EVERY_LAYER
 
     def __post_init__(self) -> None:
         check_bits(self.bits)
@@ -99,21 +99,23 @@ class ActivationQuantization(Pass):
     def _choice(self) -> RangeChoice:
         return RangeChoice(self.calibration, self.percentile, self.momentum)
 
-    def explain(self, model: keras.Model) -> dict[str, str | None]:
+    def obstacle(self, layer: KernelLayer) -> Skip | None:
+        """It multiplies nothing by its input."""
+        looks_up = "Embedding" in keras_classes(layer.layer)
+        return Skip.LOOKED_UP if looks_up else None
+
+    def explain(self, model: keras.Model) -> Reasons:
         """Whose inputs are rounded, and why those of the others are not."""
-        # Paths are the same, and integers there count as the floats they stand for.
-        reasons: dict[str, str | None] = dict(self.select.explain(dequantized(model)))
-        paths = {path for path, _ in walk(model)}
-        replaceable = replaceable_layers(model)
-        for one in kernel_layers(model):
-            if reasons[one.path] is None:
-                reasons[one.path] = _obstacle(one, replaceable, paths)
+        reasons = super().explain(model)
+        for path, layer in walk(model):
+            rounded = path.removesuffix(SUFFIX)
+            if isinstance(layer, FakeQuantize) and reasons.get(rounded, "") is None:
+                reasons[rounded] = Skip.ALREADY_ROUNDED
         return reasons
 
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model with a rounding layer before each selected layer."""
-        reasons = self.explain(model)
-        chosen = [one for one in kernel_layers(model) if reasons[one.path] is None]
+        chosen = self.treated(model)
         params = self._observed(model, chosen, context.calibration)
         paths = {id(one.layer): one.path for one in chosen}
 
@@ -152,7 +154,7 @@ class ActivationQuantization(Pass):
             self.bits,
             symmetric=self.symmetric,
             dynamic=self.calibration == "dynamic",
-            name=f"{layer.name}_fake_quantize",
+            name=layer.name + SUFFIX,
             dtype=layer.dtype_policy,
         )
         rounding.build(layer.get_build_config()["input_shape"])
@@ -160,11 +162,3 @@ class ActivationQuantization(Pass):
             rounding.scale.assign(params.scale)
             rounding.zero_point.assign(params.zero_point)
         return rounding
-
-
-def _obstacle(one: KernelLayer, replaceable: set[int], paths: set[str]) -> str | None:
-    if "Embedding" in keras_classes(one.layer):
-        return LOOKED_UP
-    if f"{one.path}_fake_quantize" in paths:
-        return ALREADY
-    return None if id(one.layer) in replaceable else Skip.NOT_REPLACEABLE

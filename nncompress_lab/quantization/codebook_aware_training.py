@@ -4,19 +4,17 @@ from dataclasses import KW_ONLY, dataclass
 
 import keras
 
-from nncompress_lab.models.kernels import Skip
-from nncompress_lab.models.selection import EVERY_LAYER, Selection
 from nncompress_lab.passes import Context
 from nncompress_lab.quantization.arrays.codebook_format import CodebookFormat
 from nncompress_lab.quantization.arrays.matrix_view import Granularity
-from nncompress_lab.quantization.layers.replace import explain_storing
 from nncompress_lab.quantization.layers.rounding import TableRounding
 from nncompress_lab.quantization.layers.train_rounded import train_through_rounding
+from nncompress_lab.quantization.storing_pass import StoringPass
 from nncompress_lab.training.retraining_pass import RetrainingPass
 
 
 @dataclass(frozen=True)
-class CodebookAwareTraining(RetrainingPass):
+class CodebookAwareTraining(StoringPass, RetrainingPass):
     """Train a float model while each weight counts as the nearest value of a table.
 
     The loss is that of the model with codes, so weights go over from one value to another
@@ -53,13 +51,8 @@ class CodebookAwareTraining(RetrainingPass):
     bits: int = 4
     granularity: Granularity = "per_tensor"
     group_size: int | None = None
-    select: Selection = EVERY_LAYER
     _: KW_ONLY
     learning_rate: float = 3e-4
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _ = self.format  # checks its numbers
 
     @property
     def format(self) -> CodebookFormat:
@@ -70,10 +63,6 @@ class CodebookAwareTraining(RetrainingPass):
     def rounding(self) -> TableRounding:
         """How each kernel is rounded while it trains."""
         return TableRounding(self.format)
-
-    def explain(self, model: keras.Model) -> dict[str, Skip | None]:
-        """Which layers are quantized, and why the others are not."""
-        return explain_storing(model, self.select, self.format)
 
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model with rounded kernels, train it, and store codes and tables."""

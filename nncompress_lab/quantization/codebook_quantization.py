@@ -7,9 +7,7 @@ from typing import Literal
 import keras
 import numpy as np
 
-from nncompress_lab.models.kernels import KernelLayer, Skip, to_numpy
-from nncompress_lab.models.selection import EVERY_LAYER, Selection
-from nncompress_lab.passes import Context, Pass
+from nncompress_lab.passes import Context
 from nncompress_lab.quantization.arrays.codebook import learned_table
 from nncompress_lab.quantization.arrays.codebook_format import CodebookFormat, MakeTable
 from nncompress_lab.quantization.arrays.fixed_tables import (
@@ -17,18 +15,13 @@ from nncompress_lab.quantization.arrays.fixed_tables import (
     power_of_two_table,
 )
 from nncompress_lab.quantization.arrays.matrix_view import Granularity
-from nncompress_lab.quantization.layers.replace import (
-    StoredKernels,
-    explain_storing,
-    kernel_view,
-    store_kernels,
-)
+from nncompress_lab.quantization.storing_pass import StoringPass
 
 Table = Literal["learned", "power_of_two", "normal_float"]
 
 
 @dataclass(frozen=True)
-class CodebookQuantization(Pass):
+class CodebookQuantization(StoringPass):
     """Store the kernels of a trained model as codes into tables of few values.
 
     The values need not be evenly spaced: a learned table has them where the weights are.
@@ -64,10 +57,9 @@ class CodebookQuantization(Pass):
     table: Table = "learned"
     granularity: Granularity = "per_tensor"
     group_size: int | None = None
-    select: Selection = EVERY_LAYER
 
     def __post_init__(self) -> None:
-        _ = self.format  # checks the numbers
+        super().__post_init__()
         if self.table != "learned":
             self._make_table(np.ones(1))  # checks the bits
 
@@ -76,29 +68,12 @@ class CodebookQuantization(Pass):
         """How each kernel is stored."""
         return CodebookFormat(self.bits, self.granularity, self.group_size)
 
-    def explain(self, model: keras.Model) -> dict[str, Skip | None]:
-        """Which layers are quantized, and why the others are not."""
-        return explain_storing(model, self.select, self.format)
-
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model with quantized layers in place of the selected ones."""
-        reasons = self.explain(model)
-
-        def store(one: KernelLayer) -> StoredKernels | None:
-            return self._coded(one) if reasons[one.path] is None else None
-
-        return store_kernels(model, store)
-
-    def _coded(self, one: KernelLayer) -> StoredKernels:
-        arrays = {}
-        for name in one.kernel_names:
-            view = kernel_view(self.format, one.layer, name)
-            kernel = to_numpy(getattr(one.layer, name))
-            try:
-                arrays[name] = view.encode(kernel, self._make_table)
-            except ValueError as error:
-                raise ValueError(f"Cannot quantize {one.path}: {error}") from error
-        return StoredKernels(self.format, arrays)
+        table = self._make_table
+        return self.with_stored(
+            model, lambda view, kernel, _: view.encode(kernel, table)
+        )
 
     @property
     def _make_table(self) -> MakeTable:

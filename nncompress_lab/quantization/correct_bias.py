@@ -12,6 +12,7 @@ import numpy.typing as npt
 from nncompress_lab import progress
 from nncompress_lab.models.kernels import (
     KernelLayer,
+    Reasons,
     Skip,
     kernel_layers,
     kernel_shape,
@@ -26,7 +27,6 @@ from nncompress_lab.quantization.layers.replace import dequantized
 from nncompress_lab.training.loop import given
 
 Floats = npt.NDArray[np.float64]
-NO_BIAS = "it has no bias to correct; FoldBatchNorm gives it one if it can"
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,9 @@ class CorrectBias(Pass):
         """Calibration data, and the model before it was quantized."""
         return frozenset({"calibration", "unquantized"})
 
-    def explain(self, model: keras.Model) -> dict[str, Skip | str | None]:
+    def explain(self, model: keras.Model) -> Reasons:
         """Which layers' biases are corrected, and why those of others are not."""
-        reasons: dict[str, Skip | str | None] = {
+        reasons: Reasons = {
             path: without_kernel(layer) for path, layer in weighted_layers(model)
         }
         return reasons | {one.path: _obstacle(one) for one in kernel_layers(model)}
@@ -125,8 +125,8 @@ def _pairs(reference: Any, model: keras.Model) -> list[tuple[KernelLayer, Kernel
     ]
 
 
-def _obstacle(one: KernelLayer) -> str | None:
-    return NO_BIAS if getattr(one.layer, "bias", None) is None else None
+def _obstacle(one: KernelLayer) -> Skip | None:
+    return Skip.NO_BIAS if getattr(one.layer, "bias", None) is None else None
 
 
 def _mean_outputs(model: Any, layers: list[KernelLayer], x: Any) -> dict[str, Floats]:

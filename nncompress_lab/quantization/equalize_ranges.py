@@ -11,6 +11,7 @@ from keras import layers
 
 from nncompress_lab.models.graph import ModelGraph
 from nncompress_lab.models.kernels import (
+    Reasons,
     Skip,
     kernel_layers,
     kernel_names,
@@ -56,9 +57,6 @@ PASSED_THROUGH = (
     layers.ZeroPadding1D,
     layers.ZeroPadding2D,
 )
-SEVERAL_USES = "it, or what follows it, is used more than once"
-LEAVES = "its output is the output of its model"
-UNSUITED = "its channels cannot be scaled: its type, activation or data format"
 
 
 @dataclass(frozen=True)
@@ -87,9 +85,9 @@ class EqualizeRanges(Pass):
         https://arxiv.org/abs/1906.04721
     """
 
-    def explain(self, model: keras.Model) -> dict[str, str | None]:
+    def explain(self, model: keras.Model) -> Reasons:
         """Which layers are scaled, and why the others are not."""
-        reasons: dict[str, str | None] = {
+        reasons: Reasons = {
             path: reason_without_kernel(layer) for path, layer in weighted_layers(model)
         }
         followers = _followers(model)
@@ -199,7 +197,7 @@ def _followers(model: Any) -> list[tuple[Any, Any]]:
             found += _followers(layer)
         elif kernel_names(layer):
             scalable = _can_scale(layer) and layer.activation in HOMOGENEOUS
-            follower = _follower(layer, graph) if scalable else UNSUITED
+            follower = _follower(layer, graph) if scalable else Skip.UNSUITED
             found.append((layer, follower))
     return found
 
@@ -213,7 +211,7 @@ def _follower(layer: Any, graph: ModelGraph) -> Any:
     if type(user) not in EQUALIZABLE:
         return _stands_between(user)
     if len(graph.calls_of(user)) != 1:
-        return SEVERAL_USES
+        return Skip.SEVERAL_USES
     suited = _can_scale(user) and getattr(user, "groups", 1) == 1
     return user if suited else f"{user.name} follows, whose inputs cannot be scaled"
 
@@ -222,11 +220,11 @@ def _only_user(operation: Any, graph: ModelGraph) -> Any:
     """The one operation that uses the output of another, or why there is none."""
     calls = graph.calls_of(operation)
     if len(calls) != 1:
-        return SEVERAL_USES
+        return Skip.SEVERAL_USES
     if graph.returns(calls[0].outputs[0]):
-        return LEAVES
+        return Skip.LEAVES
     user = graph.only_user(calls[0])
-    return SEVERAL_USES if user is None else user.operation
+    return Skip.SEVERAL_USES if user is None else user.operation
 
 
 def _can_scale(layer: Any) -> bool:

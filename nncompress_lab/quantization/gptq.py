@@ -8,15 +8,14 @@ import keras
 import numpy as np
 
 from nncompress_lab import progress
-from nncompress_lab.models.kernels import KernelLayer, Skip, kernel_layers, to_numpy
+from nncompress_lab.models.kernels import KernelLayer
 from nncompress_lab.models.layer_inputs import (
     ByKernel,
     has_input_rows,
     input_second_moments,
 )
 from nncompress_lab.models.rewrite import copy_model
-from nncompress_lab.models.selection import EVERY_LAYER, Selection
-from nncompress_lab.passes import Context, Pass
+from nncompress_lab.passes import Context
 from nncompress_lab.quantization.arrays.affine import AffineParams
 from nncompress_lab.quantization.arrays.clipping import Clipping
 from nncompress_lab.quantization.arrays.error_compensation import (
@@ -32,17 +31,17 @@ from nncompress_lab.quantization.arrays.matrix_view import Granularity
 from nncompress_lab.quantization.layers.replace import (
     Arrays,
     StoredKernels,
-    explain_storing,
     kernel_view,
     store_kernels,
 )
+from nncompress_lab.quantization.storing_pass import StoringPass
 from nncompress_lab.training.loop import given
 
 Inputs = Literal["quantized", "float"]
 
 
 @dataclass(frozen=True)
-class GPTQ(Pass):
+class GPTQ(StoringPass):
     """Store kernels as integers chosen so that the layers' *outputs* change little.
 
     The rounding error of each weight is made up for by the weights not yet rounded, with
@@ -87,10 +86,10 @@ class GPTQ(Pass):
     damping: float = 0.01
     order: Order = "activation"
     inputs: Inputs = "quantized"
-    select: Selection = EVERY_LAYER
 
     def __post_init__(self) -> None:
-        _ = self.format, Clipping(self.clipping)  # check their numbers
+        super().__post_init__()
+        Clipping(self.clipping)  # checks it
         check_damping(self.damping)
 
     @property
@@ -105,15 +104,10 @@ class GPTQ(Pass):
             self.bits, self.granularity, self.group_size, self.symmetric
         )
 
-    def explain(self, model: keras.Model) -> dict[str, Skip | None]:
-        """Which layers are quantized, and why the others are not."""
-        return explain_storing(model, self.select, self.format)
-
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model with quantized layers in place of the selected ones."""
-        reasons = self.explain(model)
         working = copy_model(model)
-        chosen = [one for one in kernel_layers(working) if reasons[one.path] is None]
+        chosen = self.treated(working)
         stored = {}
         title = f"quantize {model.name}"
         with progress.bar(title, len(chosen), show=context.progress) as bar:
@@ -139,19 +133,17 @@ class GPTQ(Pass):
 
     def _rounded(self, one: KernelLayer, moments: ByKernel) -> StoredKernels:
         """What to store for a layer, which computes with it from now on."""
-        arrays, decoded = {}, []
-        for name in one.kernel_names:
-            view = kernel_view(self.format, one.layer, name)
-            kernel = to_numpy(getattr(one.layer, name))
-            try:
-                arrays[name] = self._encoded(
-                    view, kernel, moments.get(one.path, {}).get(name)
-                )
-            except ValueError as error:
-                raise ValueError(f"Cannot quantize {one.path}: {error}") from error
-            decoded.append(view.decode(arrays[name]))
-        one.assign(decoded)
-        return StoredKernels(self.format, arrays)
+        known = moments.get(one.path, {})
+        stored = self.encoded(
+            one, lambda view, kernel, name: self._encoded(view, kernel, known.get(name))
+        )
+        one.assign(
+            [
+                kernel_view(self.format, one.layer, name).decode(arrays)
+                for name, arrays in stored.arrays.items()
+            ]
+        )
+        return stored
 
     def _encoded(self, view: KernelView, kernel: Any, moments: Any) -> Arrays:
         clipping = Clipping(self.clipping)

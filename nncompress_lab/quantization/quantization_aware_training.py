@@ -5,23 +5,21 @@ from typing import Literal
 
 import keras
 
-from nncompress_lab.models.kernels import Skip
-from nncompress_lab.models.selection import EVERY_LAYER, Selection
 from nncompress_lab.passes import Context
 from nncompress_lab.quantization.activation_quantization import ActivationQuantization
 from nncompress_lab.quantization.arrays.affine import check_bits
 from nncompress_lab.quantization.arrays.integer_format import KernelFormat
 from nncompress_lab.quantization.arrays.matrix_view import Granularity
-from nncompress_lab.quantization.layers.replace import explain_storing
 from nncompress_lab.quantization.layers.rounding import EvenRounding
 from nncompress_lab.quantization.layers.train_rounded import train_through_rounding
+from nncompress_lab.quantization.storing_pass import StoringPass
 from nncompress_lab.training.retraining_pass import RetrainingPass
 
 StepSize = Literal["absmax", "learned"]
 
 
 @dataclass(frozen=True)
-class QuantizationAwareTraining(RetrainingPass):
+class QuantizationAwareTraining(StoringPass, RetrainingPass):
     """Train a float model while its kernels are rounded, then store the integers.
 
     The loss is that of the rounded model, so the weights move to where rounding costs
@@ -69,13 +67,11 @@ class QuantizationAwareTraining(RetrainingPass):
     granularity: Granularity = "per_channel"
     group_size: int | None = None
     symmetric: bool = True
-    select: Selection = EVERY_LAYER
     _: KW_ONLY
     learning_rate: float = 3e-4
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _ = self.format  # checks its numbers
         if self.activation_bits is not None:
             check_bits(self.activation_bits)
         if self.step_size == "learned" and not self.symmetric:
@@ -101,10 +97,6 @@ class QuantizationAwareTraining(RetrainingPass):
     def rounding(self) -> EvenRounding:
         """How each kernel is rounded while it trains."""
         return EvenRounding(self.format, learned=self.step_size == "learned")
-
-    def explain(self, model: keras.Model) -> dict[str, Skip | None]:
-        """Which layers are quantized, and why the others are not."""
-        return explain_storing(model, self.select, self.format)
 
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model with rounded kernels, train it, and store what it rounds to."""

@@ -4,22 +4,15 @@ from dataclasses import dataclass
 
 import keras
 
-from nncompress_lab.models.kernels import KernelLayer, Skip, to_numpy
-from nncompress_lab.models.selection import EVERY_LAYER, Selection
-from nncompress_lab.passes import Context, Pass
+from nncompress_lab.passes import Context
 from nncompress_lab.quantization.arrays.clipping import Clipping, ClippingMethod
 from nncompress_lab.quantization.arrays.integer_format import KernelFormat
 from nncompress_lab.quantization.arrays.matrix_view import Granularity
-from nncompress_lab.quantization.layers.replace import (
-    StoredKernels,
-    explain_storing,
-    kernel_view,
-    store_kernels,
-)
+from nncompress_lab.quantization.storing_pass import StoringPass
 
 
 @dataclass(frozen=True)
-class UniformQuantization(Pass):
+class UniformQuantization(StoringPass):
     """Store the kernels of a trained model as integers of 2 to 8 bits.
 
     Each kernel weight becomes the nearest of `2**bits` evenly spaced values. The result
@@ -61,10 +54,10 @@ class UniformQuantization(Pass):
     symmetric: bool = True
     clipping: ClippingMethod = "absmax"
     percentile: float | None = None
-    select: Selection = EVERY_LAYER
 
     def __post_init__(self) -> None:
-        _ = self.format, self._clipping  # check their numbers
+        super().__post_init__()
+        _ = self._clipping  # checks its numbers
 
     @property
     def format(self) -> KernelFormat:
@@ -77,26 +70,9 @@ class UniformQuantization(Pass):
     def _clipping(self) -> Clipping:
         return Clipping(self.clipping, self.percentile)
 
-    def explain(self, model: keras.Model) -> dict[str, Skip | None]:
-        """Which layers are quantized, and why the others are not."""
-        return explain_storing(model, self.select, self.format)
-
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model with quantized layers in place of the selected ones."""
-        reasons = self.explain(model)
-
-        def store(one: KernelLayer) -> StoredKernels | None:
-            return self._rounded(one) if reasons[one.path] is None else None
-
-        return store_kernels(model, store)
-
-    def _rounded(self, one: KernelLayer) -> StoredKernels:
-        arrays = {}
-        for name in one.kernel_names:
-            view = kernel_view(self.format, one.layer, name)
-            kernel = to_numpy(getattr(one.layer, name))
-            try:
-                arrays[name] = view.encode(kernel, self._clipping)
-            except ValueError as error:
-                raise ValueError(f"Cannot quantize {one.path}: {error}") from error
-        return StoredKernels(self.format, arrays)
+        clipping = self._clipping
+        return self.with_stored(
+            model, lambda view, kernel, _: view.encode(kernel, clipping)
+        )

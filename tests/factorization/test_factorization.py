@@ -9,7 +9,7 @@ import tiny_models
 from keras import layers
 
 import nncompress_lab as ncl
-from nncompress_lab.factorization.layer_chain import WOULD_GROW, Target
+from nncompress_lab.factorization.layer_chain import Target
 from nncompress_lab.measure import layer_macs, macs
 from nncompress_lab.models.kernels import Skip
 
@@ -259,7 +259,9 @@ def test_reasons_say_why_layers_are_left():
     assert "Conv1D and Conv2D layers only" in reasons["separable"]
     assert reasons["depthwise_bn"] == Skip.NO_KERNEL
     assert reasons["grouped"] is None
-    assert ncl.Factorization("tucker2", rank=64).explain(model)["grouped"] == WOULD_GROW
+    assert (
+        ncl.Factorization("tucker2", rank=64).explain(model)["grouped"] == Skip.NO_GAIN
+    )
     budget = ncl.Factorization("tucker2", macs=1.0).explain(model)
     assert budget["grouped"] == Skip.WITHIN_BUDGET
 
@@ -303,7 +305,7 @@ def test_a_layer_grows_neither_in_parameters_nor_in_macs():
     assert target.cost((20, 4), "parameters") < target.cost(None, "parameters")
     assert target.cost((20, 4), "macs") > target.cost(None, "macs")
     reasons = ncl.Factorization("tucker2", rank=(20, 4)).explain(model)
-    assert list(reasons.values()) == [WOULD_GROW]
+    assert list(reasons.values()) == [Skip.NO_GAIN]
 
 
 def test_inputs_of_open_size_are_taken():

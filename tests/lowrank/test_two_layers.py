@@ -8,7 +8,7 @@ from keras import layers
 
 from nncompress_lab.lowrank.arrays.svd import Factors
 from nncompress_lab.lowrank.factoring import factor_layers, factors_of, second_moments
-from nncompress_lab.lowrank.two_layers import MatrixLayer, obstacle
+from nncompress_lab.lowrank.two_layers import MatrixLayer, no_matrix
 from nncompress_lab.models.kernels import Skip, kernel_layers
 
 # Two float32 products in place of one, behind each other through a whole model.
@@ -24,7 +24,7 @@ def matrix_layers(model):
     return [
         MatrixLayer.of(one)
         for one in kernel_layers(model)
-        if obstacle(one.layer) is None
+        if no_matrix(one.layer) is None
     ]
 
 
@@ -175,4 +175,4 @@ def test_a_frozen_layer_stays_frozen():
 def test_what_is_no_single_matrix_is_named(layer, shape, reason):
     model_of(layer, shape)
 
-    assert obstacle(layer) is reason
+    assert no_matrix(layer) is reason

@@ -6,11 +6,10 @@ import pytest
 import tiny_models
 
 import nncompress_lab as ncl
-from nncompress_lab.models.kernels import channel_axes, kernel_layers, to_numpy
+from nncompress_lab.models.kernels import Skip, channel_axes, kernel_layers, to_numpy
 from nncompress_lab.models.layer_inputs import input_second_moments
 from nncompress_lab.models.patches import as_matrix
-from nncompress_lab.pruning.layer_masks import NO_ROWS
-from nncompress_lab.pruning.nm_pruning import NO_GROUPS, NMPruning, input_axis
+from nncompress_lab.pruning.nm_pruning import NMPruning, input_axis
 from nncompress_lab.pruning.optimal_brain_pruning import OptimalBrainPruning
 from nncompress_lab.pruning.score_pruning import ScorePruning
 
@@ -210,12 +209,12 @@ def test_what_was_pruned_before_stays_pruned(step, context):
 def test_layers_that_cannot_be_scored_are_named_with_a_reason():
     model = tiny_models.every_layer()
 
-    assert ScorePruning(sparsity=0.5).explain(model)["embedding"] == NO_ROWS
-    assert OptimalBrainPruning(sparsity=0.5).explain(model)["embedding"] == NO_ROWS
+    assert ScorePruning(sparsity=0.5).explain(model)["embedding"] == Skip.NO_ROWS
+    assert OptimalBrainPruning(sparsity=0.5).explain(model)["embedding"] == Skip.NO_ROWS
     assert (
         ScorePruning(sparsity=0.5, score="taylor").explain(model)["embedding"] is None
     )
-    assert NMPruning().explain(model)["depthwise1d"] == NO_GROUPS
+    assert NMPruning().explain(model)["depthwise1d"] == Skip.NO_GROUPS
     assert NMPruning().explain(model)["separable1d"] is None
 
 

@@ -8,7 +8,6 @@ import tiny_models
 import nncompress_lab as ncl
 from nncompress_lab.models.kernels import kernel_layers, to_numpy, walk
 from nncompress_lab.models.layer_inputs import layer_calls
-from nncompress_lab.quantization.activation_quantization import ALREADY, LOOKED_UP
 from nncompress_lab.quantization.arrays.activation_ranges import MovingAverageObserver
 from nncompress_lab.quantization.layers.fake_quantize import FakeQuantize
 
@@ -35,7 +34,7 @@ def test_every_kernel_layer_but_a_look_up_has_a_rounded_input(build, context):
     embeddings = [one for one in kernel_layers(model) if one.type_name == "Embedding"]
     assert len(fake_quantizers(result)) == len(expected)
     assert len(expected) + len(embeddings) == len(kernel_layers(model))
-    assert {A8.explain(model)[one.path] for one in embeddings} <= {LOOKED_UP}
+    assert {A8.explain(model)[one.path] for one in embeddings} <= {ncl.Skip.LOOKED_UP}
 
 
 @pytest.mark.parametrize("build", tiny_models.BUILDERS, ids=lambda b: b.__name__)
@@ -121,7 +120,10 @@ def test_static_ranges_need_calibration_data():
 def test_what_is_rounded_already_is_not_rounded_again(context):
     once = A8(tiny_models.transformer(), context)
 
-    assert set(A8.explain(once).values()) <= {ALREADY, ncl.Skip.NO_KERNEL}
+    assert set(A8.explain(once).values()) <= {
+        ncl.Skip.ALREADY_ROUNDED,
+        ncl.Skip.NO_KERNEL,
+    }
 
 
 def test_a_selection_by_type_finds_quantized_layers_too(context):

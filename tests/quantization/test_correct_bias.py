@@ -7,7 +7,7 @@ import tiny_models
 
 import nncompress_lab as ncl
 from nncompress_lab.models.kernels import kernel_layers, other_variables, to_numpy
-from nncompress_lab.quantization.correct_bias import NO_BIAS, _mean_outputs
+from nncompress_lab.quantization.correct_bias import _mean_outputs
 
 pytestmark = pytest.mark.contract
 W3 = ncl.UniformQuantization(bits=3)
@@ -114,7 +114,7 @@ def test_no_examples_are_refused():
 def test_a_layer_without_bias_is_named(context):
     model = tiny_models.residual()
 
-    assert ncl.CorrectBias().explain(model)["stem"] == NO_BIAS
+    assert ncl.CorrectBias().explain(model)["stem"] == ncl.Skip.NO_BIAS
 
 
 def test_alone_it_needs_the_model_before_quantization(context):

@@ -10,11 +10,7 @@ from keras import layers
 
 import nncompress_lab as ncl
 from nncompress_lab.models.kernels import kernel_layers, to_numpy
-from nncompress_lab.quantization.equalize_ranges import (
-    LEAVES,
-    SEVERAL_USES,
-    equalizing_factors,
-)
+from nncompress_lab.quantization.equalize_ranges import equalizing_factors
 
 pytestmark = pytest.mark.contract
 
@@ -108,7 +104,7 @@ def test_channels_of_depthwise_and_before_groups():
 
     assert reasons["a"] is None
     assert reasons["b"] is None  # as the follower of a
-    assert reasons["c"] == LEAVES
+    assert reasons["c"] == ncl.Skip.LEAVES
 
 
 @pytest.mark.parametrize("build", tiny_models.BUILDERS, ids=lambda b: b.__name__)
@@ -154,8 +150,8 @@ def test_channels_that_several_layers_use_are_left():
     reasons = ncl.EqualizeRanges().explain(tiny_models.shared())
     branched = ncl.EqualizeRanges().explain(tiny_models.residual())
 
-    assert reasons["twice"] == SEVERAL_USES
-    assert reasons["logits"] == LEAVES
+    assert reasons["twice"] == ncl.Skip.SEVERAL_USES
+    assert reasons["logits"] == ncl.Skip.LEAVES
     assert "follows" in branched["conv"]
 
 

@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from typing import Any, overload
 
 import keras
-import numpy as np
 import numpy.typing as npt
 
 from nncompress_lab.models.kernels import (
     KernelLayer,
-    Skip,
     channel_axes,
     kernel_layers,
     kernel_names,
@@ -24,8 +22,7 @@ from nncompress_lab.models.kernels import (
     other_variables,
     to_numpy,
 )
-from nncompress_lab.models.rewrite import replaceable_layers, rewrite_layers
-from nncompress_lab.models.selection import Selection
+from nncompress_lab.models.rewrite import rewrite_layers
 from nncompress_lab.quantization.arrays.codebook_format import (
     CodebookFormat,
     CodebookView,
@@ -79,23 +76,6 @@ def store_kernels(
     return rewrite_layers(model, rewrite)
 
 
-def explain_storing(
-    model: keras.Model, select: Selection, format_: Format
-) -> dict[str, Skip | None]:
-    """For each layer with weights: None if its kernels can be stored, else why not.
-
-    Args:
-        model: A built functional or sequential model.
-        select: Which layers are wanted.
-        format_: How their kernels are to be stored.
-
-    Returns:
-        Reasons by path, in the order of the model.
-    """
-    replaceable = replaceable_layers(model)
-    return select.explain_with(model, lambda one: _obstacle(one, format_, replaceable))
-
-
 @overload
 def kernel_view(format_: KernelFormat, layer: Any, name: str) -> KernelView: ...
 @overload
@@ -125,20 +105,6 @@ def dequantized(model: keras.Model) -> keras.Model:
         return float_layer(layer) if isinstance(layer, QuantizedKernels) else None
 
     return rewrite_layers(model, rewrite)
-
-
-def _obstacle(one: KernelLayer, format_: Format, replaceable: set[int]) -> Skip | None:
-    if type(one.layer) not in QUANTIZED:
-        return Skip.NOT_SUPPORTED
-    if id(one.layer) not in replaceable:
-        return Skip.NOT_REPLACEABLE
-    views = [kernel_view(format_, one.layer, name) for name in one.kernel_names]
-    floats = sum(
-        int(np.prod(view.shape)) * np.dtype(str(kernel.dtype)).itemsize
-        for view, kernel in zip(views, one.kernels(), strict=True)
-    )
-    stored = sum(view.stored_bytes for view in views)
-    return Skip.WOULD_GROW if stored >= floats else None
 
 
 def stored_layer(layer: keras.Layer, stored: StoredKernels) -> keras.Layer:
