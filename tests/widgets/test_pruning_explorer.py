@@ -13,13 +13,19 @@ import tiny_models
 
 import nncompress_lab as ncl
 from nncompress_lab import measure
-from nncompress_widgets import Goal, PruningExplorer
+from nncompress_widgets import Goal, PruningExplorer, control
+from nncompress_widgets.source_code import source_of
 
 LAYERS = ("conv", "hidden", "logits")
 
 
 def images() -> ncl.Data:
     return tiny_models.context().validation
+
+
+@pytest.fixture(autouse=True)
+def _short_rest(monkeypatch) -> None:
+    monkeypatch.setattr(control, "AT_REST", 0.05)
 
 
 @pytest.fixture
@@ -444,3 +450,37 @@ def test_the_accuracy_of_lenet5_is_there_within_a_blink():
 
     # 55 ms on two quiet cores; the rest is room for the other workers of the tests.
     assert min(seconds) < 0.5
+
+
+def test_the_code_measures_what_the_control_measured(explorer, model, capsys):
+    drag(explorer, 70)
+
+    source = source_of(explorer.setting, model="net", images="mine")
+    exec(source, {"net": model, "mine": images()})
+
+    assert capsys.readouterr().out == f"accuracy: {explorer.accuracy:.1%}\n"
+
+
+def test_the_code_says_what_was_measured_and_on_what(explorer):
+    drag(explorer, 70)
+
+    program = html.unescape(explorer._code_panel.programs.value)
+    zeros = f"{100 * explorer._trial.counted(explorer.choice)['zeros']:.1f} % zeros"
+    assert f"# {explorer._trial.name}, seed 0, accuracy on 16 validation" in program
+    assert f"# this setting: accuracy {100 * explorer.accuracy:.1f} %" in program
+    assert zeros in program
+
+
+def test_a_lessons_answer_is_code_of_its_own(model):
+    explorer = PruningExplorer(model, images(), answer="chosen_pruning")
+    drag(explorer, 30)
+
+    panel = explorer._code_panel.programs.value
+    answer = re.search(
+        'data-nncompress-code="([^"]*)" data-nncompress-exercise="chosen_pruning">',
+        panel,
+    )[1]
+    names: dict[str, object] = {}
+    exec(html.unescape(answer), names)
+    assert names["chosen_pruning"] == explorer.setting
+    assert "Insert as my answer" in panel

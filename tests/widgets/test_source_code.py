@@ -1,9 +1,13 @@
 """The code that is shown makes the very pass that it was written for."""
 
+import sys
+import types
+
+import numpy as np
 import pytest
 
 import nncompress_lab as ncl
-from nncompress_widgets.source_code import source_of
+from nncompress_widgets.source_code import answer_of, images_of, source_of, variable_of
 
 PASSES = [
     ncl.MagnitudePruning(sparsity=0.8, scope="global"),
@@ -25,3 +29,46 @@ def test_the_code_makes_the_pass(step):
     line = source.split("compressed = ")[1].removesuffix("(model)")
     assert eval(line, {"ncl": ncl}) == step  # the expression is our own
     assert source.startswith("import nncompress_lab as ncl\n")
+
+
+@pytest.fixture
+def notebook(monkeypatch):
+    """The variables of a notebook, as IPython knows them."""
+    names: dict[str, object] = {}
+    shell = types.SimpleNamespace(user_ns=names)
+    ipython = types.SimpleNamespace(get_ipython=lambda: shell)
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    return names
+
+
+def test_the_users_own_names_are_found(notebook):
+    model, data = object(), ncl.Data(np.zeros((5, 2)), np.zeros(5))
+    notebook.update({"_3": model, "net": model, "clothes": data})
+
+    assert variable_of(model) == "net"
+    assert variable_of(object()) is None
+    assert images_of(data, 5) == "clothes"
+    assert images_of(data, 3) == "clothes.take(3)"
+
+
+def test_of_a_data_set_the_validation_images_are_named(notebook):
+    parts = [ncl.Data(np.zeros((count, 2)), np.zeros(count)) for count in (9, 4, 2)]
+    notebook["clothes"] = ncl.Dataset("clothes", *parts, class_names=("a", "b"))
+
+    assert images_of(notebook["clothes"], 4) == "clothes.validation"
+    assert images_of(notebook["clothes"], 3) == "clothes.validation.take(3)"
+
+
+def test_outside_a_notebook_there_are_no_names(monkeypatch):
+    monkeypatch.setitem(sys.modules, "IPython", None)
+
+    assert variable_of(object()) is None
+
+
+def test_an_answer_is_code_that_runs_by_itself():
+    step = ncl.MagnitudePruning(sparsity=0.5)
+    names: dict[str, object] = {}
+
+    exec(answer_of(step, "chosen", comments=["accuracy 90 %"]), names)
+
+    assert names["chosen"] == step

@@ -10,6 +10,7 @@ from nncompress_lab import Data, Dataset, Pass
 from nncompress_lab.report.formats import size
 from nncompress_lab.trials.figures import Figures, percent
 from nncompress_widgets.outcome import Outcome
+from nncompress_widgets.rows import row_of
 from nncompress_widgets.source_code import (
     answer_of,
     images_of,
@@ -38,7 +39,7 @@ class CodePanel:
             description="Use this in my code", icon="code", layout={"width": "auto"}
         )
         self.button.observe(self._toggle, "value")
-        self.rows = [self.button, self.programs]
+        self.rows = [row_of(self.button), self.programs]
 
     def show(self, setting: Pass, outcome: Outcome, choice: Any) -> None:
         """Write the programs for a setting, with what is known about it."""

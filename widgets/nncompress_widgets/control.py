@@ -15,8 +15,12 @@ from nncompress_lab.trials.figures import Figures
 from nncompress_lab.trials.goal import Goal
 from nncompress_lab.trials.trial import Trial
 from nncompress_widgets.code_panel import CodePanel
+from nncompress_widgets.figures import tiles
 from nncompress_widgets.goal_panel import GoalPanel
 from nncompress_widgets.outcome import WEIGHED, Outcome
+from nncompress_widgets.rows import row_of
+from nncompress_widgets.still import still
+from nncompress_widgets.trail import trail_svg
 from nncompress_widgets.worker import Worker
 
 PAUSE = 0.03  # seconds without a slider step after which the accuracy is measured
@@ -31,14 +35,14 @@ class Parts:
     Args:
         title: What the control does, above everything.
         inputs: Where the user makes a choice.
-        picture: What explains the choice; beside it are the figures.
-        details: What stands below both.
+        picture: An `<svg>` that explains the choice; beside it are the figures.
+        details: What there is to add; below, beside the trail.
         shown: Names of the figures beside the accuracy.
     """
 
     title: str
     inputs: Sequence[ipywidgets.Widget]
-    picture: ipywidgets.Widget
+    picture: ipywidgets.HTML
     details: ipywidgets.Widget
     shown: Sequence[str]
 
@@ -92,6 +96,7 @@ class Control(ipywidgets.VBox):
         self._lock = threading.RLock()
         self._moving = False
         self._trial = trial
+        self._parts = parts
         self._outcome = Outcome(trial, parts.shown)
         self._goal_panel = GoalPanel(goal, known=(*trial.original, "accuracy_drop"))
         self._goal_panel.on_click(lambda: self._register_later.request(self.choice))
@@ -104,6 +109,7 @@ class Control(ipywidgets.VBox):
         )
         self._register_later = Worker(self._register, on_error=self._show_error)
         self._figures = ipywidgets.HTML()
+        self._trail = ipywidgets.HTML()
         self._message = ipywidgets.HTML()
         note = f"accuracy on {trial.examples:,} validation images"
         head = ipywidgets.HTML(
@@ -115,7 +121,7 @@ class Control(ipywidgets.VBox):
                 head,
                 row_of(*parts.inputs),
                 row_of(parts.picture, self._figures),
-                parts.details,
+                row_of(self._trail, parts.details),
                 *self._goal_panel.rows,
                 self._message,
                 *self._code_panel.rows,
@@ -163,15 +169,28 @@ class Control(ipywidgets.VBox):
         return f"{self.sentence} Run this cell to move the slider."
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
-        """What a notebook stores; ipywidgets would cut the sentence at 110 characters."""
+        """What a notebook stores: a picture and a sentence beside the control itself."""
         bundle: dict[str, Any] = super()._repr_mimebundle_(**options)
-        return {**bundle, "text/plain": repr(self)}
+        picture = still(
+            self._parts.title,
+            self._parts.picture.value,
+            self._outcome.tiles(self.choice),
+            style=_STYLE,
+            sentence=repr(self),
+        )
+        return {**bundle, "text/plain": repr(self), "text/html": picture}
 
     def _by_program(self, align: Callable[[], object]) -> None:
         """A program moved an input: bring all into line and measure at once."""
         if self._move(align):
             self._measure()
             self._weigh()
+
+    def _begin(self, align: Callable[[], object]) -> None:
+        """The first setting: its accuracy is there when the control appears."""
+        self._move(align)
+        self._measure()
+        self._weigh_later.request()
 
     def _by_hand(self, align: Callable[[], object]) -> None:
         """The user moved an input: bring all into line, the figures follow."""
@@ -248,17 +267,16 @@ class Control(ipywidgets.VBox):
             self.set_trait("accuracy", outcome.measured.accuracy)
         self.set_trait("file_bytes", outcome.weighed["keras_bytes"])
         self.set_trait("packed_bytes", outcome.weighed["packed_bytes"])
-        self._figures.value = outcome.tiles(choice)
+        self._figures.value = tiles(outcome.tiles(choice))
+        self._trail.value = trail_svg(
+            outcome.trail,
+            self._trial.original,
+            goal=self.goal,
+            here=bool(outcome.trail) and outcome.trail[-1].choice == choice,
+        )
         self._goal_panel.show(is_registered=setting == self.registered)
         self._code_panel.show(setting, outcome, choice)
 
     def _show_error(self, error: Exception) -> None:
         text = html.escape(f"{type(error).__name__}: {error}")
         self._message.value = f'<div class="nncompress-error" role="alert">{text}</div>'
-
-
-def row_of(*widgets: ipywidgets.Widget) -> ipywidgets.HBox:
-    """Widgets side by side; where the page is narrow, below each other."""
-    row = ipywidgets.HBox(widgets)
-    row.add_class("nncompress-row")
-    return row

@@ -8,7 +8,7 @@ from nncompress_lab.report.formats import count, size
 from nncompress_lab.trials.figures import Figures, drop_in_words, number, percent
 from nncompress_lab.trials.trial import Measured
 
-_ZEROS_ARE_STORED = ": zeros are stored like other numbers"
+_ZEROS_ARE_STORED = ": zeros are stored, too"
 
 
 @dataclass(frozen=True)

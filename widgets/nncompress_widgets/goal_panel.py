@@ -8,6 +8,7 @@ import ipywidgets
 
 from nncompress_lab.trials.figures import FIGURES, Figures
 from nncompress_lab.trials.goal import Goal
+from nncompress_widgets.rows import row_of
 
 
 class GoalPanel:
@@ -35,9 +36,9 @@ class GoalPanel:
         words = ipywidgets.HTML(
             f'<div class="nncompress-goal"><b>Goal:</b> {html.escape(str(goal))}.</div>'
         )
-        row = ipywidgets.HBox([words, self.button])
-        row.add_class("nncompress-row")
-        self.rows: list[ipywidgets.Widget] = [row, self._verdict] if goal else []
+        self.rows: list[ipywidgets.Widget] = (
+            [row_of(words, self.button), self._verdict] if goal else []
+        )
 
     def on_click(self, call: Callable[[], object]) -> None:
         """Have `call()` called when the user presses Register."""

@@ -6,8 +6,10 @@ from itertools import pairwise
 
 from nncompress_lab.trials.arrays.magnitudes import Histogram
 
-WIDTH, HEIGHT = 440, 216
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 428, 26, 176  # the plot inside the picture
+WIDTH, HEIGHT = 440, 230
+_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 428, 40, 190  # the plot inside the picture
+_LINE = 14  # height of a line of text
+_HEAD = 14  # where the legend stands, above the threshold's own line
 
 
 def histogram_svg(
@@ -69,7 +71,7 @@ def _threshold_lines(left: float, right: float, threshold: float, reach: float) 
     )
     middle = (_LEFT + _RIGHT) / 2
     words = f"|w| &lt; {threshold:.4g} becomes 0{beyond}"
-    return f"{lines}{_text(middle, _TOP - 12, words, 'middle', 'nncompress-strong')}"
+    return f"{lines}{_text(middle, _TOP - 9, words, 'middle', 'nncompress-strong')}"
 
 
 def _bars(histogram: Histogram, reach: float) -> str:
@@ -118,20 +120,24 @@ def _weight_axis(reach: float, outside: int) -> str:
 
 
 def _legend() -> str:
-    parts = [_text(4, _TOP - 12, "count (√ scale)", "start")]
+    parts = [_text(4, _HEAD, "count (√ scale)", "start")]
     for x, kind in ((_RIGHT - 90, "kept"), (_RIGHT - 46, "pruned")):
         parts.append(
-            f'<rect class="nncompress-{kind}" x="{x}" y="{_TOP - 21}" width="9" '
-            f'height="9"/>{_text(x + 12, _TOP - 12, kind, "start")}'
+            f'<rect class="nncompress-{kind}" x="{x}" y="{_HEAD - 9}" width="9" '
+            f'height="9"/>{_text(x + 12, _HEAD, kind, "start")}'
         )
     return "".join(parts)
 
 
 def _count_ticks(tallest: int) -> list[int]:
-    """0 and three or four round counts, spread evenly over the square-root scale."""
+    """0 and two or three round counts, spread evenly over the square-root scale."""
     wanted = [tallest * fraction**2 for fraction in (0.4, 0.7, 1.0)]
-    rounded = {_rounded_down(count) for count in wanted if count >= 1}
-    return [0, *sorted(rounded)]
+    rounded = sorted({_rounded_down(count) for count in wanted if count >= 1})
+    ticks = [0]
+    for count in rounded:
+        if _height(count, tallest) - _height(ticks[-1], tallest) > _LINE:
+            ticks.append(count)
+    return ticks
 
 
 def _rounded_down(number: float) -> int:

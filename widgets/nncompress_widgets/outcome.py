@@ -6,7 +6,7 @@ from typing import Any
 
 from nncompress_lab.trials.figures import Figures
 from nncompress_lab.trials.trial import Measured, Trial
-from nncompress_widgets.figures import accuracy_tile, figure_tile, tiles
+from nncompress_widgets.figures import Tile, accuracy_tile, figure_tile
 
 WEIGHED = ("keras_bytes", "packed_bytes")
 
@@ -61,8 +61,8 @@ class Outcome:
         self.weighed_of, self.weighed = choice, weighed
         self._visit(choice)
 
-    def tiles(self, choice: Any) -> str:
-        """All figures as HTML; those that do not belong to the choice are pale."""
+    def tiles(self, choice: Any) -> list[Tile]:
+        """All figures, and which of them belong to the choice."""
         original = self.trial.original
         counted = self.trial.counted(choice)
         accuracy = accuracy_tile(
@@ -80,7 +80,7 @@ class Outcome:
             )
             for name in self.shown
         ]
-        return tiles([accuracy, *rest])
+        return [accuracy, *rest]
 
     def _visit(self, choice: Any) -> None:
         measured = self.final(choice)

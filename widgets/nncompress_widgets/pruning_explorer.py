@@ -84,7 +84,7 @@ class PruningExplorer(Control):
         )
         code = CodePanel(model, data, answer=answer)
         super().__init__(self._pruning, parts, code=code, goal=goal)
-        self._by_program(lambda: self._follow("target", WHOLE_MODEL))
+        self._begin(lambda: self._follow("target", WHOLE_MODEL))
         self._view.on_change(
             lambda name, value: self._by_hand(lambda: self._follow(name, value))
         )

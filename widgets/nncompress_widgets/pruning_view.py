@@ -28,17 +28,17 @@ class PruningView:
             for target in (WHOLE_MODEL, *trial.layers)
         }
         self.target = _labelled(
-            ipywidgets.Dropdown, "Prune", "242px", options=_options(trial)
+            ipywidgets.Dropdown, "Prune", "252px", options=_options(trial)
         )
         # Whole per cents: a slider rounds any other value to its steps and sends that
         # back as if the user had moved it. Exact values have a field of their own.
         self.slider = _labelled(
-            ipywidgets.IntSlider, "Sparsity", "212px", max=99, readout=False
+            ipywidgets.IntSlider, "Sparsity", "174px", max=99, readout=False
         )
         self.percent = _labelled(
             ipywidgets.BoundedFloatText, "in %", "104px", max=99.99, step=0.1
         )
-        self.threshold = _labelled(ipywidgets.BoundedFloatText, "Threshold", "154px")
+        self.threshold = _labelled(ipywidgets.BoundedFloatText, "Threshold", "176px")
         self.picture = ipywidgets.HTML()
         self.layers = ipywidgets.HTML()
 
@@ -105,7 +105,9 @@ class PruningView:
         shown = each[:_LAYERS_SHOWN] + ([f"and {rest} more"] if rest > 0 else [])
         zeros = self._trial.counted(sparsities)["zeros"]
         words = f"Zeros in all kernels: {percent(zeros)} ({', '.join(shown)})"
-        self.layers.value = f'<div class="nncompress-note">{html.escape(words)}</div>'
+        self.layers.value = (
+            f'<div class="nncompress-note nncompress-beside">{html.escape(words)}</div>'
+        )
 
 
 def _show_number(field: ipywidgets.BoundedFloatText, number: float) -> None:

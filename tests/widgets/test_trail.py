@@ -1,0 +1,71 @@
+"""The trail is well-formed, to scale, and can be read without seeing it."""
+
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from nncompress_lab.trials.goal import Goal
+from nncompress_widgets.outcome import Visit
+from nncompress_widgets.trail import trail_svg
+
+ORIGINAL = {"accuracy": 0.92, "packed_bytes": 700_000}
+VISITS = [Visit({"*": 0.5}, 0.91, 350_000), Visit({"*": 0.9}, 0.46, 70_000)]
+
+
+def trail(visits=VISITS, *, here=True, **bounds) -> ET.Element:
+    goal = Goal(**bounds) if bounds else None
+    return ET.fromstring(trail_svg(visits, ORIGINAL, goal=goal, here=here))
+
+
+def place(circle: ET.Element) -> tuple[float, float]:
+    return float(circle.get("cx")), float(circle.get("cy"))
+
+
+def circles(svg: ET.Element, kind: str) -> list[ET.Element]:
+    return [one for one in svg.findall("circle") if one.get("class").endswith(kind)]
+
+
+def test_every_visit_is_a_dot_and_the_original_a_ring():
+    svg = trail()
+
+    (ring,), (here,), (before,) = (circles(svg, k) for k in ("ring", "here", "visit"))
+    assert place(ring)[0] > place(before)[0] > place(here)[0]
+    assert place(ring)[1] < place(before)[1] < place(here)[1]
+    assert here.find("title").text == "46.0 %, 70 kB"
+
+
+def test_bytes_are_to_scale():
+    (ring,), (here,) = (circles(trail(), kind) for kind in ("ring", "here"))
+
+    left = 52  # where the bytes are 0
+    assert (place(here)[0] - left) / (place(ring)[0] - left) == pytest.approx(
+        0.1, abs=0.01
+    )
+
+
+def test_a_setting_that_the_control_has_left_is_a_small_dot():
+    assert not circles(trail(here=False), "here")
+    assert len(circles(trail(here=False), "visit")) == 2
+
+
+def test_the_goals_bounds_are_lines():
+    svg = trail(accuracy_drop=0.02, packed_bytes=100_000)
+
+    lines = [
+        one for one in svg.findall("line") if one.get("class").endswith("threshold")
+    ]
+    horizontal, vertical = lines
+    assert horizontal.get("y1") == horizontal.get("y2")
+    assert vertical.get("x1") == vertical.get("x2")
+    (ring,), (here,) = (circles(svg, kind) for kind in ("ring", "here"))
+    assert place(ring)[1] < float(horizontal.get("y1")) < place(here)[1]
+    assert place(here)[0] < float(vertical.get("x1")) < place(ring)[0]
+
+
+def test_before_the_first_visit_there_is_the_ring():
+    assert circles(trail([]), "ring")
+    assert trail([]).get("aria-label").endswith("the ring is the original.")
+
+
+def test_it_says_in_a_sentence_where_the_control_is():
+    assert trail().get("aria-label").endswith("The last has 46.0 % at 70 kB.")

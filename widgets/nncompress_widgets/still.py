@@ -1,0 +1,65 @@
+"""A control as one picture, for pages in which nothing can be moved."""
+
+import base64
+import html
+import textwrap
+from collections.abc import Iterable
+
+from nncompress_widgets.figures import Tile
+
+WIDTH, HEIGHT = 760, 270
+_FIGURES = 470  # where the figures begin, right of the picture
+_LINE = 40  # letters of a note
+# Legible on white and on black, because no page tells a picture its colours.
+_STYLE = """
+svg { color: #7a7a7a; }
+text { fill: #7a7a7a; font-family: sans-serif; font-size: 12px; }
+.nncompress-grid { stroke: #7a7a7a; stroke-opacity: 0.3; }
+.title { font-size: 14px; font-weight: bold; }
+.value { font-size: 17px; font-weight: bold; }
+"""
+
+
+def still(
+    title: str, picture: str, figures: Iterable[Tile], *, style: str, sentence: str
+) -> str:
+    """What a notebook stores of a control, as HTML.
+
+    Args:
+        title: Of the control.
+        picture: Its picture, an `<svg>` element.
+        figures: Those that belong to the picture; others are left out.
+        style: The style sheet that the picture is drawn with.
+        sentence: What the control shows; the text below the picture and in its stead.
+
+    Returns:
+        A figure with an image that needs nothing else from the page.
+    """
+    parts = [f'<text class="title" x="4" y="18">{html.escape(title)}</text>']
+    parts.append(f'<g transform="translate(0 32)">{picture}</g>')
+    y = 50
+    for tile in figures:
+        if tile.current:
+            y = _add(parts, tile, y)
+    svg = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" '
+        f'viewBox="0 0 {WIDTH} {HEIGHT}"><style>{html.escape(style)}{_STYLE}</style>'
+        f"{''.join(parts)}</svg>"
+    )
+    address = f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
+    words = html.escape(sentence)
+    return (
+        f'<figure><img alt="{words}" src="{address}" style="max-width: 100%">'
+        f"<figcaption>{words}</figcaption></figure>"
+    )
+
+
+def _add(parts: list[str], tile: Tile, y: int) -> int:
+    """Append a figure at a height, and return that of the next."""
+    label = html.escape(f"{tile.label} ")
+    value = f'<tspan class="value">{html.escape(tile.value)}</tspan>'
+    parts.append(f'<text x="{_FIGURES}" y="{y}">{label}{value}</text>')
+    for line in textwrap.wrap(tile.note, _LINE):
+        y += 16
+        parts.append(f'<text x="{_FIGURES}" y="{y}">{html.escape(line)}</text>')
+    return y + 28
