@@ -4,7 +4,9 @@ None of them keeps the activations. What they find always holds 0, which padding
 between the activations and which must be exact.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -92,16 +94,14 @@ class MovingAverageObserver:
 
 
 @dataclass
-class PercentileObserver:
-    """Covers a part of the activations, as a histogram counts them.
+class HistogramObserver:
+    """Covers what a rule finds in a histogram of the activations.
 
     Args:
-        percentile: Above 0, at most 100.
-        symmetric: Whether it is taken of the magnitudes.
+        find: Such as `percentile_range` or `least_error_range` with their numbers.
     """
 
-    percentile: float
-    symmetric: bool
+    find: Callable[[Histogram], tuple[float, float]]
     histogram: Histogram = field(default_factory=Histogram)
 
     def add(self, values: Floats) -> None:
@@ -110,33 +110,7 @@ class PercentileObserver:
 
     def range(self) -> tuple[float, float]:
         """The lower end, at most 0, and the upper end, at least 0."""
-        return percentile_range(
-            self.histogram, self.percentile, symmetric=self.symmetric
-        )
-
-
-@dataclass
-class LeastErrorObserver:
-    """Covers the range whose integers have the least squared error.
-
-    Args:
-        bits: Width of the integers, 2 to 8.
-        symmetric: Whether they mirror around 0.
-    """
-
-    bits: int
-    symmetric: bool
-    histogram: Histogram = field(default_factory=Histogram)
-
-    def add(self, values: Floats) -> None:
-        """Look at the activations of one batch, of any shape."""
-        self.histogram.add(values)
-
-    def range(self) -> tuple[float, float]:
-        """The lower end, at most 0, and the upper end, at least 0."""
-        return least_error_range(
-            self.histogram, bits=self.bits, symmetric=self.symmetric
-        )
+        return self.find(self.histogram)
 
 
 @dataclass(frozen=True)
@@ -170,7 +144,13 @@ class RangeChoice:
         if self.calibration == "moving_average":
             return MovingAverageObserver(self.momentum)
         if self.calibration == "percentile":
-            return PercentileObserver(self.percentile, symmetric)
+            return HistogramObserver(
+                partial(
+                    percentile_range, percentile=self.percentile, symmetric=symmetric
+                )
+            )
         if self.calibration == "mse":
-            return LeastErrorObserver(bits, symmetric)
+            return HistogramObserver(
+                partial(least_error_range, bits=bits, symmetric=symmetric)
+            )
         return MinMaxObserver()

@@ -1,13 +1,16 @@
-"""Uniform quantization: `real = scale * (q - zero_point)`. NumPy only.
+"""Uniform quantization: `real = scale * (q - zero_point)`.
 
 This direction of `scale` holds everywhere in the library: it is positive and it
-multiplies the integers. (Keras's own `kernel_scale` is the inverse.)
+multiplies the integers. (Keras's own `kernel_scale` is the inverse.) Storey 1: NumPy only,
+but for the parameters of a range, which layers compute with `keras.ops`.
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from nncompress_lab.quantization.arrays.bitpacking import cast
 
 Floats = npt.NDArray[Any]
 Codes = npt.NDArray[np.int8] | npt.NDArray[np.uint8]
@@ -118,13 +121,33 @@ def params_of_range(
         (array([1.], dtype=float32), array([1], dtype=uint8))
     """
     _, qmax = integer_range(bits=bits, symmetric=symmetric)
-    lowest, highest = np.minimum(lowest, 0), np.maximum(highest, 0)
-    if symmetric:
-        scale = _positive(np.maximum(-lowest, highest) / np.float32(qmax))
-        return AffineParams(scale, np.zeros(scale.shape, np.uint8))
-    scale = _positive((highest - lowest) / np.float32(qmax))
-    zero_point = np.clip(np.rint(-lowest / scale), 0, qmax)
+    scale, zero_point = scale_and_zero_point(
+        lowest, highest, qmax=qmax, symmetric=symmetric
+    )
     return AffineParams(scale, zero_point.astype(np.uint8))
+
+
+def scale_and_zero_point(
+    lowest: Any, highest: Any, *, qmax: int, symmetric: bool, xp: Any = np
+) -> tuple[Any, Any]:
+    """The parameters that `params_of_range` returns, both of them floats.
+
+    Args:
+        lowest: As there.
+        highest: As there.
+        qmax: The largest integer.
+        symmetric: As there.
+        xp: `numpy` or `keras.ops`.
+    """
+    lowest, highest = xp.minimum(lowest, 0.0), xp.maximum(highest, 0.0)
+    width = xp.maximum(-lowest, highest) if symmetric else highest - lowest
+    scale = cast(width / np.float32(qmax), "float32", xp=xp)
+    # All-zero weights, and ones so small that their scale is not a normal float32.
+    usable = scale >= float(np.finfo(np.float32).tiny)
+    scale = xp.where(usable, scale, xp.ones_like(scale))
+    if symmetric:
+        return scale, xp.zeros_like(scale)
+    return scale, xp.clip(xp.round(-lowest / scale), 0, qmax)
 
 
 def quantize(
@@ -252,9 +275,3 @@ def finite_weights(weights: Floats) -> npt.NDArray[np.float32]:
             "infinite or larger. Train the model again, or find the layer that diverged."
         )
     return weights
-
-
-def _positive(scale: Floats) -> npt.NDArray[np.float32]:
-    # All-zero weights, and ones so small that their scale is not a normal float32.
-    usable = scale >= np.finfo(np.float32).tiny
-    return np.where(usable, scale, 1).astype(np.float32)

@@ -10,10 +10,12 @@ other module of the library that needs Keras, because it is loaded the moment th
 from typing import Any
 
 import keras
-import numpy as np
 from keras import layers, ops
 
-from nncompress_lab.quantization.arrays.affine import integer_range
+from nncompress_lab.quantization.arrays.affine import (
+    integer_range,
+    scale_and_zero_point,
+)
 
 
 @keras.saving.register_keras_serializable(package="nncompress_lab")
@@ -98,36 +100,15 @@ class FakeQuantize(layers.Layer):
         """Scale and zero point of each example, as `affine_params` computes them."""
         axes = tuple(range(1, len(x.shape)))
         x = ops.stop_gradient(x)
-        lowest = ops.minimum(ops.min(x, axis=axes, keepdims=True), 0.0)
-        highest = ops.maximum(ops.max(x, axis=axes, keepdims=True), 0.0)
-        return params_of_tensors(
-            lowest, highest, qmax=self.qmax, symmetric=self.symmetric
+        return scale_and_zero_point(
+            ops.min(x, axis=axes, keepdims=True),
+            ops.max(x, axis=axes, keepdims=True),
+            qmax=self.qmax,
+            symmetric=self.symmetric,
+            xp=ops,
         )
 
 
 def straight_through(value: Any, source: Any) -> Any:
     """Exactly `value`, with the gradient of `source` beside its own."""
     return value + (source - ops.stop_gradient(source))
-
-
-def params_of_tensors(
-    lowest: Any, highest: Any, *, qmax: int, symmetric: bool
-) -> tuple[Any, Any]:
-    """Scale and zero point of ranges, as `affine.params_of_range` computes them.
-
-    Args:
-        lowest: Lower ends, at most 0.
-        highest: Upper ends, at least 0.
-        qmax: The largest integer.
-        symmetric: Whether the zero points are 0.
-    """
-    if symmetric:
-        scale = ops.maximum(-lowest, highest) / qmax
-        return _positive(scale), ops.zeros_like(scale)
-    scale = _positive((highest - lowest) / qmax)
-    return scale, ops.clip(ops.round(-lowest / scale), 0, qmax)
-
-
-def _positive(scale: Any) -> Any:
-    usable = scale >= float(np.finfo(np.float32).tiny)
-    return ops.where(usable, scale, ops.ones_like(scale))

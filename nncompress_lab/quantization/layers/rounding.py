@@ -15,7 +15,11 @@ import numpy.typing as npt
 from keras import ops
 
 from nncompress_lab.models.kernels import to_numpy
-from nncompress_lab.quantization.arrays.affine import AffineParams, quantize
+from nncompress_lab.quantization.arrays.affine import (
+    AffineParams,
+    quantize,
+    scale_and_zero_point,
+)
 from nncompress_lab.quantization.arrays.clipping import Clipping
 from nncompress_lab.quantization.arrays.codebook import learned_table
 from nncompress_lab.quantization.arrays.codebook_format import (
@@ -24,10 +28,7 @@ from nncompress_lab.quantization.arrays.codebook_format import (
     format_of,
 )
 from nncompress_lab.quantization.arrays.integer_format import KernelFormat, KernelView
-from nncompress_lab.quantization.layers.fake_quantize import (
-    params_of_tensors,
-    straight_through,
-)
+from nncompress_lab.quantization.layers.fake_quantize import straight_through
 
 Arrays = dict[str, npt.NDArray[Any]]
 Trained = dict[str, Any]  # variables of the layer, by name
@@ -100,11 +101,13 @@ class EvenRounding:
             return ops.power(2.0, limited), ops.zeros_like(limited)
         axis = (0, 1, 2) if view.granularity == "per_tensor" else (1,)
         weights = ops.stop_gradient(weights)
-        lowest = ops.minimum(ops.min(weights, axis=axis, keepdims=True), 0.0)
-        highest = ops.maximum(ops.max(weights, axis=axis, keepdims=True), 0.0)
         _, qmax = self.format.integers
-        return params_of_tensors(
-            lowest, highest, qmax=qmax, symmetric=self.format.symmetric
+        return scale_and_zero_point(
+            ops.min(weights, axis=axis, keepdims=True),
+            ops.max(weights, axis=axis, keepdims=True),
+            qmax=qmax,
+            symmetric=self.format.symmetric,
+            xp=ops,
         )
 
 
