@@ -4,7 +4,6 @@ Keras itself saves and loads, so that every layer stores what it wants to and Ke
 checks apply; this module only takes the archive apart and puts it together again.
 """
 
-import io
 import json
 import tempfile
 import zipfile
@@ -99,8 +98,11 @@ def write(
     Raises:
         CorruptFileError: If a name is none that Keras gives.
     """
-    content = io.BytesIO()
-    with zipfile.ZipFile(path, "w") as archive, h5py.File(content, "w") as weights:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        zipfile.ZipFile(path, "w") as archive,
+        h5py.File(Path(folder) / WEIGHTS, "w") as weights,
+    ):
         archive.writestr(METADATA, json.dumps({"keras_version": keras_version}))
         archive.writestr(CONFIG, json.dumps(config))
         for name, dtype, array in members:
@@ -110,7 +112,7 @@ def write(
             else:
                 _store(weights, name, dtype, array)
         weights.close()
-        archive.writestr(WEIGHTS, content.getbuffer())
+        archive.write(Path(folder) / WEIGHTS, WEIGHTS)
 
 
 def _renumbered(text: bytes) -> dict[str, Any]:

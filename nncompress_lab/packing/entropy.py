@@ -53,8 +53,10 @@ class Pushed:
             self._coder.encode_reverse(chunk.astype(np.int32) - first, model)
 
     def written(self) -> bytes:
-        """The stack as words of 32 bits, after their count."""
-        return words(self._coder.get_compressed())
+        """The stack as words of 32 bits, after their count. It is empty then."""
+        stack = self._coder.get_compressed()
+        self._coder = constriction.stream.stack.AnsCoder()  # gives its memory back
+        return words(stack)
 
 
 class Popping:

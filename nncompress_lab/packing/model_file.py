@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import keras
 
@@ -45,10 +45,10 @@ def pack(model: keras.Model, path: str | Path) -> int:
             variables of a type that Keras does not save.
     """
     check_target(path, suffix=PACKED_SUFFIX)
-    content = packed(model)
     with replace_file(path) as temporary:
-        temporary.write_bytes(content)
-    return len(content)
+        with temporary.open("wb") as file:
+            _write(model, file)
+        return temporary.stat().st_size
 
 
 def packed_bytes(model: keras.Model) -> int:
@@ -64,9 +64,14 @@ def packed(model: keras.Model) -> bytes:
 def keras_and_packed(model: keras.Model) -> tuple[int, bytes]:
     """Bytes of a model's `.keras` file without an optimizer, and what `pack` writes."""
     file = io.BytesIO()
+    return _write(model, file), file.getvalue()
+
+
+def _write(model: keras.Model, file: IO[bytes]) -> int:
+    """Pack a model into a file; bytes of its `.keras` file."""
     with saved_without_optimizer(model) as path:
         container.write(file, *contents(model, path))
-        return path.stat().st_size, file.getvalue()
+        return path.stat().st_size
 
 
 @contextmanager

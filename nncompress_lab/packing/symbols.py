@@ -51,17 +51,27 @@ def encode(symbols: Symbols) -> bytes:
     bits = [_estimated_bits(counts, low) for low in range(PLAIN)]
     low = int(np.argmin(bits))
     many = symbols.size >= MANY
-    by_ans = _coded(symbols, low, ANS)
-    lows = sorted({0, 1, 2, low}) if many else [0]
-    shortest = min((_coded(symbols, one, ZSTD) for one in lows), key=len)
-    if not many and len(shortest) < HOPELESS * len(by_ans):
-        shortest = min(shortest, _coded(symbols, 0, ZSTD, level=THOROUGH), key=len)
-    allowed = len(by_ans) * (ALLOWANCE if many else 1)
-    if len(shortest) > allowed:
-        shortest = by_ans
-    if len(shortest) <= 1 + symbols.size:
-        return shortest
-    return b"".join([bytes([PLAIN]), symbols.data])
+    few: dict[tuple[int, int, int], bytes] = {}
+
+    def size(how: tuple[int, int, int]) -> int:
+        coded = _coded(symbols, *how)
+        if not many:
+            few[how] = coded  # of many, coding the best again takes less memory
+        return len(coded)
+
+    ans = (low, ANS, QUICK)
+    zstds = [(one, ZSTD, QUICK) for one in (sorted({0, 1, 2, low}) if many else [0])]
+    sizes = {how: size(how) for how in [ans, *zstds]}
+    best = min(zstds, key=sizes.__getitem__)
+    if not many and sizes[best] < HOPELESS * sizes[ans]:
+        thorough = (0, ZSTD, THOROUGH)
+        sizes[thorough] = size(thorough)
+        best = min(best, thorough, key=sizes.__getitem__)
+    if sizes[best] > sizes[ans] * (ALLOWANCE if many else 1):
+        best = ans
+    if sizes[best] > 1 + symbols.size:
+        return b"".join([bytes([PLAIN]), symbols.data])
+    return few[best] if best in few else _coded(symbols, *best)
 
 
 def decode(cursor: Cursor, count: int) -> Symbols:
@@ -126,7 +136,7 @@ def _estimated_bits(counts: npt.NDArray[np.int64], low: int) -> float:
     return low * float(counts.sum()) + entropy.estimated_bits(high)
 
 
-def _coded(symbols: Symbols, low: int, coder: int, *, level: int = QUICK) -> bytes:
+def _coded(symbols: Symbols, low: int, coder: int, level: int) -> bytes:
     high = np.right_shift(symbols, np.uint8(low)) if low else symbols
     parts: list[bytes | memoryview] = [bytes([low + 16 * coder])]
     if coder == ANS:

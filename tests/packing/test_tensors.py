@@ -1,5 +1,8 @@
 """Arrays come back bit for bit, and take about as many bytes as their entropy."""
 
+import io
+import tracemalloc
+
 import numpy as np
 import packed_arrays
 import pytest
@@ -229,3 +232,30 @@ def test_symbols_are_read_from_where_they_begin_to_where_they_end():
     np.testing.assert_array_equal(symbols.decode(cursor, 500), first)
     np.testing.assert_array_equal(symbols.decode(cursor, 700), second)
     assert cursor.left == 0
+
+
+def test_writing_floats_takes_less_memory_than_they_do(tmp_path):
+    array = weights(1024, 2048)  # 8 MiB
+    tracemalloc.start()
+    try:
+        with (tmp_path / "coded").open("wb") as file:
+            tensors.write(file, array, "float32", layout_of(array.shape))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    # And some megabytes, of pieces that are counted and coded at a time.
+    assert peak <= array.nbytes + 2**22
+    assert (tmp_path / "coded").stat().st_size < array.nbytes
+
+
+def test_writing_behind_something_leaves_it():
+    array = pruned(codes(60, 50, bits=4), 0.9)
+    file = io.BytesIO(b"before")
+    file.seek(0, io.SEEK_END)
+
+    tensors.write(file, array, "uint8", layout_of(array.shape))
+
+    assert file.getvalue() == b"before" + tensors.encode(
+        array, "uint8", layout_of(array.shape)
+    )
