@@ -64,7 +64,8 @@ def test_a_learner_runs_the_lesson_moves_the_control_and_passes_a_check(page, la
     handle.press("PageUp")
     started = time.monotonic()
     expect(page.locator(NONZEROS)).not_to_contain_text(nonzeros)
-    expect(page.locator(".nncompress-stale")).to_have_count(0)
+    expect(page.locator(f".nncompress-stale{ACCURACY}")).to_have_count(0)
+    expect(figure).not_to_contain_text("±")
     expect(figure).not_to_contain_text(before.splitlines()[1])
     assert time.monotonic() - started < SECONDS_TO_FOLLOW
 
@@ -82,6 +83,6 @@ def test_a_learner_runs_the_lesson_moves_the_control_and_passes_a_check(page, la
     # The control's code becomes a cell below it.
     cells = len(sources(page))
     page.get_by_role("button", name="Use this in my code").click()
-    page.locator(".nncompress-control .nncompress-insert").click()
+    page.get_by_role("button", name="Insert below").click()
     assert len(sources(page)) == cells + 1
     assert any("ncl.MagnitudePruning(" in source for source in sources(page)[-20:])

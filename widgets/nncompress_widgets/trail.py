@@ -43,6 +43,7 @@ def trail_svg(
     if "accuracy_drop" in bounds:
         y = plot.place(0, wanted)[1]
         parts.append(_line("threshold", _LEFT, _RIGHT, y, y))
+        parts.append(_text(_LEFT + 4, y - 4, "goal", "start"))
     if "packed_bytes" in bounds:
         x = plot.place(bounds["packed_bytes"], 0)[0]
         parts.append(_line("threshold", x, x, _TOP, _BOTTOM))
