@@ -3,6 +3,7 @@
 import json
 import time
 
+import pytest
 from lab_pages import (
     evaluate,
     open_notebook,
@@ -50,6 +51,7 @@ def answer(page, name):
         run_command(page, "notebook:run-cell-and-select-next")
 
 
+@pytest.mark.jupyterlab
 def test_a_learner_runs_the_lesson_moves_the_control_and_passes_a_check(page, lab):
     opened(page, lab)
     panel = show_course(page)

@@ -46,6 +46,7 @@ def in_front(page):
     return evaluate(page, "return window.jupyterapp.shell.currentWidget.context?.path;")
 
 
+@pytest.mark.jupyterlab
 def test_the_launcher_opens_the_first_lesson(page, lab):
     open_lab(page, lab)
     page.locator(TILE).click()
@@ -55,6 +56,7 @@ def test_the_launcher_opens_the_first_lesson(page, lab):
     assert (lab.root / copies.COURSE_FOLDER / FIRST.file).is_file()
 
 
+@pytest.mark.jupyterlab
 def test_the_palette_opens_lessons_and_shows_the_course(page, lab):
     open_lab(page, lab)
 
@@ -97,6 +99,7 @@ def test_the_panel_lists_every_lesson(page, lab):
     )
 
 
+@pytest.mark.jupyterlab
 def test_the_panel_follows_the_checks_that_a_notebook_runs(page, lab):
     lesson = record(lab, "FAIL", "<b>-9</b> was dropped: use abs().")
     write_notebook(lab.root / "work.ipynb", ["1 + 1"])
@@ -171,6 +174,7 @@ def test_a_lesson_that_cannot_be_copied_is_explained(page, lab, watch):
     dialog.get_by_role("button").click()
 
 
+@pytest.mark.jupyterlab
 def test_a_controls_button_inserts_its_code_below(page, lab):
     write_notebook(lab.root / "insert.ipynb", [CONTROL, "'after'"])
     open_notebook(page, lab, "insert.ipynb")
@@ -186,6 +190,7 @@ def test_a_controls_button_inserts_its_code_below(page, lab):
     expect(page.locator(".jp-OutputArea-output", has_text="42")).to_be_visible()
 
 
+@pytest.mark.jupyterlab
 def test_the_command_takes_the_last_control(page, lab):
     other = CONTROL.replace("6 * 7", "1")
     write_notebook(lab.root / "last.ipynb", [other, CONTROL])

@@ -25,6 +25,7 @@ def open_model(page, lab, name):
     return page.locator(".nncl-Viewer:visible")
 
 
+@pytest.mark.jupyterlab
 def test_a_double_click_shows_the_model(page, lab, model):
     viewer = open_model(page, lab, model.name)
 
@@ -47,6 +48,7 @@ def test_a_double_click_shows_the_model(page, lab, model):
     expect(viewer.locator(".nncl-Note")).to_contain_text("Zeros are stored like other")
 
 
+@pytest.mark.jupyterlab
 def test_the_model_is_neither_downloaded_nor_copied(page, lab, model, watch):
     open_model(page, lab, model.name)
 
@@ -134,6 +136,7 @@ def test_names_from_a_file_are_text(page, lab):
     assert page.title() != "caught"
 
 
+@pytest.mark.jupyterlab
 def test_without_the_server_half_the_tab_says_so(page, lab, model, watch):
     watch.expected.append("404")
     page.route(

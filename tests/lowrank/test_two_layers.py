@@ -78,6 +78,7 @@ def test_the_tiny_models_hold_every_layer_that_can_be_factored():
     }
 
 
+@pytest.mark.contract
 @pytest.mark.parametrize(
     "layer",
     [
@@ -86,7 +87,8 @@ def test_the_tiny_models_hold_every_layer_that_can_be_factored():
         layers.Conv2D(6, 1, strides=2),
         layers.Conv2DTranspose(5, 3, strides=2, padding="same", output_padding=1),
         pytest.param(
-            layers.Conv2D(5, 3, data_format="channels_first"), marks=channels_first
+            layers.Conv2D(5, 3, data_format="channels_first", name="channels_first"),
+            marks=channels_first,
         ),
         layers.Dense(7, activation="tanh"),
         layers.EinsumDense("...a,ab->...b", (5,), bias_axes="b", activation="relu"),

@@ -23,10 +23,13 @@ def chosen(model: keras.Model):
     return [one for one in kernel_layers(model) if reasons[one.path] is None]
 
 
-@pytest.mark.parametrize("build", tiny_models.BUILDERS, ids=lambda b: b.__name__)
+# But for the shared layer, whose bias changes the inputs of its own second use.
+@pytest.mark.parametrize(
+    "build",
+    [build for build in tiny_models.BUILDERS if build is not tiny_models.shared],
+    ids=lambda b: b.__name__,
+)
 def test_each_channel_has_the_mean_that_it_had(build, context):
-    if build is tiny_models.shared:
-        pytest.skip("its bias changes the inputs of its own second use")
     model = tiny_models.randomize_statistics(build())
     folded = ncl.FoldBatchNorm()(model)
     x = context.calibration.x
