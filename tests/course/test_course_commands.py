@@ -4,7 +4,6 @@ import builtins
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -12,13 +11,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from dataclasses import replace
 
 import nbformat
 import pytest
 from typer.testing import CliRunner
 
 from nncompress_lab.cli import commands as cli
-from nncompress_lab.course import catalogue, launch
+from nncompress_lab.course import catalogue, grading, launch
 from nncompress_lab.errors import CompressionError
 
 NEWS = "@jupyterlab/apputils-extension:notification"
@@ -117,39 +117,40 @@ def test_lab_without_jupyterlab_says_how_to_install_it(monkeypatch):
         launch.launch([])
 
 
-@pytest.fixture
-def lesson(tmp_path):
-    """A short copy of lesson 00: its checks without its pictures."""
-
-    def make(sparsity):
-        cells = [
-            "from nncompress_lab.course import Lesson\nlesson = Lesson('00')",
-            f"lesson.check('sparsity', lambda weights: {sparsity})",
-        ]
-        notebook = nbformat.v4.new_notebook(
-            cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
-            metadata={"nncompress": {"lesson": "00"}},
-        )
-        path = tmp_path / "lesson.ipynb"
-        nbformat.write(notebook, path)
-        return path
-
-    return make
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory):
+    """A short copy of lesson 00, one answer right and one wrong, run once for all."""
+    cells = [
+        "from nncompress_lab.course import Lesson\nlesson = Lesson('00')",
+        "lesson.check('sparsity', lambda weights: (weights == 0).mean())",
+        "lesson.check('count_weights', len)",
+    ]
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
+        metadata={"nncompress": {"lesson": "00"}},
+    )
+    path = tmp_path_factory.mktemp("graded") / "lesson.ipynb"
+    nbformat.write(notebook, path)
+    return grading.grade_notebook(path)
 
 
-def test_grade_prints_a_line_for_each_exercise_and_ends_with_1(lesson):
-    run = CliRunner().invoke(cli.app, ["grade", str(lesson("(weights == 0).sum()"))])
+def grade(grades, monkeypatch, *options):
+    """The command on a notebook that was run already."""
+    monkeypatch.setattr(grading, "grade_notebook", lambda _path: grades)
+    return CliRunner().invoke(cli.app, ["grade", "lesson.ipynb", *options])
+
+
+def test_grade_prints_a_line_for_each_exercise_and_ends_with_1(graded, monkeypatch):
+    run = grade(graded, monkeypatch)
 
     assert run.exit_code == cli.NOT_PASSED
     assert "FAIL" in run.stdout
     assert "UNATTEMPTED" in run.stdout
-    assert "Lesson 00: 0 of" in run.stdout
+    assert f"Lesson 00: {graded.earned} of" in run.stdout
 
 
-def test_grade_prints_json_for_programs(lesson):
-    path = lesson("(weights == 0).mean()")
-
-    run = CliRunner().invoke(cli.app, ["grade", str(path), "--json"])
+def test_grade_prints_json_for_programs(graded, monkeypatch):
+    run = grade(graded, monkeypatch, "--json")
 
     facts = json.loads(run.stdout)
     sparsity = next(one for one in facts["checks"] if one["name"] == "sparsity")
@@ -158,11 +159,10 @@ def test_grade_prints_json_for_programs(lesson):
     assert facts["seconds"] > 0
 
 
-def test_grade_ends_with_0_when_everything_passes(tmp_path):
-    solution = catalogue.folder() / "solutions" / catalogue.find("00").file
-    path = shutil.copy(solution, tmp_path)
+def test_grade_ends_with_0_when_everything_passes(graded, monkeypatch):
+    marks = tuple(replace(mark, earned=mark.points) for mark in graded.marks)
 
-    run = CliRunner().invoke(cli.app, ["grade", str(path)])
+    run = grade(replace(graded, marks=marks), monkeypatch)
 
     assert run.exit_code == 0, run.stdout
 
