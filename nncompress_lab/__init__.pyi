@@ -21,6 +21,7 @@ from .errors import (
     UnsupportedModelError as UnsupportedModelError,
 )
 from .factorization.factorization import Factorization as Factorization
+from .layer_pass import LayerPass as LayerPass
 from .lowrank.low_rank import LowRank as LowRank
 from .models.channels.groups import (
     ChannelGroup as ChannelGroup,
