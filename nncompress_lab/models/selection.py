@@ -67,15 +67,17 @@ class Selection:
 
     @classmethod
     def of(cls, names: Any) -> "Selection":
-        """The layers of these names: a pattern, or a list of patterns.
+        """The layers of these names: a pattern, a list of them, or a selection as it is.
 
         Raises:
-            TypeError: If `names` is neither.
+            TypeError: If `names` is none of these.
 
         Example:
             >>> Selection.of("conv*")
             Selection(names=('conv*',))
         """
+        if isinstance(names, Selection):
+            return names
         several = [names] if isinstance(names, str) else names
         if isinstance(several, list | tuple) and all(
             isinstance(one, str) for one in several

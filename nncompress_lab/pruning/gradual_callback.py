@@ -56,7 +56,7 @@ class GradualPruningCallback(keras.callbacks.Callback):
         *,
         score: RunningScore = "magnitude",
         scope: Scope = "layer",
-        select: Selection = EVERY_LAYER,
+        select: Selection | str | list[str] = EVERY_LAYER,
         data: Data | None = None,
         loss: str = "auto",
     ) -> None:
@@ -69,12 +69,13 @@ class GradualPruningCallback(keras.callbacks.Callback):
                 "training data."
             )
         self.schedule, self.score, self.scope = schedule, score, scope
-        self.select, self.data, self.loss = select, data, loss
+        self.select, self.data, self.loss = Selection.of(select), data, loss
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Put the masks in place; they drop nothing yet."""
         self.steps = self._steps_an_epoch()
         self.updates = self.epoch = 0
+        self.select.check(self.model)
         self.layers = self.select(self.model)
         self.scores = RunningScores(
             self.model, self.layers, self.score, data=self.data, loss=self.loss

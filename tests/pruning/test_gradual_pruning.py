@@ -207,6 +207,18 @@ def test_data_of_unknown_length_need_a_number_of_steps():
         model.fit(endless(), shuffle=False, callbacks=[callback], verbose=0)
 
 
+def test_the_callback_takes_names_of_layers_and_says_which_are_not_there():
+    model = tiny_models.sequential()
+    schedule = PruningSchedule(sparsity=0.5, end=0.25)
+
+    trained(model, GradualPruningCallback(schedule, select="hidden"))
+
+    assert not np.all(model.get_layer("hidden").get_weights()[0])
+    assert np.all(model.get_layer("conv").get_weights()[0])
+    with pytest.raises(ValueError, match="Did you mean 'hidden'"):
+        trained(model, GradualPruningCallback(schedule, select="hiden"))
+
+
 def test_scores_from_gradients_need_data():
     with pytest.raises(ValueError, match=r"score='movement' .* needs data=Data"):
         GradualPruningCallback(PruningSchedule(sparsity=0.5), score="movement")

@@ -1,14 +1,13 @@
 """Channel pruning as a pass: filters, units and heads really go."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import keras
 import numpy as np
 
 from nncompress_lab.data.datasets import Dataset
-from nncompress_lab.errors import check_choice
+from nncompress_lab.layer_pass import LayerPass
 from nncompress_lab.models.channels.arrays.units import Mask
 from nncompress_lab.models.channels.flow import Flow
 from nncompress_lab.models.channels.groups import (
@@ -17,10 +16,9 @@ from nncompress_lab.models.channels.groups import (
     groups_of,
     made_by_layer,
 )
-from nncompress_lab.models.kernels import Skip
+from nncompress_lab.models.kernels import Reasons, Skip
 from nncompress_lab.models.rewrite import check_model, rewrite_layers
-from nncompress_lab.models.selection import EVERY_LAYER, Selection
-from nncompress_lab.passes import Context, Pass, check_context
+from nncompress_lab.passes import Context, check_context
 from nncompress_lab.pruning.arrays.masks import check_sparsity
 from nncompress_lab.pruning.channels.arrays.criteria import Criterion
 from nncompress_lab.pruning.channels.arrays.scored_groups import ScoredGroups
@@ -31,7 +29,7 @@ ChannelScope = Literal["group", "global"]
 
 
 @dataclass(frozen=True)
-class ChannelPruning(Pass):
+class ChannelPruning(LayerPass):
     """Remove the channels that matter least: the result is a narrower Keras model.
 
     Filters of convolutions, units of Dense layers and heads of MultiHeadAttention go, and
@@ -94,7 +92,6 @@ class ChannelPruning(Pass):
     macs: float | None = None
     parameters: float | None = None
     round_to: int = 1
-    select: Selection = EVERY_LAYER
 
     def __post_init__(self) -> None:
         given = [self.sparsity, self.macs, self.parameters]
@@ -109,8 +106,6 @@ class ChannelPruning(Pass):
             check_sparsity(self.sparsity)
         for name in ("macs", "parameters"):
             _check_fraction(name, getattr(self, name))
-        check_choice("criterion", self.criterion, Criterion)
-        check_choice("scope", self.scope, ChannelScope)
         _check_round_to(self.round_to)
 
     @property
@@ -118,10 +113,10 @@ class ChannelPruning(Pass):
         """Calibration data with labels for the Taylor criterion, else nothing."""
         return frozenset({"calibration"} if self.criterion == "taylor" else ())
 
-    def explain(self, model: keras.Model) -> dict[str, str | None]:
+    def explain(self, model: keras.Model) -> Reasons:
         """Which layers may get fewer outputs, and why the others may not."""
         selected = self.select.explain(model)
-        reasons: dict[str, str | None] = dict(selected)
+        reasons = dict(selected)
         flow = follow_channels(model)
         why = {
             unit: group.reason
@@ -190,9 +185,7 @@ class ChannelPruning(Pass):
         weights = flow.parameters(model.weights)
         return scored.within(weights, self.parameters or 1.0, name="parameters")
 
-    def _groups(
-        self, flow: Flow, selected: Mapping[str, str | None]
-    ) -> list[ChannelGroup]:
+    def _groups(self, flow: Flow, selected: Reasons) -> list[ChannelGroup]:
         """The groups with the reasons that this pass adds."""
         scored = has_gamma(flow) if self.criterion == "batch_norm" else None
         return [
@@ -203,7 +196,7 @@ class ChannelPruning(Pass):
     def _reason(
         self,
         group: ChannelGroup,
-        selected: Mapping[str, str | None],
+        selected: Reasons,
         scored: Mask | None,
     ) -> str | None:
         for path in group.made_by:
@@ -224,8 +217,8 @@ def _check_fraction(name: str, value: float | None) -> None:
         )
 
 
-def _check_round_to(value: Any) -> None:
-    if not isinstance(value, int) or value < 1:
+def _check_round_to(value: int) -> None:
+    if value < 1:
         raise ValueError(
             "`round_to` must be a whole number, at least 1. Received: "
             f"round_to={value!r}. Runtimes like 8 or 16."
