@@ -62,8 +62,8 @@ def check_recipe(step: Pass) -> None:
     """
     promise = "a recipe holds all of its settings"
     remedy = (
-        "Decorate the class with @dataclass(frozen=True), and let its fields be numbers, "
-        "strings, tuples of them or a Selection."
+        "Keep each setting in a field of the dataclass: a number, a string, a tuple of "
+        "them, a Selection or a Student."
     )
     try:
         again = from_recipe(json.loads(json.dumps(to_recipe(step))))

@@ -1,5 +1,6 @@
 """`check_pass` names the promise that a pass breaks: each one, seen to fail."""
 
+import itertools
 from dataclasses import dataclass
 
 import keras
@@ -10,6 +11,8 @@ from keras.src.models.functional import Functional
 import nncompress_lab as ncl
 from nncompress_lab.models.kernels import kernel_layers
 from nncompress_lab.testing import BrokenPromiseError, check_pass, tiny_models
+
+NUMBERS = itertools.count()
 
 pytestmark = pytest.mark.contract
 
@@ -131,10 +134,12 @@ class Crashes(Halve):
         raise IndexError("no such axis")
 
 
-class ForgetsTheDecorator(Halve):
-    def __init__(self, factor=0.5, rounds=1):
-        super().__init__(factor)
-        object.__setattr__(self, "rounds", rounds)
+@dataclass(frozen=True)
+class KeepsASettingElsewhere(Halve):
+    """A number of its own for each instance, which no field holds."""
+
+    def __post_init__(self):
+        object.__setattr__(self, "number", next(NUMBERS))
 
 
 @dataclass(frozen=True)
@@ -163,7 +168,7 @@ BROKEN: dict[ncl.Pass, str] = {
     LosesALayer(): "no layer is lost",
     CallsALayerOnce(): "'dense' was called 2 times, now 1",
     Crashes(): "It raised IndexError: no such axis. Return None",
-    ForgetsTheDecorator(rounds=2): "a recipe holds all of its settings",
+    KeepsASettingElsewhere(): "a recipe holds all of its settings",
     TakesEverything(): "a subclassed model raises an UnsupportedModelError. It was taken",
     RefusesWithItsOwnError(): "It raised ValueError: a functional model, please",
 }

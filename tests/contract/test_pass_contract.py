@@ -91,7 +91,7 @@ def public_passes() -> set[str]:
     return {
         name
         for name, thing in things.items()
-        if isinstance(thing, type)
+        if inspect.isclass(thing)
         and issubclass(thing, ncl.Pass)
         and not inspect.isabstract(thing)
     }
