@@ -484,3 +484,37 @@ def test_a_lessons_answer_is_code_of_its_own(model):
     exec(html.unescape(answer), names)
     assert names["chosen_pruning"] == explorer.setting
     assert "Insert as my answer" in panel
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [("100", "less than expected"), ("0,0 %", "more than expected"), ("", "")],
+)
+def test_what_the_user_expects_is_compared_with_what_is_measured(explorer, typed, says):
+    drag(explorer, 40)  # some images of 16 are right, and some are not
+
+    explorer._expectation.field.set_state({"value": typed})
+
+    words = explorer._expectation.widgets[1].value
+    assert says in words
+    assert (f"{100 * explorer.accuracy:.1f} %" in words) == bool(typed)
+    assert ("nncompress-expected" in explorer._trail.value) == bool(typed)
+
+
+@pytest.mark.parametrize("typed", ["many", "850", "-1"])
+def test_an_expectation_that_is_no_percentage_is_told(explorer, typed):
+    explorer._expectation.field.set_state({"value": typed})
+
+    assert "from 0 to 100, such as 85" in explorer._expectation.widgets[1].value
+    assert "nncompress-expected" not in explorer._trail.value
+
+
+def test_an_expectation_is_compared_only_with_the_setting_that_is_shown(
+    explorer, monkeypatch
+):
+    monkeypatch.setattr(explorer._measure_later, "request", lambda: None)
+    explorer._expectation.field.set_state({"value": "50"})
+
+    drag(explorer, 41)
+
+    assert "expected" not in explorer._expectation.widgets[1].value

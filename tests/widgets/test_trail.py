@@ -12,9 +12,10 @@ ORIGINAL = {"accuracy": 0.92, "packed_bytes": 700_000}
 VISITS = [Visit({"*": 0.5}, 0.91, 350_000), Visit({"*": 0.9}, 0.46, 70_000)]
 
 
-def trail(visits=VISITS, *, here=True, **bounds) -> ET.Element:
+def trail(visits=VISITS, *, here=True, expected=None, **bounds) -> ET.Element:
     goal = Goal(**bounds) if bounds else None
-    return ET.fromstring(trail_svg(visits, ORIGINAL, goal=goal, here=here))
+    picture = trail_svg(visits, ORIGINAL, here=here, goal=goal, expected=expected)
+    return ET.fromstring(picture)
 
 
 def place(circle: ET.Element) -> tuple[float, float]:
@@ -69,3 +70,13 @@ def test_before_the_first_visit_there_is_the_ring():
 
 def test_it_says_in_a_sentence_where_the_control_is():
     assert trail().get("aria-label").endswith("The last has 46.0 % at 70 kB.")
+
+
+@pytest.mark.parametrize("expected", [0.0, 0.6, 1.0])
+def test_what_the_user_expects_is_a_line_within_the_picture(expected):
+    svg = trail(expected=expected)
+
+    (line,) = [
+        one for one in svg.findall("line") if one.get("class").endswith("expected")
+    ]
+    assert 26 <= float(line.get("y1")) <= 116

@@ -15,6 +15,7 @@ from nncompress_lab.trials.figures import Figures
 from nncompress_lab.trials.goal import Goal
 from nncompress_lab.trials.trial import Trial
 from nncompress_widgets.code_panel import CodePanel
+from nncompress_widgets.expectation import Expectation
 from nncompress_widgets.figures import tiles
 from nncompress_widgets.goal_panel import GoalPanel
 from nncompress_widgets.outcome import WEIGHED, Outcome
@@ -110,6 +111,8 @@ class Control(ipywidgets.VBox):
         self._register_later = Worker(self._register, on_error=self._show_error)
         self._figures = ipywidgets.HTML()
         self._trail = ipywidgets.HTML()
+        self._expectation = Expectation()
+        self._expectation.on_change(self._expect)
         self._message = ipywidgets.HTML()
         note = f"accuracy on {trial.examples:,} validation images"
         head = ipywidgets.HTML(
@@ -121,7 +124,10 @@ class Control(ipywidgets.VBox):
                 head,
                 row_of(*parts.inputs),
                 row_of(parts.picture, self._figures),
-                row_of(self._trail, parts.details),
+                row_of(
+                    self._trail,
+                    ipywidgets.VBox([parts.details, *self._expectation.widgets]),
+                ),
                 *self._goal_panel.rows,
                 self._message,
                 *self._code_panel.rows,
@@ -215,6 +221,10 @@ class Control(ipywidgets.VBox):
             self._show()
         return True
 
+    def _expect(self) -> None:
+        with self._lock:
+            self._show()
+
     def _measure(self) -> None:
         """Measure the accuracy; dropped as soon as the control moves on."""
         choice = self.choice
@@ -260,7 +270,7 @@ class Control(ipywidgets.VBox):
         return figures
 
     def _show(self) -> None:
-        """Bring figures, verdict and code up to date."""
+        """Bring figures, verdict and code up to date; whoever calls it holds the lock."""
         choice, outcome = self.choice, self._outcome
         setting = self._trial.setting(choice)
         if outcome.final(outcome.measured_of):
@@ -272,8 +282,10 @@ class Control(ipywidgets.VBox):
             outcome.trail,
             self._trial.original,
             goal=self.goal,
+            expected=self._expectation.accuracy,
             here=bool(outcome.trail) and outcome.trail[-1].choice == choice,
         )
+        self._expectation.show(outcome.final(choice))
         self._goal_panel.show(is_registered=setting == self.registered)
         self._code_panel.show(setting, outcome, choice)
 

@@ -15,15 +15,21 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 428, 26, 116  # the plot inside the picture
 
 
 def trail_svg(
-    visits: Sequence[Visit], original: Figures, *, goal: Goal | None, here: bool
+    visits: Sequence[Visit],
+    original: Figures,
+    *,
+    here: bool,
+    goal: Goal | None = None,
+    expected: float | None = None,
 ) -> str:
     """Draw the settings in the order in which they were visited.
 
     Args:
         visits: The settings, the last one last.
         original: Figures of the original model, which is drawn as a ring.
-        goal: Its bounds are drawn as lines.
         here: Whether the last visit is what the control shows.
+        goal: Its bounds are drawn as lines.
+        expected: The accuracy that the user expects, drawn as a mark and a line.
 
     Returns:
         An `<svg>` element with a description for screen readers.
@@ -34,7 +40,11 @@ def trail_svg(
         most_bytes=max(
             original["packed_bytes"], *[one.packed_bytes for one in visits], 0
         ),
-        lowest=min(wanted, *[one.accuracy for one in visits], 1),
+        lowest=min(
+            wanted,
+            *[one.accuracy for one in visits],
+            1.0 if expected is None else expected,
+        ),
     )
     places = [plot.place(one.packed_bytes, one.accuracy) for one in visits]
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
@@ -43,7 +53,11 @@ def trail_svg(
     if "accuracy_drop" in bounds:
         y = plot.place(0, wanted)[1]
         parts.append(_line("threshold", _LEFT, _RIGHT, y, y))
-        parts.append(_text(_LEFT + 4, y - 4, "goal", "start"))
+        parts.append(_text(_LEFT + 4, y + 13, "goal", "start"))
+    if expected is not None:
+        y = plot.place(0, expected)[1]
+        parts.append(_line("expected", _LEFT, _RIGHT, y, y))
+        parts.append(_text(_RIGHT, y + 13, "expected", "end"))
     if "packed_bytes" in bounds:
         x = plot.place(bounds["packed_bytes"], 0)[0]
         parts.append(_line("threshold", x, x, _TOP, _BOTTOM))
