@@ -136,7 +136,7 @@ class Selection:
         paths = [path for path, _ in layers]
         types = sorted({one for _, layer in layers for one in _type_names(layer)})
         for pattern in (*self.names, *self.exclude):
-            if not any(fnmatchcase(path, pattern) for path in paths):
+            if not any(_matches(path, (pattern,)) for path in paths):
                 raise _unknown(pattern, "name", paths, model, replaced=replaced)
         for one in self.types:
             if one not in types:
@@ -184,7 +184,7 @@ def select(model: Any, **criteria: Any) -> list[KernelLayer]:
 
 
 def _matches(path: str, patterns: tuple[str, ...]) -> bool:
-    return any(fnmatchcase(path, pattern) for pattern in patterns)
+    return any(path == one or fnmatchcase(path, one) for one in patterns)
 
 
 def _type_names(layer: Any) -> list[str]:

@@ -35,6 +35,13 @@ def test_names_are_patterns_of_whole_paths(names, expected):
     assert found == [f"attention/{name}" for name in expected]
 
 
+def test_a_name_that_looks_like_a_pattern_is_its_own():
+    model = keras.Sequential([keras.Input((2,)), layers.Dense(2, name="dense[1]")])
+
+    assert taken(model, names=("dense[1]",)) == ["dense[1]"]
+    Selection(names=("dense[1]",)).check(model)
+
+
 def test_names_tell_capital_letters_apart():
     assert taken(tiny_models.sequential(), names=("CONV",)) == []
 
