@@ -5,6 +5,10 @@ A new pass gets a line here; `test_pass_contract.py` does the rest.
 
 import nncompress_lab as ncl
 
+# On all models on every backend; the others there on two.
+EVERYWHERE = ncl.pipeline(
+    ncl.MagnitudePruning(sparsity=0.5), ncl.UniformQuantization(bits=4)
+)
 PASSES: tuple[ncl.Pass, ...] = (
     ncl.MagnitudePruning(sparsity=0.5),
     ncl.MagnitudePruning(sparsity=0.8, scope="global"),
@@ -60,6 +64,6 @@ PASSES: tuple[ncl.Pass, ...] = (
     ncl.Factorization("tucker2", rank=2),
     ncl.Factorization("spatial", parameters=0.6, data_aware=True),
     ncl.Factorization("cp", energy=0.5),
-    ncl.pipeline(ncl.MagnitudePruning(sparsity=0.5), ncl.UniformQuantization(bits=4)),
+    EVERYWHERE,
     ncl.pipeline(),
 )

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import pytest
 import tiny_models
-from pass_settings import PASSES
+from pass_settings import EVERYWHERE, PASSES
 
 import nncompress_lab as ncl
 from nncompress_lab.testing import check_on_model, check_recipe, check_refusals
@@ -16,7 +16,6 @@ from nncompress_lab.testing import check_on_model, check_recipe, check_refusals
 pytestmark = [pytest.mark.contract, pytest.mark.usefixtures("eagerly")]
 
 Build = Callable[[], keras.Model]
-EVERYWHERE = PASSES[-2]  # on all models on every backend
 
 
 @cache
