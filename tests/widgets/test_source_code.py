@@ -31,6 +31,12 @@ def test_the_code_makes_the_pass(step):
     assert source.startswith("import nncompress_lab as ncl\n")
 
 
+def test_what_a_pass_does_comes_before_where_it_does_it():
+    source = source_of(PASSES[2])
+
+    assert source.index("sparsity=") < source.index("select=")
+
+
 @pytest.fixture
 def notebook(monkeypatch):
     """The variables of a notebook, as IPython knows them."""

@@ -86,7 +86,7 @@ def _expression(value: Any) -> str:
     if isinstance(value, Pass | Selection):
         arguments = [
             f"{field.name}={_expression(argument)}"
-            for field in fields(value)
+            for field in sorted(fields(value), key=lambda field: bool(field.kw_only))
             if (argument := getattr(value, field.name)) != field.default
         ]
         return f"ncl.{type(value).__name__}({', '.join(arguments)})"
