@@ -518,3 +518,24 @@ def test_an_expectation_is_compared_only_with_the_setting_that_is_shown(
     drag(explorer, 41)
 
     assert "expected" not in explorer._expectation.widgets[1].value
+
+
+def test_a_setting_that_is_left_while_its_file_is_weighed_is_in_the_trail(
+    explorer, monkeypatch
+):
+    drag(explorer, 40)
+    weigh = explorer._trial.weighed
+    monkeypatch.setattr(explorer._weigh_later, "request", lambda: None)
+    drag(explorer, 41)
+
+    def moved_on(choice):
+        if choice == {"*": 0.41}:
+            drag(explorer, 42)
+        return weigh(choice)
+
+    monkeypatch.setattr(explorer._trial, "weighed", moved_on)
+    explorer._weigh()
+
+    assert [visit.choice["*"] for visit in explorer._outcome.trail] == [0.5, 0.4, 0.41]
+    assert explorer._outcome.trail[-1].accuracy == explorer._trial.accuracy({"*": 0.41})
+    assert explorer._figures.value.count("nncompress-stale") == 2  # both are bytes

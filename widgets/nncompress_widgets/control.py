@@ -238,15 +238,15 @@ class Control(ipywidgets.VBox):
                 self._show()
 
     def _weigh(self) -> None:
-        """Measure the bytes of the file; dropped if the control moves on meanwhile."""
+        """Measure the bytes of the file; the trail wants them even when moved on."""
         choice = self.choice
         if self._outcome.weighed_of == choice:
             return
+        measured = self._outcome.final(choice)
         weighed = self._trial.weighed(choice)
         with self._lock:
-            if choice == self.choice:
-                self._outcome.take_weighed(choice, weighed)
-                self._show()
+            self._outcome.take_weighed(choice, weighed, measured)
+            self._show()
 
     def _register(self, choice: Any) -> Pass:
         if choice == self.choice:

@@ -54,12 +54,20 @@ class Outcome:
     def take_measured(self, choice: Any, measured: Measured) -> None:
         """Keep an accuracy."""
         self.measured_of, self.measured = choice, measured
-        self._visit(choice)
+        self._visit(choice, self.final(choice))
 
-    def take_weighed(self, choice: Any, weighed: Figures) -> None:
-        """Keep the bytes of a file."""
+    def take_weighed(
+        self, choice: Any, weighed: Figures, measured: Measured | None
+    ) -> None:
+        """Keep the bytes of a file.
+
+        Args:
+            choice: Whose file; the control may have moved on since.
+            weighed: The bytes.
+            measured: The accuracy of that choice, if it was known before the weighing.
+        """
         self.weighed_of, self.weighed = choice, weighed
-        self._visit(choice)
+        self._visit(choice, measured or self.final(choice))
 
     def tiles(self, choice: Any) -> list[Tile]:
         """All figures, and which of them belong to the choice."""
@@ -82,8 +90,7 @@ class Outcome:
         ]
         return [accuracy, *rest]
 
-    def _visit(self, choice: Any) -> None:
-        measured = self.final(choice)
+    def _visit(self, choice: Any, measured: Measured | None) -> None:
         if measured is None or self.weighed_of != choice:
             return
         visit = Visit(choice, measured.accuracy, self.weighed["packed_bytes"])
