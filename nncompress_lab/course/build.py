@@ -6,6 +6,7 @@ In a source, cells carry tags:
   student's notebook and a stub put in its place.
 - `check`: its output must be the same on every machine, and nbval compares it.
 - `solution`: only in the solution notebook.
+- `predicted`: its output answers a prediction, so the student's notebook ships without it.
 - `wrong:NAME:CHECK`: a wrong answer to the exercise NAME, in neither notebook; the tests
   hold that the check CHECK refuses it.
 
@@ -105,6 +106,8 @@ def build(source: Path) -> dict[str, Execution]:
         runs[kind] = execute(notebook)
         _check_streams(notebook)
         _tidy(notebook)
+        if kind == "student":
+            _hide_predicted(notebook)
         with replace_file(path) as temporary:
             nbformat.write(notebook, temporary)
     return runs
@@ -178,6 +181,12 @@ def _check_streams(notebook: NotebookNode) -> None:
                     f"A cell of a lesson writes to standard error:\n{cell.source}\n"
                     f"{output.text}"
                 )
+
+
+def _hide_predicted(notebook: NotebookNode) -> None:
+    for cell in notebook.cells:
+        if "predicted" in _tags(cell):
+            cell.outputs = []
 
 
 def _tidy(notebook: NotebookNode) -> None:

@@ -188,7 +188,7 @@ def _copied(argument: Any) -> Any:
         return argument.copy()
     if isinstance(argument, list):
         return [_copied(item) for item in argument]
-    return argument
+    return dict(argument) if isinstance(argument, dict) else argument
 
 
 def _same(before: Any, after: Any) -> bool:
@@ -198,4 +198,4 @@ def _same(before: Any, after: Any) -> bool:
         )
     if isinstance(before, list):
         return len(before) == len(after) and all(map(_same, before, after))
-    return True
+    return not isinstance(before, dict) or bool(before == after)

@@ -60,7 +60,7 @@ class DeviceTimes:
 
 def _table(times: DeviceTimes) -> Table:
     kinds = [device.kind for device in times.devices]
-    titles = ["model", "batch", *(["file"] if times.file_bytes else [])]
+    titles = ["model", "batch", *(["packed"] if times.file_bytes else [])]
     for kind in kinds:
         titles += _titles(times, kind)
     titles.append("GPU against CPU" if GPU in kinds else GPU)

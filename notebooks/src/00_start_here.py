@@ -5,6 +5,7 @@
 #     title: Start here
 #     minutes: 15
 #     difficulty: 1
+#     cell_seconds: 120
 # ---
 
 # %% [markdown]
@@ -16,7 +17,7 @@
 # | Time | 15 minutes, of which the computer needs less than half a minute |
 # | Difficulty | 1 of 5 |
 # | You need | Python; it helps to have seen Keras and NumPy once |
-# | Points | three exercises, 5 points |
+# | Points | four exercises, one of them with a star; 7 points |
 #
 # ## The wall
 #
@@ -31,7 +32,7 @@
 # |---|---|---|---|
 # | **Weight pruning** | sets unimportant weights to zero | only if something *codes* the zeros, such as a packed file; the ordinary file stays as it is | not without removing whole channels: a runtime multiplies by zeros as by other numbers |
 # | **Quantization** | stores each weight in 8 bits or fewer instead of 32 | yes, if integers are really what is stored | only in a runtime that *computes* with integers |
-# | **Knowledge distillation** | trains a small model (the student) with the help of the large one (the teacher) | yes: the student is small | yes, for the same reason; what it costs is training |
+# | **Knowledge distillation** | trains a small model (the student) with the help of the large one (the teacher) | yes: the student is small | yes, for this reason too; what it costs is training |
 # | **Low-rank approximation** | replaces a matrix by the product of two thin ones | yes, if they are thin enough; otherwise the model *grows* | often, and less than the number of multiplications promises |
 # | **Model factorization** | replaces a layer by several smaller layers in a row | yes, if the small layers hold fewer weights together | sometimes; several small layers can take longer than one large layer |
 #
@@ -39,15 +40,15 @@
 #
 # ## How the lessons work
 #
-# Run the cells one after the other, from top to bottom. There is always the same rhythm:
+# Run the cells one after the other, from top to bottom. Each lesson has this rhythm:
 #
-# 1. **Predict.** Guess what will come out. Guesses are never marked.
+# 1. **Predict.** Guess what will come out. Guesses are kept and earn no points.
 # 2. **Do.** Write a few lines of code, or move a slider.
 # 3. **Check.** You read at once what is right, or which mistake it is.
 # 4. Stuck? Ask for a **hint**. There are two or three, from gentle to nearly complete.
 # 5. Still stuck? Read the **solution**. It costs nothing.
-# 6. **Go on.** An exercise that you did not solve never stops the lesson: the rest works with
-#    the reference answer.
+# 6. **Go on.** An exercise that you did not solve does not stop the lesson: the rest works with
+#    the reference answer, and says so where it runs. Your best answer is what counts.
 #
 # Nothing is hidden: the checks are ordinary Python that you can read. Nothing is sent anywhere:
 # your points lie in one small file on this computer.
@@ -58,6 +59,7 @@
 # | Tab | complete a name |
 # | Shift + Tab, in the brackets of a call | what the function does |
 # | Esc, then B | a new cell below, to try something |
+# | Esc, then I twice | stop a cell that does not end (or the button with the square) |
 # | Esc, then 0 twice | restart Python, if it behaves strangely; then run the cells again |
 #
 # The panel with the **course** at the left edge of JupyterLab lists all lessons and your points.
@@ -67,11 +69,11 @@ from nncompress_lab.course import Lesson
 
 lesson = Lesson("00")
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 import nncompress_lab as ncl
 from nncompress_lab import measure
+from nncompress_lab.course import figures
 
 lesson
 
@@ -92,22 +94,16 @@ predicted = np.argmax(model.predict(images.x, batch_size=256, verbose=0), axis=1
 right = predicted == images.y
 shown = np.sort(np.r_[np.flatnonzero(right)[:7], np.flatnonzero(~right)[:1]])
 
-figure, axes = plt.subplots(1, len(shown), figsize=(11, 2.1))
-for axis, index in zip(axes, shown, strict=True):
+names = []
+for index in shown:
     label, guess = (data.class_names[k] for k in (images.y[index], predicted[index]))
-    axis.imshow(images.x[index, :, :, 0], cmap="gray_r")
-    axis.set(xticks=[], yticks=[])
-    if right[index]:
-        axis.set_xlabel(label)
-    else:
-        axis.set_xlabel(f"{label}?\nmodel: {guess}", color="#b35806", weight="bold")
-        for spine in axis.spines.values():
-            spine.set(color="#b35806", linewidth=3)
-figure.suptitle(
-    f"LeNet-5 names {right[shown].sum()} of these {len(shown)} images correctly"
+    names.append(label if right[index] else f"{label}?\nmodel: {guess}")
+figures.images(
+    f"LeNet-5 names {right[shown].sum()} of these {len(shown)} images correctly",
+    images.x[shown, :, :, 0],
+    names,
+    framed=np.flatnonzero(~right[shown]),
 )
-figure.tight_layout()
-plt.show()
 
 # %% tags=["check"]
 accuracy = measure.accuracy(model, images)
@@ -174,8 +170,8 @@ def count_weights(arrays):
 
 
 # %% [markdown]
-# The next cell grades your function and tells you what it found. Not done yet? Run it all the
-# same, and see what it says.
+# The next cell grades your function and tells you what it found. Not done yet? Run it
+# anyway, and see what it says.
 
 # %% tags=["check"]
 count_weights = lesson.accept("count_weights", count_weights)
@@ -195,7 +191,7 @@ print(f"At 4 bytes each (float32) these are {4 * count:,} bytes.")
 # %% [markdown]
 # ## 3. Zeros
 #
-# Pruning sets weights to zero. This is a small piece of LeNet-5's largest kernel, and the same
+# Pruning sets weights to zero. This is a small piece of LeNet-5's largest kernel, and this
 # piece after the smaller half of the kernel's weights was set to zero:
 
 # %%
@@ -204,18 +200,9 @@ pruned_model = ncl.MagnitudePruning(sparsity=0.5)(model)
 piece = largest.get_weights()[0][:5, 4:9]
 pruned_piece = pruned_model.get_layer("dense1").get_weights()[0][:5, 4:9]
 
-figure, axes = plt.subplots(1, 2, figsize=(8.4, 3.6))
-for axis, title, array in zip(
-    axes, ("before", "after"), (piece, pruned_piece), strict=True
-):
-    axis.imshow(array, cmap="PuOr", vmin=-0.5, vmax=0.5)
-    axis.set(title=title, xticks=[], yticks=[])
-    for (row, column), value in np.ndenumerate(array):
-        text = f"{value:.3f}" if value else "0"
-        axis.text(column, row, text, ha="center", va="center", fontsize=9)
-figure.suptitle("Pruning keeps what is far from zero")
-figure.tight_layout()
-plt.show()
+figures.matrices(
+    "Pruning keeps what is far from zero", reach=0.5, before=piece, after=pruned_piece
+)
 
 # %% [markdown]
 # The fraction of zeros is called the **sparsity**: 0 means that there is no zero, 0.9 that nine
@@ -269,17 +256,17 @@ for weight, pruned in zip(model.weights, pruned_model.weights, strict=True):
 # ## 4. One compression, from end to end
 #
 # Now both at once: half of the weights to zero, then every kernel stored as 8-bit integers. No
-# training. Guess before you run it: replace each `...`. Guesses are kept and never marked.
+# training. Guess before you run it: replace each `...`.
 
 # %%
 lesson.predict(
     {
         "how many times smaller the .keras file is": ...,  # for example 2.5
-        "the speed after pruning and quantization": ...,  # "faster", "same" or "slower"
+        "the accuracy after pruning and quantization": ...,  # 0 to 1
     }
 )
 
-# %%
+# %% tags=["predicted"]
 result = ncl.compress(
     model,
     ncl.MagnitudePruning(sparsity=0.5, scope="global"),
@@ -297,8 +284,8 @@ result.report
 #   download could take.
 # - **MACs** are multiply-accumulates, the multiplications for one image.
 # - **latency** is the time for one image, measured in ONNX Runtime, which runs models on servers,
-#   desktops and phones. Times are never quite the same twice; "no measurable change" means that the difference is not larger
-#   than what this machine shows for one and the same model.
+#   desktops and phones. Two runs differ a little; "no measurable change" means that the
+#   difference is not larger than what this machine shows for one model against itself.
 #
 # ### Exercise 3 · Read the report
 #
@@ -331,15 +318,60 @@ first_reading = "d"
 lesson.check("first_reading", first_reading)
 
 # %% [markdown]
+# ### ★ Exercise 4 · Bytes of short numbers
+#
+# An exercise with a star comes without a recipe. Write `bytes_needed`: the bytes that a list of
+# arrays takes when each number is stored in `bits` bits. The numbers of an array stand next to each
+# other without gaps; each array begins at a whole byte.
+
+
+# %% tags=["exercise:bytes_needed"]
+def bytes_needed(arrays, bits):
+    """Return the bytes of all arrays at `bits` bits a number, 1 to 32."""
+    # BEGIN SOLUTION
+    return sum(int(np.ceil(array.size * bits / 8)) for array in arrays)
+    # END SOLUTION
+
+
+# %% tags=["wrong:bytes_needed:counts_bytes_not_bits"]
+def bytes_needed(arrays, bits):
+    return sum(array.size * bits for array in arrays)
+
+
+# %% tags=["wrong:bytes_needed:packs_short_numbers"]
+def bytes_needed(arrays, bits):
+    return sum(array.size * (bits // 8) for array in arrays)
+
+
+# %% tags=["wrong:bytes_needed:rounds_up"]
+def bytes_needed(arrays, bits):
+    return sum(array.size * bits // 8 for array in arrays)
+
+
+# %% tags=["wrong:bytes_needed:begins_each_array_at_a_byte"]
+def bytes_needed(arrays, bits):
+    return int(np.ceil(sum(array.size for array in arrays) * bits / 8))
+
+
+# %% tags=["check"]
+bytes_needed = lesson.accept("bytes_needed", bytes_needed)
+
+# %% tags=["check"]
+for bits in (32, 8, 4, 1):
+    print(
+        f"LeNet-5 at {bits:2} bits: {bytes_needed(model.get_weights(), bits):9,} bytes"
+    )
+
+# %% [markdown]
 # ## What you predicted and what came out
 
-# %%
+# %% tags=["predicted"]
 original, *_, compressed = result.report.stages
 times_smaller = round(original.keras_bytes / compressed.keras_bytes, 1)
 lesson.compare_predictions(
     {
         "how many times smaller the .keras file is": times_smaller,
-        "the speed after pruning and quantization": compressed.latency_verdict,
+        "the accuracy after pruning and quantization": round(compressed.accuracy, 2),
     }
 )
 
@@ -381,7 +413,7 @@ ncl.compare(my_model, small, data=my_data, latency=False)
 # - Cheng, Wang, Zhou, Zhang, [A Survey of Model Compression and Acceleration for Deep Neural
 #   Networks](https://arxiv.org/abs/1710.09282), 2017: the remedies in one overview.
 # - Han, Mao, Dally, [Deep Compression](https://arxiv.org/abs/1510.00149), ICLR 2016: pruning,
-#   quantization and coding, one after the other, on the same LeNet-5.
+#   quantization and coding, one after the other, also on LeNet-5.
 # - Xiao, Rasul, Vollgraf, [Fashion-MNIST](https://arxiv.org/abs/1708.07747), 2017: the images.
 
 # %% tags=["check"]

@@ -184,7 +184,7 @@ def test_the_score_counts_what_passed(lesson):
     lesson.check("why_no_smaller", "b")
 
     text = repr(lesson.score())
-    assert text.startswith("Lesson 02: 1 of 14 points")
+    assert text.startswith("Lesson 02: 1 of 16 points")
     assert "UNATTEMPTED" in text
 
 

@@ -59,7 +59,7 @@ def test_a_sparsity_may_be_computed_in_many_ways(answer):
         (count_weights, lambda a: [x.size for x in a], "returns_one_number", "number"),
         (count_weights, lambda a: sum(x.nbytes for x in a), None, "12 entries"),
         (sparsity, lambda w: np.mean(w == 0, axis=0), "is_a_fraction", "one number"),
-        (sparsity, lambda w: 100 * np.mean(w == 0), "is_a_fraction", "0 and 1"),
+        (sparsity, lambda w: 100 * np.mean(w == 0), "is_a_fraction", "percentage"),
         (
             sparsity,
             lambda w: np.mean(np.abs(w) < 1e-6),
@@ -92,5 +92,5 @@ def test_stubs_are_not_attempted():
     assert all(grade(each, ...).status == UNATTEMPTED for each in EXERCISES)
 
 
-def test_the_lesson_has_five_points():
-    assert sum(each.points for each in EXERCISES) == 5
+def test_the_lesson_has_seven_points():
+    assert sum(each.points for each in EXERCISES) == 7

@@ -44,7 +44,9 @@ def test_an_honest_size_may_come_from_a_copy_or_from_a_file_read_again(tmp_path)
 @pytest.mark.parametrize(
     ("wrong", "mistake"),
     [
-        (lambda size: size / 1000, "counts_the_whole_file"),
+        (lambda size: size / 1000, "is_in_bytes"),
+        (lambda size: size / 2**20, "is_in_bytes"),
+        (lambda size: 0.9 * size, "counts_the_whole_file"),
         (lambda size: 1.2 * size, "is_the_size_of_the_file"),
         (lambda size: f"{size} bytes", "returns_one_number_of_bytes"),
         (lambda size: 0, "returns_one_number_of_bytes"),
@@ -173,5 +175,5 @@ def test_errors_are_told_from_stubs(exercise):
     assert grade(exercise, ...).status == UNATTEMPTED
 
 
-def test_the_lesson_has_eleven_points():
-    assert sum(each.points for each in EXERCISES) == 11
+def test_the_lesson_has_thirteen_points():
+    assert sum(each.points for each in EXERCISES) == 13

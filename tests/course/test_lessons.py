@@ -3,12 +3,10 @@
 import json
 from functools import cache
 
-import keras
 import nbformat
-import numpy as np
 import pytest
+from course.answers import answer_of
 
-import nncompress_lab as ncl
 from nncompress_lab.course import build, catalogue
 from nncompress_lab.course.exercises import exercises_of
 from nncompress_lab.course.grade import grade
@@ -40,21 +38,12 @@ def notebook_at(path):
     return nbformat.read(path, as_version=4)
 
 
-def answer_of(code, exercise, lesson):
-    """Run a cell that defines an answer, after the answers of the earlier exercises."""
-    names = {name: each.reference for name, each in exercises_of(lesson).items()}
-    names.pop(exercise)
-    namespace = {**names, "np": np, "keras": keras, "ncl": ncl}
-    exec(compile(code, "<answer>", "exec"), namespace)
-    return namespace[exercise]
-
-
 @pytest.mark.parametrize(("source", "wrong"), WRONG)
 def test_a_wrong_answer_fails_for_its_named_reason(source, wrong):
     lesson = lesson_of(source)
     exercise = exercises_of(lesson)[wrong.exercise]
 
-    outcome = grade(exercise, answer_of(wrong.code, wrong.exercise, lesson))
+    outcome = grade(exercise, answer_of(wrong.code, exercise, lesson))
 
     assert (outcome.status, outcome.mistake) == (FAIL, wrong.check), outcome.message
 

@@ -114,7 +114,7 @@ def test_a_gpu_also_shows_the_pass_alone_memory_and_files():
     lines = [re.split(r"\s{2,}", line) for line in repr(full).splitlines()]
 
     assert lines[0][2:] == [
-        *("file", "CPU", "CPU, images/s", "GPU", "GPU, images/s"),
+        *("packed", "CPU", "CPU, images/s", "GPU", "GPU, images/s"),
         *("GPU alone", "GPU memory", "GPU against CPU"),
     ]
     assert [line[2] for line in lines[2:6]] == ["12 kB", "24 MB"] * 2

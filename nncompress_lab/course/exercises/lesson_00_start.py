@@ -1,6 +1,7 @@
 """Lesson 00: two functions about arrays, and a first look at a report."""
 
 import math
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from nncompress_lab.course.exercise import (
     require,
     require_number,
 )
+from nncompress_lab.course.exercises.lesson_00_bytes import bytes_needed
 from nncompress_lab.pruning.arrays.masks import sparsity_of
 
 MATRIX = np.zeros((3, 4))
@@ -106,13 +108,18 @@ def counts_a_scalar_as_one(answer):
 
 @count_weights.check
 def agrees_with_keras(answer):
-    model = zoo.lenet5(pretrained=False)
-    received = _counted(answer, model.get_weights())
+    arrays, expected = _lenet5()
+    received = _counted(answer, arrays)
     require(
-        received == model.count_params(),
-        f"LeNet-5 has {model.count_params():,} weights, says Keras. Received: "
-        f"{received:,.0f}.",
+        received == expected,
+        f"LeNet-5 has {expected:,} weights, says Keras. Received: {received:,.0f}.",
     )
+
+
+@cache
+def _lenet5() -> tuple[list[Any], int]:
+    model = zoo.lenet5(pretrained=False)
+    return model.get_weights(), model.count_params()
 
 
 sparsity = Exercise(
@@ -134,6 +141,11 @@ def _share(answer: Any, weights: Any) -> float:
 @sparsity.check
 def is_a_fraction(answer):
     share = _share(answer, np.zeros((4, 5)))
+    require(
+        share != 100,
+        "100 is a percentage. The sparsity is a fraction between 0 and 1: do not "
+        "multiply by 100.",
+    )
     require(
         0 <= share <= 1,
         f"Sparsity is a fraction between 0 and 1. Received: {share:g} for a matrix of "
@@ -219,4 +231,5 @@ first_reading = choice(
     },
 )
 
-EXERCISES = (count_weights, sparsity, first_reading)
+
+EXERCISES = (count_weights, sparsity, first_reading, bytes_needed)

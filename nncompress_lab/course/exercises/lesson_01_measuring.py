@@ -1,7 +1,8 @@
 """Lesson 01: bytes and multiply-accumulates; the exercises on time are in `timing`."""
 
 import math
-from functools import cache
+from collections.abc import Callable
+from functools import cache, lru_cache
 from typing import Any
 
 import keras
@@ -16,7 +17,7 @@ from nncompress_lab.course.exercise import (
     require,
     require_number,
 )
-from nncompress_lab.course.exercises.lesson_01_timing import speedup, verdict
+from nncompress_lab.course.exercises.lesson_01_timing import fastest, speedup, verdict
 
 SIZE_TOLERANCE = 0.05
 
@@ -51,20 +52,41 @@ def _compiled() -> keras.Model:
     return model
 
 
+def _uncompiled() -> keras.Model:
+    return keras.Sequential([keras.Input((6, 7, 16)), keras.layers.Conv2D(128, 3)])
+
+
+@lru_cache(maxsize=1)
+def _sizes(answer: Any) -> tuple[tuple[float, int], ...]:
+    """What the answer says, and what is right, for two models."""
+    return tuple(
+        (require_number(call(answer, model()), what="The size"), _expected(model))
+        for model in (_compiled, _uncompiled)
+    )
+
+
 @cache
-def _expected_size() -> int:
-    return _honest_size(_compiled())
-
-
-def _size(answer: Any) -> tuple[float, int]:
-    received = require_number(call(answer, _compiled()), what="The size")
-    return received, _expected_size()
+def _expected(model: Callable[[], keras.Model]) -> int:
+    return _honest_size(model())
 
 
 @honest_size.check
 def returns_one_number_of_bytes(answer):
-    received, _ = _size(answer)
-    require(received > 0, f"A file has at least one byte. Received: {received:g}.")
+    require(callable(answer), "honest_size must be a function.")
+    _sizes.cache_clear()
+    for received, _ in _sizes(answer):
+        require(received > 0, f"A file has at least one byte. Received: {received:g}.")
+
+
+@honest_size.check
+def is_in_bytes(answer):
+    (received, expected), _ = _sizes(answer)
+    for unit, name in ((1e3, "kB"), (2**10, "KiB"), (1e6, "MB"), (2**20, "MiB")):
+        require(
+            abs(received * unit / expected - 1) > SIZE_TOLERANCE,
+            f"{received:,.3g} looks like a size in {name}. Return bytes: the file has "
+            f"{expected:,}.",
+        )
 
 
 @honest_size.check
@@ -85,7 +107,7 @@ def leaves_the_model_as_it_is(answer):
 
 @honest_size.check
 def leaves_the_optimizer_out(answer):
-    received, expected = _size(answer)
+    (received, expected), _ = _sizes(answer)
     require(
         received < 1.6 * expected,
         f"{received:,.0f} bytes for a model whose file needs {expected:,.0f}: the "
@@ -96,21 +118,22 @@ def leaves_the_optimizer_out(answer):
 
 @honest_size.check
 def counts_the_whole_file(answer):
-    received, expected = _size(answer)
-    require(
-        received > (1 - SIZE_TOLERANCE) * expected,
-        f"{received:,.0f} bytes, and the file on disk has {expected:,.0f}. A file also "
-        "holds the architecture and tables of its own: save it and look at the disk.",
-    )
+    for received, expected in _sizes(answer):
+        require(
+            received > (1 - SIZE_TOLERANCE) * expected,
+            f"{received:,.0f} bytes, and the file on disk has {expected:,.0f}. A file "
+            "also holds the architecture and tables of its own: save it and look at the "
+            "disk.",
+        )
 
 
 @honest_size.check
 def is_the_size_of_the_file(answer):
-    received, expected = _size(answer)
-    require(
-        received < (1 + SIZE_TOLERANCE) * expected,
-        f"The file has {expected:,.0f} bytes. Received: {received:,.0f}.",
-    )
+    for received, expected in _sizes(answer):
+        require(
+            received < (1 + SIZE_TOLERANCE) * expected,
+            f"The file has {expected:,.0f} bytes. Received: {received:,.0f}.",
+        )
 
 
 def _layer_macs(kernel_shape: tuple[int, ...], output_shape: tuple[int, ...]) -> int:
@@ -185,17 +208,28 @@ def counts_the_filters_once(answer):
 
 @layer_macs.check
 def agrees_with_the_library(answer):
-    model = zoo.resnet20(pretrained=False)
-    counts = measure.layer_macs(model)
-    for layer in model.layers:
-        if hasattr(layer, "kernel"):
-            kernel, output = tuple(layer.kernel.shape), tuple(layer.output.shape[1:])
-            received = _macs(answer, kernel, output)
-            require(
-                received == counts[layer.name],
-                f"A kernel {kernel} with the output {output} needs "
-                f"{counts[layer.name]:,} MACs. Received: {received:,.0f}.",
-            )
+    for kernel, output, expected in _layers():
+        received = _macs(answer, kernel, output)
+        require(
+            received == expected,
+            f"A kernel {kernel} with the output {output} needs {expected:,} MACs. "
+            f"Received: {received:,.0f}.",
+        )
+
+
+@cache
+def _layers() -> list[tuple[tuple[int, ...], tuple[int, ...], int]]:
+    """Kernel shape, output shape and MACs: of ResNet-20, and where no axis is square."""
+    oblong = keras.Sequential(
+        [keras.Input((9, 17, 2)), keras.layers.Conv2D(3, (2, 5), strides=(1, 2))]
+    )
+    return [
+        (tuple(layer.kernel.shape), tuple(layer.output.shape[1:]), counts[layer.name])
+        for model in (oblong, zoo.resnet20(pretrained=False))
+        for counts in (measure.layer_macs(model),)
+        for layer in model.layers
+        if hasattr(layer, "kernel")
+    ]
 
 
 which_number = choice(
@@ -233,4 +267,4 @@ which_number = choice(
     },
 )
 
-EXERCISES = (honest_size, layer_macs, speedup, verdict, which_number)
+EXERCISES = (honest_size, layer_macs, speedup, verdict, fastest, which_number)

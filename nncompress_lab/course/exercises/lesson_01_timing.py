@@ -66,8 +66,8 @@ def looks_past_the_first_block(answer):
 @speedup.check
 def finds_twins_equal(answer):
     for seed in range(4):
-        before = _busy(1.0, seed=seed, disturbed=0.6)
-        after = _busy(1.0, seed=seed + 10, disturbed=0.75)
+        before = _busy(3.7, seed=seed, disturbed=0.6)
+        after = _busy(3.7, seed=seed + 10, disturbed=0.75)
         received = _ratio(answer, before, after)
         require(
             abs(received - 1) <= TWINS_TOLERANCE,
@@ -80,8 +80,8 @@ def finds_twins_equal(answer):
 @speedup.check
 def finds_a_doubling(answer):
     for seed in range(4):
-        before = _busy(2.0, seed=seed + 20, disturbed=0.7)
-        after = _busy(1.0, seed=seed + 30, disturbed=0.6, blocks=30)
+        before = _busy(0.8, seed=seed + 20, disturbed=0.7)
+        after = _busy(0.4, seed=seed + 30, disturbed=0.6, blocks=30)
         received = _ratio(answer, before, after)
         require(
             abs(received - 2) <= DOUBLE_TOLERANCE,
@@ -160,3 +160,70 @@ def is_the_same_from_both_sides(answer):
             f"and B is {other!r} against A at {1 / ratio:.3f}. The two must mirror "
             "each other: treat `ratio` and `1 / ratio` alike.",
         )
+
+
+def _fastest(milliseconds: dict[str, float], band: float) -> list[str]:
+    best = min(milliseconds.values())
+    by_time = sorted(milliseconds, key=lambda name: milliseconds[name])
+    return [name for name in by_time if milliseconds[name] / best - 1 <= band]
+
+
+fastest = Exercise(
+    "fastest",
+    title="★ Who may be the fastest?",
+    points=2,
+    hints=(
+        "You know a rule for two models. Which model is each of the others compared with?",
+        "A time is within the noise if it is at most `band` longer than the smallest, as "
+        "a fraction of it. `sorted(names, key=...)` orders names by their times.",
+    ),
+    reference=_fastest,
+)
+
+
+def _names(answer: Any, milliseconds: dict[str, float], band: float) -> list[Any]:
+    names = call(answer, milliseconds, band)
+    require(
+        isinstance(names, list | tuple) and all(isinstance(n, str) for n in names),
+        f"Return a list of names. Received: {names!r}.",
+    )
+    return list(names)
+
+
+def _require_names(
+    answer: Any, milliseconds: dict[str, float], band: float, why: str
+) -> None:
+    received, expected = (
+        _names(answer, milliseconds, band),
+        _fastest(milliseconds, band),
+    )
+    require(
+        received == expected,
+        f"For {milliseconds} and a band of {band:.0%} the answer is {expected}: {why} "
+        f"Received: {received}.",
+    )
+
+
+@fastest.check
+def keeps_what_is_within_the_noise(answer):
+    times = {"a": 1.0, "b": 1.04, "c": 1.5}
+    _require_names(answer, times, 0.05, "b is within the noise of a, and c is not.")
+
+
+@fastest.check
+def takes_the_band_for_a_fraction(answer):
+    times = {"a": 40.0, "b": 41.0, "c": 43.0}
+    _require_names(answer, times, 0.05, "5 % of 40 ms are 2 ms.")
+
+
+@fastest.check
+def orders_by_time(answer):
+    times = {"c": 2.06, "a": 2.0, "d": 9.0, "b": 2.04}
+    _require_names(answer, times, 0.1, "the smallest time comes first.")
+
+
+@fastest.check
+def obeys_the_band(answer):
+    times = {"e": 0.7, "c": 0.31, "a": 0.25, "d": 0.5, "b": 0.3125}
+    for band in (0.0, 0.02, 0.25, 0.9, 3.0):
+        _require_names(answer, times, band, "equal to the band is within it.")

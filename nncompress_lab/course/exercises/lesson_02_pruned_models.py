@@ -1,19 +1,26 @@
 """Lesson 02, second half: whole models, the control, and what the zeros save."""
 
+from functools import lru_cache
+from typing import Any
+
 import keras
 import numpy as np
 
 from nncompress_lab import measure, zoo
 from nncompress_lab.course.exercise import Exercise, Option, choice, require
+from nncompress_lab.course.exercises.lesson_02_masks import (
+    SETTINGS,
+    require_smallest_dropped,
+)
 from nncompress_lab.data import fashion_mnist
 from nncompress_lab.models.kernels import kernel_layers, to_numpy
 from nncompress_lab.models.selection import Selection
 from nncompress_lab.passes import Context, Pass
 from nncompress_lab.pipelines import pipeline
 from nncompress_lab.pruning.magnitude_pruning import MagnitudePruning
+from nncompress_lab.trials.goal import Goal
 
-GOAL_SPARSITY = 0.75
-GOAL_DROP = 0.03
+GOAL = Goal(zeros=0.75, accuracy_drop=0.03)
 GOAL_EXAMPLES = 1000
 
 
@@ -21,9 +28,10 @@ def _prune_model(model: keras.Model, sparsity: float) -> keras.Model:
     return MagnitudePruning(sparsity=sparsity)(model, Context())
 
 
-def _tiny() -> keras.Model:
+def _tiny(*, rounded: bool = False) -> keras.Model:
+    """A model with each kind of weight; rounded, many weights are equal and none is 0."""
     keras.utils.set_random_seed(0)
-    return keras.Sequential(
+    model = keras.Sequential(
         [
             keras.Input((8, 8, 2)),
             keras.layers.Conv2D(6, 3, bias_initializer="random_normal", name="conv"),
@@ -35,6 +43,12 @@ def _tiny() -> keras.Model:
         ],
         name="tiny",
     )
+    if rounded:
+        for layer in kernel_layers(model):
+            steps = [np.ceil(np.abs(kernel) * 50) for kernel in layer.arrays()]
+            signs = [np.sign(kernel) for kernel in layer.arrays()]
+            layer.assign([a * b / 50 for a, b in zip(steps, signs, strict=True)])
+    return model
 
 
 prune_model = Exercise(
@@ -52,10 +66,18 @@ prune_model = Exercise(
 )
 
 
+@lru_cache(maxsize=1)
+def _halved(answer: Any) -> tuple[keras.Model, Any]:
+    """A model after the answer was called with it, and what the answer returned."""
+    model = _tiny()
+    return model, answer(model, 0.5)
+
+
 @prune_model.check
 def returns_a_model(answer):
     require(callable(answer), "prune_model must be a function.")
-    pruned = answer(_tiny(), 0.5)
+    _halved.cache_clear()
+    _, pruned = _halved(answer)
     require(
         isinstance(pruned, keras.Model),
         f"Return the pruned model. Received: {type(pruned).__name__}.",
@@ -64,30 +86,25 @@ def returns_a_model(answer):
 
 @prune_model.check
 def leaves_the_original_alone(answer):
-    model = _tiny()
-    before = model.get_weights()
-    answer(model, 0.5)
-    same = all(map(np.array_equal, before, model.get_weights()))
+    model, _ = _halved(answer)
+    same = all(map(np.array_equal, _tiny().get_weights(), model.get_weights()))
     require(same, "The model that went in was changed: prune a copy of it.")
 
 
 @prune_model.check
 def copies_the_weights(answer):
-    model = _tiny()
-    pruned = answer(model, 0.5)
-    kept = to_numpy(pruned.get_layer("dense").kernel)
-    original = to_numpy(model.get_layer("dense").kernel)
-    require(
-        np.array_equal(kept[kept != 0], original[kept != 0]),
-        "The weights that stay are not those of the model: clone_model makes new random "
-        "weights, so copy the old ones over.",
-    )
+    model, pruned = _halved(answer)
+    for original, kept in _kernels(model, pruned).values():
+        require(
+            np.array_equal(kept[kept != 0], original[kept != 0]),
+            "The weights that stay are not those of the model: clone_model makes new "
+            "random weights, so copy the old ones over.",
+        )
 
 
 @prune_model.check
 def leaves_biases_and_normalization_alone(answer):
-    model = _tiny()
-    pruned = answer(model, 0.5)
+    model, pruned = _halved(answer)
     for name in ("conv", "bn", "dense"):
         pairs = zip(
             model.get_layer(name).variables,
@@ -105,15 +122,34 @@ def leaves_biases_and_normalization_alone(answer):
 
 @prune_model.check
 def prunes_every_kernel(answer):
-    pruned = answer(_tiny(), 0.5)
-    for name in ("conv", "dense"):
-        kernel = to_numpy(pruned.get_layer(name).kernel)
+    for name, (_, kernel) in _kernels(*_halved(answer)).items():
         zeros = int(np.count_nonzero(kernel == 0))
         require(
             zeros == round(0.5 * kernel.size),
             f"Half of {name}'s {kernel.size} kernel weights must be zero. Received: "
             f"{zeros} zeros.",
         )
+
+
+@prune_model.check
+def prunes_the_smallest_of_each_kernel(answer):
+    rounded = _tiny(rounded=True)
+    for sparsity in SETTINGS:
+        for name, pair in _kernels(rounded, answer(rounded, sparsity)).items():
+            original, pruned = pair
+            what = f"Your pruning of {name}"
+            require_smallest_dropped(pruned != 0, original, sparsity, what=what)
+
+
+def _kernels(model: keras.Model, pruned: keras.Model) -> dict[str, tuple[Any, Any]]:
+    """The kernel of each layer before and after."""
+    return {
+        name: (
+            to_numpy(model.get_layer(name).kernel),
+            to_numpy(pruned.get_layer(name).kernel),
+        )
+        for name in ("conv", "dense")
+    }
 
 
 chosen_pruning = Exercise(
@@ -137,39 +173,38 @@ chosen_pruning = Exercise(
 @chosen_pruning.check
 def is_registered(answer):
     if answer is None:
-        raise NotImplementedError("Nothing is registered yet.")
+        raise NotImplementedError(
+            "Nothing is registered yet: press Register in the control, then run the cell "
+            "of `chosen_pruning` and this one again."
+        )
     require(
         isinstance(answer, Pass),
-        "Hand over what the control registered: explorer.registered. Received: "
-        f"{type(answer).__name__}.",
+        "Hand over what the control registered, or the pass that its code shows, such "
+        f"as ncl.MagnitudePruning(sparsity=0.5). Received: {type(answer).__name__}.",
     )
 
 
 @chosen_pruning.check
 def prunes_enough(answer):
-    pruned = answer(zoo.lenet5(), Context())
-    kernels = [array for layer in kernel_layers(pruned) for array in layer.arrays()]
+    kernels = [
+        array
+        for layer in kernel_layers(answer(zoo.lenet5(), Context()))
+        for array in layer.arrays()
+    ]
     zeros = sum(np.count_nonzero(kernel == 0) for kernel in kernels)
-    share = zeros / sum(kernel.size for kernel in kernels)
-    require(
-        share >= GOAL_SPARSITY,
-        f"{share:.1%} of the kernel weights are zero; the goal is "
-        f"{GOAL_SPARSITY:.0%}. dense1 holds most of them.",
-    )
+    sparsity = zeros / sum(kernel.size for kernel in kernels)
+    lacking = GOAL.shortfall("zeros", sparsity)
+    require(not lacking, f"{lacking}. dense1 holds most of the weights.")
 
 
 @chosen_pruning.check
 def keeps_the_accuracy(answer):
     images = fashion_mnist().validation.take(GOAL_EXAMPLES)
     model = zoo.lenet5()
-    drop = measure.accuracy(model, images) - measure.accuracy(
-        answer(model, Context()), images
-    )
-    require(
-        drop <= GOAL_DROP,
-        f"The accuracy falls by {100 * drop:.1f} points; the goal is "
-        f"{100 * GOAL_DROP:.0f}. Some layers bear much less than others.",
-    )
+    pruned = answer(model, Context())
+    drop = measure.accuracy(model, images) - measure.accuracy(pruned, images)
+    lacking = GOAL.shortfall("accuracy_drop", drop)
+    require(not lacking, f"{lacking}. Some layers bear less than others.")
 
 
 why_no_smaller = choice(
@@ -197,7 +232,7 @@ why_no_smaller = choice(
         "c": Option(
             "90 % is not enough; at 99 % the file would shrink.",
             "The number of zeros does not matter to a format that stores every number. "
-            "Try it: the size stays to the byte.",
+            "Try it: at 99 % the size is the same, up to a few bytes for names.",
         ),
         "d": Option(
             "The biases were not pruned.",

@@ -6,17 +6,20 @@ import numpy as np
 
 from nncompress_lab.course.exercise import Exercise, call, require, require_array
 from nncompress_lab.course.exercises import lesson_02_pruned_models as pruned_models
+from nncompress_lab.course.exercises.lesson_02_masks import (
+    SETTINGS,
+    SMALL,
+    random_weights,
+    require_shape_and_type,
+    require_smallest_dropped,
+    tied_weights,
+)
+from nncompress_lab.course.exercises.lesson_02_patterns import two_of_four
 from nncompress_lab.pruning.arrays.masks import (
     global_magnitude_masks,
     magnitude_mask as library_mask,
     threshold_mask,
 )
-
-WEIGHTS = np.array([[0.1, -9.0, 0.4], [2.0, -0.3, 0.0]], dtype=np.float32)
-
-
-def _random(shape: tuple[int, ...], *, seed: int) -> Any:
-    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
 def _prune_below(weights: Any, threshold: float) -> Any:
@@ -38,12 +41,12 @@ prune_below = Exercise(
 
 @prune_below.check
 def keeps_the_shape(answer):
-    require_array(call(answer, WEIGHTS, 0.5), shape=(2, 3))
+    require_array(call(answer, SMALL, 0.5), shape=(2, 3))
 
 
 @prune_below.check
 def returns_weights_not_a_mask(answer):
-    pruned = call(answer, WEIGHTS, 0.5)
+    pruned = call(answer, SMALL, 0.5)
     require(
         pruned.dtype != np.bool_,
         "This is a mask of True and False. Use it to return the weights themselves.",
@@ -52,7 +55,7 @@ def returns_weights_not_a_mask(answer):
 
 @prune_below.check
 def drops_the_small_and_keeps_the_large(answer):
-    pruned = call(answer, WEIGHTS, 0.5)
+    pruned = call(answer, SMALL, 0.5)
     require(
         pruned[1, 0] == 2 and pruned[0, 0] == 0,
         "With the threshold 0.5 the weight 2.0 stays and 0.1 becomes 0. Received: "
@@ -62,7 +65,7 @@ def drops_the_small_and_keeps_the_large(answer):
 
 @prune_below.check
 def keeps_large_negative_weights(answer):
-    pruned = call(answer, WEIGHTS, 0.5)
+    pruned = call(answer, SMALL, 0.5)
     require(
         pruned[0, 1] == -9,
         "-9 is a large weight and became "
@@ -71,14 +74,25 @@ def keeps_large_negative_weights(answer):
 
 
 @prune_below.check
-def keeps_the_values_that_stay(answer):
-    weights = _random((7, 5, 3), seed=1)
-    pruned = call(answer, weights, 0.8)
-    require_array(pruned, shape=weights.shape)
+def keeps_weights_at_the_threshold(answer):
+    pruned = call(answer, np.array([0.5, -0.5, 0.25]), 0.5)
     require(
-        np.array_equal(pruned, _prune_below(weights, 0.8)),
-        "The weights that stay must keep their value, in an array of any shape.",
+        pruned[0] == 0.5 and pruned[1] == -0.5,
+        "0.5 and -0.5 are not *below* the threshold 0.5, so they stay: compare with >=.",
     )
+
+
+@prune_below.check
+def keeps_the_values_that_stay(answer):
+    weights = random_weights(7, 5, 3, seed=1)
+    for threshold in (0.0, 0.3, 0.8):
+        pruned = call(answer, weights, threshold)
+        require_array(pruned, shape=weights.shape)
+        require(
+            np.array_equal(pruned, _prune_below(weights, threshold)),
+            "The weights that stay must keep their value, in an array of any shape and "
+            f"for any threshold. Tried: shape {weights.shape}, threshold {threshold:g}.",
+        )
 
 
 magnitude_mask = Exercise(
@@ -97,18 +111,28 @@ magnitude_mask = Exercise(
 )
 
 
+def _mask(answer: Any, weights: Any, sparsity: float) -> Any:
+    mask = call(answer, weights, sparsity)
+    require_shape_and_type(mask, weights)
+    return mask
+
+
 @magnitude_mask.check
 def is_a_boolean_mask(answer):
-    mask = require_array(call(answer, WEIGHTS, 0.5), shape=(2, 3), what="The mask")
-    require(
-        mask.dtype == np.bool_,
-        f"A mask holds True (kept) and False. Received: the type {mask.dtype}.",
-    )
+    _mask(answer, SMALL, 0.5)
+
+
+@magnitude_mask.check
+def takes_sparsity_for_a_fraction(answer):
+    weights = random_weights(40, 50, seed=2)
+    mask = _mask(answer, weights, 0.5)
+    if np.count_nonzero(~mask) in range(9, 12):
+        require_smallest_dropped(mask, weights, 0.5)
 
 
 @magnitude_mask.check
 def keeps_the_largest(answer):
-    mask = call(answer, WEIGHTS, 0.5)
+    mask = _mask(answer, SMALL, 0.5)
     require(
         mask[0, 1] or mask[0, 0],
         "-9 has the largest magnitude of all and is dropped: is there an `abs`?",
@@ -122,7 +146,7 @@ def keeps_the_largest(answer):
 
 @magnitude_mask.check
 def counts_all_axes(answer):
-    mask = call(answer, _random((4, 50), seed=2), 0.5)
+    mask = _mask(answer, random_weights(4, 50, seed=2), 0.5)
     dropped = int(np.count_nonzero(~mask))
     require(
         dropped == 100,
@@ -132,9 +156,22 @@ def counts_all_axes(answer):
 
 
 @magnitude_mask.check
+def obeys_the_sparsity(answer):
+    low, high = (
+        np.count_nonzero(~_mask(answer, random_weights(4, 50, seed=2), sparsity))
+        for sparsity in SETTINGS
+    )
+    require(
+        low != high,
+        f"The mask drops {low} of 200 weights at sparsity 0.3 and at 0.8: use the "
+        "argument `sparsity`.",
+    )
+
+
+@magnitude_mask.check
 def ranks_the_whole_array(answer):
     rows = np.array([[1.0, 2.0, 3.0], [10.0, 20.0, 30.0]])
-    mask = require_array(call(answer, rows, 0.5), shape=rows.shape, what="The mask")
+    mask = _mask(answer, rows, 0.5)
     require(
         not mask[0].any() and mask[1].all(),
         "All weights compete in one ranking; here the whole first row goes. Sorting "
@@ -144,7 +181,7 @@ def ranks_the_whole_array(answer):
 
 @magnitude_mask.check
 def is_exact_with_ties(answer):
-    mask = call(answer, np.ones((3, 4)), 0.25)
+    mask = _mask(answer, np.ones((3, 4)), 0.25)
     dropped = int(np.count_nonzero(~mask))
     require(
         dropped == 3,
@@ -156,22 +193,22 @@ def is_exact_with_ties(answer):
 @magnitude_mask.check
 def keeps_everything_at_zero(answer):
     require(
-        call(answer, WEIGHTS, 0.0).all(),
+        call(answer, SMALL, 0.0).all(),
         "With sparsity 0 every weight stays. (`a[:-0]` is an empty slice.)",
     )
 
 
 @magnitude_mask.check
 def equals_the_library(answer):
-    weights = _random((5, 5, 3, 8), seed=3)
-    for sparsity in (0.1, 0.5, 0.9):
-        require(
-            np.array_equal(
-                call(answer, weights, sparsity),
-                library_mask(weights, sparsity=sparsity),
-            ),
-            f"At sparsity {sparsity} the mask differs from the library's.",
-        )
+    for weights in (
+        SMALL,
+        random_weights(9, 7, seed=3),
+        tied_weights(5, 8, 3, 40, seed=4),
+    ):
+        for sparsity in SETTINGS:
+            require_smallest_dropped(
+                _mask(answer, weights, sparsity), weights, sparsity
+            )
 
 
 def _global_masks(arrays: list[Any], sparsity: float) -> list[Any]:
@@ -180,36 +217,40 @@ def _global_masks(arrays: list[Any], sparsity: float) -> list[Any]:
 
 global_masks = Exercise(
     "global_masks",
-    title="One threshold for the whole model",
+    title="One ranking for the whole model",
     points=2,
     hints=(
-        "Put the magnitudes of all arrays into one long array: "
-        "`np.concatenate([np.abs(a).ravel() for a in arrays])`.",
-        "The magnitude of rank `round(sparsity * all.size)` is the threshold for every "
-        "array.",
-        "threshold = np.sort(everything)[round(sparsity * everything.size)]; "
-        "[np.abs(a) >= threshold for a in arrays]",
+        "You have a function that ranks one array. Make one long array of all arrays: "
+        "`np.concatenate([array.ravel() for array in arrays])`.",
+        "Its mask is one long array too. `np.split(mask, ends)` cuts it where the arrays "
+        "end; `np.cumsum` of their sizes tells where that is.",
+        "ends = np.cumsum([array.size for array in arrays])[:-1]; then reshape each part "
+        "to the shape of its array.",
     ),
     reference=_global_masks,
 )
 
 
-@global_masks.check
-def is_one_mask_for_each_array(answer):
-    arrays = [_random((3, 4), seed=4), _random((10,), seed=5)]
-    masks = call(answer, arrays, 0.5)
+def _masks(answer: Any, arrays: list[Any], sparsity: float) -> list[Any]:
+    masks = call(answer, arrays, sparsity)
     require(
-        isinstance(masks, list | tuple) and len(masks) == 2,
-        "Return a list with one mask for each array.",
+        isinstance(masks, list | tuple) and len(masks) == len(arrays),
+        f"Return a list with one mask for each of the {len(arrays)} arrays.",
     )
     for array, mask in zip(arrays, masks, strict=True):
-        require_array(mask, shape=array.shape, what="Each mask")
+        require_shape_and_type(mask, array)
+    return list(masks)
+
+
+@global_masks.check
+def is_one_mask_for_each_array(answer):
+    _masks(answer, [random_weights(3, 4, seed=4), random_weights(10, seed=5)], 0.5)
 
 
 @global_masks.check
 def ranks_the_arrays_together(answer):
-    small, large = _random((50,), seed=6) * 0.01, 10 + _random((5, 10), seed=7)
-    masks = call(answer, [small, large], 0.5)
+    small, large = random_weights(50, seed=6) * 0.01, 10 + random_weights(5, 10, seed=7)
+    masks = _masks(answer, [small, large], 0.5)
     require(
         not masks[0].any() and masks[1].all(),
         "One array holds small weights, the other large ones, and half of all weights "
@@ -218,17 +259,17 @@ def ranks_the_arrays_together(answer):
 
 
 @global_masks.check
-def drops_the_exact_total(answer):
-    arrays = [_random((20, 30), seed=8), 3 * _random((40,), seed=9)]
-    for sparsity in (0.25, 0.9):
-        dropped = sum(
-            np.count_nonzero(~mask) for mask in call(answer, arrays, sparsity)
-        )
-        require(
-            dropped == round(sparsity * 640),
-            f"Of 640 weights {round(sparsity * 640)} must go at sparsity {sparsity}. "
-            f"Yours drops {dropped}.",
-        )
+def drops_the_smallest_of_all(answer):
+    plain = [random_weights(n, 5, seed=n) * n for n in (3, 7, 2)]
+    tied = [tied_weights(20, 30, seed=8), 3 * tied_weights(41, seed=9)]
+    for arrays in ([SMALL, -2 * SMALL.T], plain, tied):
+        for sparsity in SETTINGS:
+            masks = _masks(answer, arrays, sparsity)
+            kept, weights = (
+                np.concatenate([each.ravel() for each in parts])
+                for parts in (masks, arrays)
+            )
+            require_smallest_dropped(kept, weights, sparsity, what="Your list of masks")
 
 
 EXERCISES = (
@@ -238,4 +279,5 @@ EXERCISES = (
     pruned_models.prune_model,
     pruned_models.chosen_pruning,
     pruned_models.why_no_smaller,
+    two_of_four,
 )

@@ -1,0 +1,54 @@
+"""Pictures of the lessons: transparent, with alt text, in every front end."""
+
+import base64
+from io import BytesIO
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+from nncompress_lab.course import figures
+
+PIXELS = np.linspace(0, 1, 3 * 28 * 28).reshape(3, 28, 28)
+MATRIX = np.array([[0.1, -0.9], [0.0, 0.5], [1.0, 0.25]], dtype=np.float32)
+BY_NAME = {"a": 3.0, "b": 1.0}
+DRAWN = {
+    "images": lambda: figures.images("T", PIXELS, ["x", "y\nz", "w"], framed=[1]),
+    "matrices": lambda: figures.matrices("T", before_it=MATRIX, after=MATRIX),
+    "bars": lambda: figures.bars("T", BY_NAME, "MB", marked=["a"]),
+    "panels": lambda: figures.panels("T", {"MACs": BY_NAME, "ms": BY_NAME}),
+    "shares": lambda: figures.shares("T", {"bytes": BY_NAME, "MACs": BY_NAME}),
+    "times": lambda: figures.times("T", np.array([1.0, 1.5, 7.0])),
+    "dots": lambda: figures.dots("T", {"mean": np.ones(3)}, "ratio", truth=1),
+    "curves": lambda: figures.curves(
+        "T", {"a": [0.9, 0.2]}, [0.1, 0.5], xlabel="x", ylabel="y", level=("all", 0.9)
+    ),
+    "sliding_kernel": lambda: figures.sliding_kernel("T", image=5, kernel=3),
+}
+SAID = {
+    "images": "Images: x, y z, w",
+    "matrices": "before_it: 0.1 -0.9, 0 0.5, 1 0.25; after",
+    "bars": "a 3, b 1 (MB)",
+    "panels": "MACs: a 3, b 1; ms",
+    "shares": "bytes: a 75, b 25",
+    "times": "fastest 1.0, mean 3.2",
+    "dots": "mean 1.00 to 1.00",
+    "curves": "a: 0.20 at 0.5",
+    "sliding_kernel": "3 x 3 places",
+}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_picture_is_transparent_and_says_what_it_shows(name, monkeypatch):
+    shown = []
+    monkeypatch.setattr(figures, "show", shown.append)
+    DRAWN[name]()
+
+    bundle, metadata = shown[0]._repr_mimebundle_()
+    pixels = matplotlib.image.imread(BytesIO(base64.b64decode(bundle["image/png"])))
+    assert pixels[0, 0, 3] == 0
+    assert np.unique(pixels[..., :3]).size > 2
+    assert SAID[name] in bundle["text/plain"]
+    assert bundle["text/plain"].startswith("T. ")
+    assert metadata["image/png"]["alt"] == bundle["text/plain"]
+    assert 'alt="T. ' in bundle["text/html"]

@@ -1,0 +1,105 @@
+"""No mechanical mistake in a right answer earns points, unless it is right too.
+
+Every exercise whose answer is a function is covered as soon as it has a solution. A mutant
+that passes shows a check that hides something: an input that is square or symmetric, one
+setting only, a count in place of a comparison.
+"""
+
+import warnings
+
+import pytest
+from course.answers import answer_of
+from course.mutants import mutants
+
+from nncompress_lab.course import build
+from nncompress_lab.course.exercises import exercises_of
+from nncompress_lab.course.grade import grade
+from nncompress_lab.course.progress import PASS
+
+SOLUTIONS = [
+    pytest.param(source.name[:2], name, code, id=f"{source.name[:2]}-{name}")
+    for source in build.sources()
+    for name, code in build.answers(source).items()
+    if f"def {name}(" in code
+]
+ALSO_RIGHT = {
+    "layer_macs": {
+        "np.prod(output_shape[:-1]) -> np.prod(output_shape[:-1][:2])": "an output has "
+        "at most two axes of positions",
+    },
+    "verdict": {
+        "ratio > 1 -> ratio >= 1": "the ratio 1 is within every band and came before",
+    },
+    "global_masks": {
+        "zip(np.split(kept, ends), arrays, strict=True) -> "
+        "zip(np.split(kept, ends), arrays)": "there are as many parts as arrays",
+        "True -> False": "there are as many parts as arrays",
+    },
+    "two_of_four": {
+        "np.argsort(groups, axis=1, kind='stable') -> np.argsort(groups, axis=1)": "four "
+        "numbers are sorted by insertion, which is stable",
+        "1 -> 2": "NumPy takes every negative length for the one that is open",
+    },
+    "prune_model": {
+        "pruned.layers -> pruned.layers[::-1]": "the layers do not depend on each other",
+    },
+}
+
+
+def passing(lesson, name, code):
+    """The mutants that pass all checks."""
+    exercises = exercises_of(lesson)
+    for mutant in mutants(code, name, set(exercises) - {name}):
+        with warnings.catch_warnings(action="ignore"):  # a mutant may be odd Python
+            answer = answer_of(mutant.code, exercises[name], lesson)
+            if grade(exercises[name], answer).status == PASS:
+                yield mutant.mistake
+
+
+@pytest.mark.parametrize(("lesson", "name", "code"), SOLUTIONS)
+def test_every_mutant_of_a_solution_fails_or_is_known_to_be_right(lesson, name, code):
+    assert set(passing(lesson, name, code)) <= set(ALSO_RIGHT.get(name, {}))
+
+
+@pytest.mark.parametrize(("lesson", "name", "code"), SOLUTIONS)
+def test_a_solution_has_many_mutants(lesson, name, code):
+    found = mutants(code, name, set())
+
+    assert len(found) > 10
+    assert len({mutant.code for mutant in found}) == len(found)
+    assert len({mutant.mistake for mutant in found}) == len(found)
+    assert set(ALSO_RIGHT.get(name, {})) <= {mutant.mistake for mutant in found}
+
+
+def test_the_mistakes_that_people_make_are_among_the_mutants():
+    code = (
+        "def masks(weights, sparsity):\n"
+        "    order = np.argsort(np.abs(weights), axis=None, kind='stable')\n"
+        "    mask = np.ones(weights.size, dtype=bool)\n"
+        "    mask[order[: round(sparsity * weights.size)]] = False\n"
+        "    return mask.reshape(weights.shape)\n"
+    )
+
+    found = {mutant.mistake for mutant in mutants(code, "masks", set())}
+
+    assert found >= {
+        "np.abs(weights) -> weights",
+        "sparsity -> 0.5",
+        "round(sparsity * weights.size) -> int(sparsity * weights.size)",
+        "weights.size -> len(weights)",
+        "False -> True",
+        "return mask.reshape(weights.shape) -> return ~(mask.reshape(weights.shape))",
+        "return mask.reshape(weights.shape) -> return 0.5",
+        "return mask.reshape(weights.shape) -> return weights",
+        "changes its input",
+    }
+
+
+def test_every_option_of_a_choice_but_the_right_one_fails():
+    for source in build.sources():
+        for exercise in exercises_of(source.name[:2]).values():
+            right = exercise.reference
+            if isinstance(right, str):
+                others = set("abcdefgh") - {right} | {"", right * 2, None, 0}
+                assert all(grade(exercise, other).status != PASS for other in others)
+                assert grade(exercise, right.upper()).status == PASS
