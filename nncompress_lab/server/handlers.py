@@ -84,7 +84,9 @@ class LessonsHandler(_Handler):
     @authenticated
     async def get(self) -> None:
         """List the lessons with what was earned in each."""
-        self.reply({"lessons": await asyncio.to_thread(_lessons)})
+        sessions = await ensure_async(self.session_manager.list_sessions())
+        answer = await asyncio.to_thread(_lessons, sessions, self.root(), self._pids())
+        self.reply({"lessons": answer})
 
     @authenticated
     async def post(self) -> None:
@@ -116,12 +118,30 @@ class LessonsHandler(_Handler):
             ) from error
         self.reply({"path": path.relative_to(self.root()).as_posix()})
 
+    def _pids(self) -> dict[str, int]:
+        """The processes of all kernels that run on this machine."""
+        manager = self.kernel_manager
+        provisioners = {
+            kernel: getattr(manager.get_kernel(kernel), "provisioner", None)
+            for kernel in manager.list_kernel_ids()
+        }
+        found = {
+            kernel: getattr(one, "pid", None) for kernel, one in provisioners.items()
+        }
+        return {kernel: pid for kernel, pid in found.items() if pid is not None}
 
-def _lessons() -> list[dict[str, Any]]:
+
+def _lessons(
+    sessions: list[dict[str, Any]], root: Path, pids: dict[str, int]
+) -> list[dict[str, Any]]:
     from nncompress_lab.course import catalogue, progress
+    from nncompress_lab.server.kernels import running_lessons
 
-    records = progress.load()
-    return [_lesson(lesson, records) for lesson in catalogue.lessons()]
+    records, running = progress.load(), running_lessons(sessions, root, pids)
+    return [
+        {**_lesson(lesson, records), "running": running.get(lesson.id, [])}
+        for lesson in catalogue.lessons()
+    ]
 
 
 def _lesson(lesson: "LessonEntry", records: dict[str, "Record"]) -> dict[str, Any]:

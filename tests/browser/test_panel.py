@@ -30,7 +30,20 @@ HTML("""<div class="control"><span>A control</span>
   <pre hidden data-nncompress-code="answer = 6 * 7&#10;print(answer)"></pre>
   <button class="nncompress-insert">Insert as code</button></div>""")
 '''
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAA"
+    "AABJRU5ErkJggg=="
+)
 CODE = "answer = 6 * 7\nprint(answer)"
+WIDGET = f"""
+import ipywidgets
+class Control(ipywidgets.VBox):
+    def _repr_mimebundle_(self, **options):
+        bundle = super()._repr_mimebundle_(**options)
+        return {{**bundle, "image/png": "{PIXEL}", "text/plain": "A control."}}
+inside = {CONTROL.partition("HTML(")[2].strip()[:-1]}
+Control([ipywidgets.HTML(inside)])
+"""
 
 
 def record(lab, status, message=""):
@@ -101,7 +114,7 @@ def test_the_panel_lists_every_lesson(page, lab):
 
 @pytest.mark.jupyterlab
 def test_the_panel_follows_the_checks_that_a_notebook_runs(page, lab):
-    lesson = record(lab, "FAIL", "<b>-9</b> was dropped: use abs().")
+    lesson = record(lab, "FAIL", "<b>-9</b> was **dropped**: use `abs()`, 2 * 3 * 4.")
     write_notebook(lab.root / "work.ipynb", ["1 + 1"])
     open_notebook(page, lab, "work.ipynb")
     panel = show_course(page)
@@ -110,7 +123,8 @@ def test_the_panel_follows_the_checks_that_a_notebook_runs(page, lab):
     item.locator("summary").press("Enter")
     check = item.locator(".nncl-Check").first
     expect(check).to_contain_text("not right yet")
-    expect(check).to_contain_text("<b>-9</b> was dropped: use abs().")
+    expect(check).to_contain_text("<b>-9</b> was dropped: use abs(), 2 * 3 * 4.")
+    expect(check.locator("code")).to_have_text("abs()")
 
     record(lab, "PASS")
     run_all(page)
@@ -133,14 +147,52 @@ def test_the_panel_is_refreshed_when_the_window_is_looked_at(page, lab):
     expect(bar).to_have_attribute("aria-valuenow", earned)
 
 
-def test_a_lesson_is_opened_by_keyboard(page, lab):
+def test_a_lesson_is_opened_by_keyboard_gone_through_and_started_over(page, lab, watch):
+    watch.expected.append("restore the debugger state")  # of a kernel shut down early
     open_lab(page, lab)
     panel = show_course(page)
+    path = f"{copies.COURSE_FOLDER}/{FIRST.file}"
 
     panel.get_by_role("button", name=f"Open lesson {FIRST.id}").press("Enter")
     kernel_ready(page)
+    assert in_front(page) == path
 
-    assert in_front(page) == f"{copies.COURSE_FOLDER}/{FIRST.file}"
+    # Its kernel has a line, with the memory that it takes.
+    item = panel.locator(".nncl-Lesson", has_text=FIRST.title)
+    page.evaluate("window.dispatchEvent(new Event('focus'))")
+    expect(item.locator(".nncl-Running")).to_contain_text("MB of memory")
+
+    # A check leads to its cell.
+    exercise = FIRST.exercises[-1]
+    item.locator("summary").press("Enter")
+    item.get_by_role("button", name=exercise.title).click()
+    tags = """const { activeCell } = window.jupyterapp.shell.currentWidget.content;
+              return activeCell.model.getMetadata('tags') ?? [];"""
+    page.wait_for_function(
+        "() => window.jupyterapp.shell.currentWidget.content.activeCellIndex > 0"
+    )
+    assert f"exercise:{exercise.name}" in evaluate(page, tags)
+
+    # Starting over keeps what was changed, and takes a fresh kernel.
+    script = """const { activeCell } = window.jupyterapp.shell.currentWidget.content;
+                activeCell.model.sharedModel.setSource('mine = 1'); return null;"""
+    evaluate(page, script)
+    item.get_by_role("button", name=f"Start {FIRST.id}").click()
+    page.locator(".jp-Dialog").get_by_role("button", name="Start over").click()
+    page.locator(".jp-Dialog").wait_for(state="detached")
+    old = (lab.root / path).with_stem(f"{(lab.root / path).stem}_1")
+    fresh = """([path]) => window.jupyterapp.shell.currentWidget?.context?.path === path
+                && [...window.jupyterapp.shell.currentWidget.content.model.cells]
+                .every(cell => cell.sharedModel.getSource() !== 'mine = 1')"""
+    page.wait_for_function(fresh, arg=[path])
+    kernel_ready(page)
+    assert "mine = 1" in old.read_text()
+    assert "mine = 1" not in (lab.root / path).read_text()
+
+    # And a button ends the kernel.
+    page.evaluate("window.dispatchEvent(new Event('focus'))")
+    item.get_by_role("button", name="Shut down the kernel").click()
+    expect(item.locator(".nncl-Running")).to_have_count(0)
 
 
 @pytest.mark.parametrize("body", ["<html>404</html>", '{"message": null}'])
@@ -188,6 +240,38 @@ def test_a_controls_button_inserts_its_code_below(page, lab):
     expect(active.locator(".cm-content")).to_be_focused()
     page.keyboard.press("Shift+Enter")
     expect(page.locator(".jp-OutputArea-output", has_text="42")).to_be_visible()
+
+
+@pytest.mark.jupyterlab
+def test_a_control_works_in_a_view_of_its_output_and_outlives_its_kernel(
+    page, lab, watch
+):
+    watch.expected += ["widget model not found", "restore the debugger state"]
+    write_notebook(lab.root / "view.ipynb", [WIDGET, "'after'"])
+    open_notebook(page, lab, "view.ipynb")
+    run_all(page)
+    page.locator(".nncompress-insert").wait_for()
+    page.locator(".jp-OutputArea-output").first.click(button="right")
+    page.locator(".lm-Menu-item", has_text="Create New View for").click()
+
+    page.locator(".jp-LinkedOutputView .nncompress-insert").click()
+    inserted = page.locator(".jp-NotebookPanel .cm-content").nth(1)
+    expect(inserted).to_have_text("answer = 6 * 7print(answer)")
+
+    # Saved, and opened again when its kernel is gone.
+    script = """const { sessions } = window.jupyterapp.serviceManager;
+                await window.jupyterapp.commands.execute('docmanager:save-all');
+                await sessions.refreshRunning();
+                for (const one of sessions.running()) await sessions.shutdown(one.id);
+                return null;"""
+    evaluate(page, script)
+    open_notebook(page, lab, "view.ipynb")
+    assert sources(page) == [WIDGET, CODE, "'after'"]
+    stale = page.locator(".nncl-Stale")
+    expect(stale.get_by_role("img", name="A control.")).to_be_attached()
+    stale.get_by_role("button", name="Run this cell").click()
+    expect(page.locator(".nncompress-insert")).to_be_visible()
+    expect(stale).to_have_count(0)
 
 
 @pytest.mark.jupyterlab

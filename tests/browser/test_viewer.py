@@ -8,6 +8,8 @@ from lab_pages import open_by_double_click, open_lab, run_command
 from playwright.sync_api import expect
 from server.keras_files import handmade, saved, sequential
 
+import nncompress_lab as ncl
+
 
 @pytest.fixture
 def model(lab):
@@ -46,6 +48,16 @@ def test_a_double_click_shows_the_model(page, lab, model):
     picture = row.get_by_role("img")
     assert picture.get_attribute("aria-label").startswith("Values from ")
     expect(viewer.locator(".nncl-Note")).to_contain_text("Zeros are stored like other")
+
+    # And so do the other files that the course writes.
+    ncl.pack(sequential(), lab.root / "packed.ncz")
+    ncl.export(sequential(), lab.root / "graph.onnx")
+    ncl.export(sequential(), lab.root / "graph.tflite")
+    run_command(page, "filebrowser:refresh")
+    for name in ("packed.ncz", "graph.onnx", "graph.tflite"):
+        open_by_double_click(page, name)
+        shown = page.locator(".nncl-Viewer:visible", has_text=name)
+        expect(shown.locator("tbody tr", has_text="out")).to_contain_text("74.5%")
 
 
 @pytest.mark.jupyterlab

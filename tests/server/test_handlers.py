@@ -1,6 +1,7 @@
 """The server half over plain HTTP, as the plugin and others meet it."""
 
 import json
+import os
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -13,6 +14,7 @@ from keras_files import saved, sequential
 
 from nncompress_lab.course import catalogue, copies
 from nncompress_lab.server.handlers import LessonsHandler
+from nncompress_lab.server.kernels import memory_of, running_lessons
 
 LESSONS = catalogue.lessons()
 
@@ -115,6 +117,7 @@ def test_the_lessons_are_listed_with_what_was_earned(server):
         "status": "PASS",
         "message": "Right.",
     }
+    assert found["running"] == []
     others = [check["status"] for check in found["checks"][1:]]
     assert set(others) <= {"UNATTEMPTED"}
 
@@ -150,6 +153,24 @@ def test_lessons_lie_in_the_folder_that_a_hub_starts_a_user_in():
     handler = SimpleNamespace(root=lambda: Path("/hub"), contents_manager=contents)
 
     assert LessonsHandler.home(handler) == Path("/hub/home/user")
+
+
+def test_a_running_lesson_is_listed_with_the_memory_of_its_kernel(tmp_path):
+    copies.copy_lesson("02", tmp_path)
+    (tmp_path / "own.ipynb").write_text("{}")
+    names = [catalogue.find("02").file, "own.ipynb", "gone.ipynb", "console-1"]
+    sessions = [
+        {"id": f"s-{name}", "path": name, "kernel": {"id": "k"}} for name in names
+    ]
+
+    running = running_lessons(sessions, tmp_path, {"k": os.getpid()})
+
+    (one,) = running.pop("02")
+    assert not running
+    assert (one["session"], one["path"]) == (f"s-{names[0]}", names[0])
+    assert 10_000_000 < one["memory"] < 20_000_000_000
+    assert memory_of(None) is None
+    assert memory_of(2**22 + 1) is None  # above Linux's largest process id
 
 
 def test_an_unknown_lesson_is_not_found(server):

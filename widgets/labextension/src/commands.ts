@@ -1,39 +1,53 @@
 /** What can be called from the launcher, the palette and the panel. */
 
 import { JupyterFrontEnd } from '@jupyterlab/application';
-import { ICommandPalette, showErrorMessage } from '@jupyterlab/apputils';
+import { ICommandPalette } from '@jupyterlab/apputils';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { CommandRegistry } from '@lumino/commands';
 import { icon } from './icon';
 import { insertBelow, lastControl } from './insert';
-import { FIRST_LESSON, ILesson, openedLesson } from './lessons';
+import { FIRST_LESSON, ILesson } from './lessons';
+import { openLesson, startOver } from './opening';
 
 export const CATEGORY = 'Model compression';
 
 export const CommandIDs = {
   openCourse: 'nncompress-lab:open-course',
   openLesson: 'nncompress-lab:open-lesson',
+  startOver: 'nncompress-lab:start-over',
   showCourse: 'nncompress-lab:show-course',
   insertCode: 'nncompress-lab:insert-code'
 };
 
 /** Add the commands around the course. */
-export function addCourseCommands(app: JupyterFrontEnd, panel: string): void {
+export function addCourseCommands(
+  app: JupyterFrontEnd,
+  notebooks: INotebookTracker | null,
+  panel: string
+): void {
   const { commands, shell } = app;
-  const open = (id: string) => openLesson(app, id);
+  const id = { type: 'string', description: 'Such as "02"' };
+  const exercise = { type: 'string', description: 'Go to its cell' };
   commands.addCommand(CommandIDs.openCourse, {
     label: 'Compression course',
     caption: 'Start or continue the course on neural network compression',
     icon,
-    execute: () => open(FIRST_LESSON),
+    execute: () => openLesson(app, FIRST_LESSON),
     ...describedBy({})
   });
   commands.addCommand(CommandIDs.openLesson, {
     label: args =>
       args.title ? `Open lesson ${args.id}: ${args.title}` : 'Open a lesson',
     caption: 'Copy a lesson to your folder, unless it is there, and open it',
-    execute: args => open(String(args.id ?? FIRST_LESSON)),
-    ...describedBy({ id: { type: 'string', description: 'Such as "02"' } })
+    execute: args =>
+      openLesson(app, String(args.id ?? FIRST_LESSON), String(args.exercise ?? '')),
+    ...describedBy({ id, exercise })
+  });
+  commands.addCommand(CommandIDs.startOver, {
+    label: args => `Start lesson ${args.id ?? FIRST_LESSON} over`,
+    caption: 'Put a fresh copy in the place of yours, which is kept',
+    execute: args => startOver(app, notebooks, String(args.id ?? FIRST_LESSON)),
+    ...describedBy({ id })
   });
   commands.addCommand(CommandIDs.showCourse, {
     label: 'Show the course and its progress',
@@ -79,15 +93,6 @@ export function addLessons(palette: ICommandPalette, lessons: ILesson[]): void {
       rank: 100 + place
     });
   });
-}
-
-async function openLesson(app: JupyterFrontEnd, id: string): Promise<unknown> {
-  try {
-    const path = await openedLesson(id, app.serviceManager.serverSettings);
-    return await app.commands.execute('docmanager:open', { path });
-  } catch (error) {
-    return showErrorMessage('The lesson cannot be opened', error as Error);
-  }
 }
 
 function describedBy(properties: Record<string, Record<string, string>>) {

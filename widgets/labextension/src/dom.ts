@@ -19,6 +19,22 @@ export function element<K extends keyof HTMLElementTagNameMap>(
   return filled(node, children, attributes);
 }
 
+const MARKS = /`([^`]+)`|\*\*(\S[^*]*)\*\*|(?<![\w*])\*(\S(?:[^*]*\S)?)\*(?![\w*])/g;
+
+/** Words with marks: code between backticks, strong and emphasized between asterisks. */
+export function marked(text: string): Node[] {
+  const nodes: Node[] = [];
+  let end = 0;
+  for (const found of text.matchAll(MARKS)) {
+    const [whole, code, strong, emphasized] = found;
+    nodes.push(document.createTextNode(text.slice(end, found.index)));
+    const tag = code ? 'code' : strong ? 'strong' : 'em';
+    nodes.push(element(tag, '', [code ?? strong ?? emphasized]));
+    end = found.index + whole.length;
+  }
+  return [...nodes, document.createTextNode(text.slice(end))];
+}
+
 /** A drawing element with attributes and children. */
 export function drawing<K extends keyof SVGElementTagNameMap>(
   tag: K,

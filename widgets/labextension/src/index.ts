@@ -23,14 +23,20 @@ import { watchControls } from './insert';
 import { fetchLessons } from './lessons';
 import { CoursePanel } from './panel';
 import { PROVIDER, SummaryProvider } from './provider';
+import { watchStale } from './stale';
 import { ModelView, ModelViewFactory } from './viewer';
 
-const FACTORY = 'Keras model';
-const FILE_TYPE = 'keras-model';
+const FACTORY = 'Model';
+const FILE_TYPES = [
+  ['keras-model', 'Keras model', '.keras'],
+  ['packed-model', 'Packed model', '.ncz'],
+  ['onnx-model', 'ONNX model', '.onnx'],
+  ['litert-model', 'LiteRT model', '.tflite']
+];
 
 const viewer: JupyterFrontEndPlugin<void> = {
   id: 'nncompress-lab:viewer',
-  description: 'Shows what a .keras file holds.',
+  description: 'Shows what a model file holds.',
   autoStart: true,
   optional: [ILayoutRestorer],
   activate: (app: JupyterFrontEnd, restorer: ILayoutRestorer | null) => {
@@ -43,19 +49,22 @@ const viewer: JupyterFrontEndPlugin<void> = {
       PROVIDER,
       new SummaryProvider(app.serviceManager.serverSettings)
     );
-    app.docRegistry.addFileType({
-      name: FILE_TYPE,
-      displayName: 'Keras model',
-      extensions: ['.keras'],
-      mimeTypes: ['application/x-keras'],
-      contentType: 'file',
-      fileFormat: 'base64',
-      icon
-    });
+    for (const [name, displayName, suffix] of FILE_TYPES) {
+      app.docRegistry.addFileType({
+        name,
+        displayName,
+        extensions: [suffix],
+        mimeTypes: [`application/x-${name}`],
+        contentType: 'file',
+        fileFormat: 'base64',
+        icon
+      });
+    }
+    const fileTypes = FILE_TYPES.map(([name]) => name);
     const factory = new ModelViewFactory({
       name: FACTORY,
-      fileTypes: [FILE_TYPE],
-      defaultFor: [FILE_TYPE],
+      fileTypes,
+      defaultFor: fileTypes,
       modelName: 'text',
       contentProviderId: PROVIDER,
       readOnly: true
@@ -87,21 +96,26 @@ const course: JupyterFrontEndPlugin<void> = {
   id: 'nncompress-lab:course',
   description: 'Opens the lessons of the course and shows what was earned.',
   autoStart: true,
-  optional: [ILauncher, ICommandPalette, ILayoutRestorer],
+  optional: [INotebookTracker, ILauncher, ICommandPalette, ILayoutRestorer],
   activate: (
     app: JupyterFrontEnd,
+    notebooks: INotebookTracker | null,
     launcher: ILauncher | null,
     palette: ICommandPalette | null,
     restorer: ILayoutRestorer | null
   ) => {
-    const settings = app.serviceManager.serverSettings;
-    const panel = new CoursePanel(settings, id => {
-      void app.commands.execute(CommandIDs.openLesson, { id });
+    const { serverSettings: settings, sessions } = app.serviceManager;
+    const { commands } = app;
+    const panel = new CoursePanel(settings, {
+      open: (id, exercise) =>
+        commands.execute(CommandIDs.openLesson, { id, exercise }),
+      startOver: id => commands.execute(CommandIDs.startOver, { id }),
+      shutDown: session => sessions.shutdown(session)
     });
     app.shell.add(panel, 'left', { rank: 900 });
     restorer?.add(panel, panel.id);
     NotebookActions.executed.connect(panel.later);
-    addCourseCommands(app, panel.id);
+    addCourseCommands(app, notebooks, panel.id);
     launcher?.add({
       command: CommandIDs.openCourse,
       category: CATEGORY,
@@ -119,7 +133,7 @@ const course: JupyterFrontEndPlugin<void> = {
 
 const controls: JupyterFrontEndPlugin<void> = {
   id: 'nncompress-lab:controls',
-  description: 'Turns a control of a notebook into the code of what it shows.',
+  description: 'Turns a control into code, and brings one back whose kernel is gone.',
   autoStart: true,
   optional: [INotebookTracker, ICommandPalette],
   activate: (
@@ -131,6 +145,7 @@ const controls: JupyterFrontEndPlugin<void> = {
       return;
     }
     watchControls(notebooks);
+    watchStale(notebooks);
     addInsertCommand(app.commands, notebooks);
     const changed = () =>
       app.commands.notifyCommandChanged(CommandIDs.insertCode);

@@ -13,6 +13,14 @@ export interface ICheck {
   message: string;
 }
 
+/** A notebook of a lesson whose kernel is running. */
+export interface IRunning {
+  session: string;
+  path: string;
+  /** Bytes of its processes, or null if that is not known. */
+  memory: number | null;
+}
+
 export interface ILesson {
   id: string;
   title: string;
@@ -22,6 +30,7 @@ export interface ILesson {
   points: number;
   earned: number;
   checks: ICheck[];
+  running: IRunning[];
 }
 
 export const FIRST_LESSON = '00';
@@ -35,11 +44,25 @@ export async function fetchLessons(
 }
 
 /** Copy a lesson to the learner's folder unless it is there; its path. */
-export async function openedLesson(
+export function openedLesson(
   id: string,
   settings: ServerConnection.ISettings
 ): Promise<string> {
-  const body = JSON.stringify({ id });
-  const init = { method: 'POST', body };
+  return posted({ id }, settings);
+}
+
+/** Put a fresh copy in the place of the learner's, which is kept; the path of both. */
+export function freshLesson(
+  id: string,
+  settings: ServerConnection.ISettings
+): Promise<string> {
+  return posted({ id, start_over: true }, settings);
+}
+
+async function posted(
+  content: object,
+  settings: ServerConnection.ISettings
+): Promise<string> {
+  const init = { method: 'POST', body: JSON.stringify(content) };
   return (await request<{ path: string }>('lessons', settings, init)).path;
 }

@@ -8,7 +8,7 @@ const PARTS: [keyof ITotals['parts'], string][] = [
   ['weights', 'Weights'],
   ['optimizer', 'Optimizer state'],
   ['config', 'Configuration'],
-  ['other', 'HDF5 and zip']
+  ['other', 'Everything else']
 ];
 const WORTH_A_NOTE = 0.01;
 
@@ -20,7 +20,7 @@ export function subtitle(model: ISummary['model']): string {
       : model.class;
   return [
     named,
-    model.keras_version && `Keras ${model.keras_version}`,
+    model.made_by,
     model.saved && `saved ${model.saved.replace('@', ' at ')}`
   ]
     .filter(Boolean)
@@ -42,7 +42,7 @@ export function keyFigures(totals: ITotals): HTMLElement {
     tile('Weights', bytes(totals.weight_bytes), 'in memory'),
     tile(
       'Weights under zlib',
-      about(bytes(totals.deflated_bytes)),
+      estimate(bytes(totals.deflated_bytes), totals.deflated_sampled),
       totals.weight_bytes
         ? `${percent(totals.deflated_bytes / totals.weight_bytes)} of the weights`
         : 'nothing to compress'
@@ -95,8 +95,11 @@ export function notes(summary: ISummary): HTMLElement[] {
     totals.parts.optimizer > 0 &&
       `The optimizer’s state takes ${bytes(totals.parts.optimizer)}. A copy saved ` +
         'from an uncompiled model (load it with compile=False) is that much smaller.',
-    layers.some(layer => layer.sampled) &&
+    layers.some(layer => layer.sampled || layer.deflated_sampled) &&
       '≈ marks estimates: of large arrays only an even sample was read.',
+    totals.weights_elsewhere === true &&
+      'Numbers of this model lie in another file beside it, which is not read: the ' +
+        'figures are those of this file alone.',
     layers.some(layer => layer.at_most) &&
       '≤ marks counts from packed bytes, which may hold a few unused places.',
     totals.layers_left_out &&

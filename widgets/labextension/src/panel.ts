@@ -4,13 +4,14 @@ import { ServerConnection } from '@jupyterlab/services';
 import { Message } from '@lumino/messaging';
 import { Debouncer } from '@lumino/polling';
 import { Widget } from '@lumino/widgets';
-import { element } from './dom';
-import { counted } from './format';
+import { element, marked } from './dom';
+import { bytes, counted } from './format';
 import { icon } from './icon';
-import { fetchLessons, ICheck, ILesson, Status } from './lessons';
+import { fetchLessons, ICheck, ILesson, IRunning, Status } from './lessons';
 
 const DIFFICULTIES = 5;
 const PAUSE = 300; // milliseconds; running all cells asks once, not once a cell
+const REFRESH = 15_000; // milliseconds; kernels grow while nobody runs a cell here
 
 const STATUS: Record<Status, { sign: string; words: string }> = {
   PASS: { sign: '✓', words: 'passed' },
@@ -19,14 +20,22 @@ const STATUS: Record<Status, { sign: string; words: string }> = {
   ERROR: { sign: '!', words: 'stopped with an error' }
 };
 
+/** What the panel's buttons do. */
+export interface IActions {
+  open: (lesson: string, exercise: string) => Promise<unknown>;
+  startOver: (lesson: string) => Promise<unknown>;
+  shutDown: (session: string) => Promise<unknown>;
+}
+
 export class CoursePanel extends Widget {
   constructor(
     private settings: ServerConnection.ISettings,
-    private open: (lesson: string) => void
+    private actions: IActions
   ) {
     super();
     this.id = 'nncompress-lab-course';
     this.title.icon = icon;
+    this.title.label = 'Course';
     this.title.caption = 'Model compression course';
     this.node.setAttribute('role', 'region');
     this.node.setAttribute('aria-label', this.title.caption);
@@ -38,11 +47,13 @@ export class CoursePanel extends Widget {
     );
     this.content.addEventListener('click', event => this.clicked(event));
     window.addEventListener('focus', this.later);
+    this.timer = window.setInterval(this.later, REFRESH);
   }
 
   dispose(): void {
     if (!this.isDisposed) {
       window.removeEventListener('focus', this.later);
+      window.clearInterval(this.timer);
       this.debouncer.dispose();
     }
     super.dispose();
@@ -96,12 +107,24 @@ export class CoursePanel extends Widget {
   }
 
   private clicked(event: Event): void {
-    const button = (event.target as Element).closest<HTMLElement>('[data-lesson]');
+    const button = (event.target as Element).closest<HTMLElement>('[data-act]');
     if (button) {
-      this.open(button.dataset.lesson!);
+      void this.act(button.dataset).finally(this.later);
     }
   }
 
+  private async act({ act, lesson, of: part }: DOMStringMap): Promise<unknown> {
+    switch (act) {
+      case 'open':
+        return this.actions.open(lesson!, part ?? '');
+      case 'start-over':
+        return this.actions.startOver(lesson!);
+      default:
+        return this.actions.shutDown(part!);
+    }
+  }
+
+  private readonly timer: number;
   private readonly content: HTMLElement;
   private state = '';
   private readonly debouncer = new Debouncer(() => this.refresh(), PAUSE);
@@ -133,20 +156,28 @@ function lessonItem(lesson: ILesson): HTMLElement {
     element('div', 'nncl-Lesson-head', [
       element('h3', '', [
         element('span', 'nncl-Lesson-id', [lesson.id]),
-        element('span', '', [lesson.title])
+        element('span', '', marked(lesson.title))
       ]),
-      element('button', 'nncl-Open', ['Open'], {
-        type: 'button',
-        'data-lesson': lesson.id,
-        'data-key': `open-${lesson.id}`,
-        'aria-label': `Open lesson ${title}`
-      })
+      action('open', lesson, 'nncl-Open', ['Open'], `Open lesson ${title}`)
     ]),
     element('p', 'nncl-Lesson-facts', [
       `${lesson.minutes} min · `,
-      difficulty(lesson.difficulty)
+      difficulty(lesson.difficulty),
+      ' · ',
+      action('start-over', lesson, 'nncl-Link', ['Start over'], `Start ${title} over`)
     ]),
+    ...lesson.running.map(running => memory(lesson, running)),
     ...(lesson.points > 0 ? graded(lesson, title) : [])
+  ]);
+}
+
+/** What an open lesson costs, and the way to be rid of that. */
+function memory(lesson: ILesson, { session, path, memory }: IRunning): HTMLElement {
+  const taken = memory === null ? 'is running' : `takes ${bytes(memory)} of memory`;
+  const label = `Shut down the kernel of ${path}`;
+  return element('p', 'nncl-Running', [
+    element('span', '', [`Its kernel ${taken}.`], { title: path }),
+    action('shut-down', lesson, 'nncl-Link', ['Shut down'], label, session)
   ]);
 }
 
@@ -158,34 +189,53 @@ function graded(lesson: ILesson, title: string): HTMLElement[] {
     [`${counted(lesson.checks.length, 'check')}, ${passed} passed`],
     { 'data-key': `summary-${lesson.id}` }
   );
+  const checks = lesson.checks.map(check => checkItem(lesson, check));
   return [
     element('div', 'nncl-Course', [
       progress(`Lesson ${title}`, lesson.earned, lesson.points),
       score(lesson.earned, lesson.points)
     ]),
-    element(
-      'details',
-      'nncl-Checks',
-      [summary, element('ul', '', lesson.checks.map(checkItem))],
-      { 'data-key': `checks-${lesson.id}` }
-    )
+    element('details', 'nncl-Checks', [summary, element('ul', '', checks)], {
+      'data-key': `checks-${lesson.id}`
+    })
   ];
 }
 
-function checkItem(check: ICheck): HTMLElement {
+function checkItem(lesson: ILesson, check: ICheck): HTMLElement {
   const status = check.status in STATUS ? check.status : 'UNATTEMPTED';
   const { sign, words } = STATUS[status];
   const told = status === 'FAIL' || status === 'ERROR' ? check.message : '';
+  const label = `Go to the cell of ${check.title}`;
   return element('li', `nncl-Check nncl-mod-${status.toLowerCase()}`, [
     element('span', 'nncl-Check-sign', [sign], { 'aria-hidden': 'true' }),
     element('div', '', [
-      element('span', 'nncl-Check-title', [check.title]),
+      action('open', lesson, 'nncl-Link', marked(check.title), label, check.name),
       element('span', 'nncl-Check-words', [
         `${words} · ${counted(check.points, 'point')}`
       ]),
-      told ? element('p', 'nncl-Check-message', [told]) : null
+      told ? element('p', 'nncl-Check-message', marked(told)) : null
     ])
   ]);
+}
+
+/** A button that does something with a lesson, or with a part of it. */
+function action(
+  act: string,
+  lesson: ILesson,
+  className: string,
+  children: (Node | string)[],
+  label: string,
+  part = ''
+): HTMLElement {
+  return element('button', className, children, {
+    type: 'button',
+    title: label,
+    'aria-label': label,
+    'data-act': act,
+    'data-lesson': lesson.id,
+    'data-of': part,
+    'data-key': `${act}-${lesson.id}-${part}`
+  });
 }
 
 function progress(label: string, earned: number, points: number): HTMLElement {

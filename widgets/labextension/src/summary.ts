@@ -18,16 +18,16 @@ export interface ILayer {
   name: string;
   class: string;
   weights: IWeight[];
-  /** Width of packed integers, or null. */
-  bits: number | null;
   parameters: number;
   /** Whether `parameters` is counted from packed bytes and may be a few less. */
   at_most: boolean;
   zeros: number;
   bytes: number;
   deflated: number;
-  /** Whether zeros, distinct and deflated are estimates. */
+  /** Whether zeros and distinct are estimates. */
   sampled: boolean;
+  /** Whether deflated is one. */
+  deflated_sampled: boolean;
   distinct: number;
   /** Whether there are more distinct values than `distinct`. */
   distinct_is_more: boolean;
@@ -42,7 +42,10 @@ export interface ITotals {
   weight_bytes: number;
   deflated_bytes: number;
   sampled: boolean;
+  deflated_sampled: boolean;
   weights_are_stored: boolean;
+  /** Whether numbers lie in another file, which is not read. */
+  weights_elsewhere?: boolean;
   layers_left_out: boolean;
   file_bytes: number;
   parts: { weights: number; optimizer: number; config: number; other: number };
@@ -50,7 +53,7 @@ export interface ITotals {
 
 export interface ISummary {
   file: string;
-  model: { class: string; name: string; keras_version: string; saved: string };
+  model: { class: string; name: string; made_by: string; saved: string };
   totals: ITotals;
   layers: ILayer[];
 }

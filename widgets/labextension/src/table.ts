@@ -65,7 +65,7 @@ const COLUMNS: IColumn[] = [
     className: 'nncl-mod-number',
     title: 'Bytes of the weights under zlib',
     key: layer => layer.deflated,
-    cell: layer => [about(layer, bytes(layer.deflated))]
+    cell: layer => [estimate(bytes(layer.deflated), layer.deflated_sampled)]
   },
   {
     label: 'Values',
@@ -170,9 +170,7 @@ function shaped(weight: IWeight): HTMLElement {
 }
 
 function types(layer: ILayer): string {
-  const names = [...new Set(layer.weights.map(weight => weight.dtype))];
-  const packed = layer.bits ? [`${layer.bits}-bit integers`] : [];
-  return [...packed, names.join(', ')].join(' · ');
+  return [...new Set(layer.weights.map(weight => weight.dtype))].join(', ');
 }
 
 function zeros(layer: ILayer): number {
