@@ -66,6 +66,7 @@ def test_images_move_by_a_pixel_and_leave_nothing_behind(benchmark):
     np.testing.assert_array_equal(data.x, image)
 
 
+@pytest.mark.usefixtures("eagerly")  # that passes can be traced, their own tests show
 def test_a_run_goes_through_all_stages_and_goes_on_from_its_files(
     benchmark, monkeypatch, tmp_path
 ):

@@ -1,7 +1,8 @@
 """JupyterLab in a real browser: one server and one Chromium for all tests here.
 
 Without a browser or playwright these tests are skipped; with NNCOMPRESS_BROWSER=required
-in the environment that is a failure instead.
+in the environment that is a failure instead, and with NNCOMPRESS_BROWSER=none they are
+skipped wherever they are.
 """
 
 import os
@@ -31,7 +32,8 @@ ARGUMENTS = (
 # Jupytext comes with our build tools; its plugin does not load in older JupyterLab.
 NOT_OURS = "/lab/extensions/jupyterlab-jupytext/"
 TIMEOUT = 30_000  # milliseconds
-REQUIRED = os.environ.get("NNCOMPRESS_BROWSER") == "required"
+WANTED = os.environ.get("NNCOMPRESS_BROWSER", "")
+REQUIRED = WANTED == "required"
 FAILED = pytest.StashKey[bool]()
 
 
@@ -91,6 +93,8 @@ def lab(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """Chromium, started once."""
+    if WANTED == "none":
+        unavailable("NNCOMPRESS_BROWSER=none")
     found = [path for name in BROWSERS if (path := shutil.which(name))]
     if not found:
         unavailable("no Chromium on this machine")
