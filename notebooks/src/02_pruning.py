@@ -509,9 +509,9 @@ figures.curves(
 # then choose layers one by one, with what you saw in the figure. Press **Register** when the goal
 # is met: the control and the check below judge by one rule.
 #
-# Then **Use this in my code** and **Insert as my answer** write the setting into a cell below the
-# control, as code that survives the night and that whoever grades the notebook sees. Run that cell,
-# then the check. (Until then your answer is the empty one here.)
+# Then **Use this in my code** and **Insert as my answer** write the setting into the cell here, as
+# code that survives the night and that whoever grades the notebook sees. Run that cell, then the
+# check.
 
 # %% tags=["exercise:chosen_pruning"]
 # BEGIN SOLUTION

@@ -82,10 +82,10 @@ def test_a_learner_runs_the_lesson_moves_the_control_and_passes_a_check(page, la
         "mistake": "",
     }
 
-    # The control's code becomes a cell below it.
+    # The control's setting becomes the answer, in the cell of its exercise.
     cells = len(sources(page))
     page.get_by_role("button", name="Use this in my code").click()
     page.get_by_role("button", name="Insert as my answer").click()
-    assert len(sources(page)) == cells + 1
+    assert len(sources(page)) == cells
     answers = [each for each in sources(page) if "chosen_pruning = ncl." in each]
     assert len(answers) == 1

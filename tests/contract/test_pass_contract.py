@@ -16,6 +16,8 @@ from nncompress_lab.testing import check_on_model, check_recipe, check_refusals
 pytestmark = [pytest.mark.contract, pytest.mark.usefixtures("eagerly")]
 
 Build = Callable[[], keras.Model]
+# What is drawn by lot or taken in any order differs on these; of what trains on the first.
+AGAIN = (tiny_models.residual, tiny_models.transformer, tiny_models.every_layer)
 
 
 @cache
@@ -63,8 +65,7 @@ def test_the_pass_keeps_what_it_promises(build, step):
     check_on_model(
         step,
         built(build),
-        # One model is enough to show that a seed fixes the order of the data.
-        twice="train" not in step.needs or build is tiny_models.residual,
+        twice=build in AGAIN[: 1 if "train" in step.needs else None],
         **changes_of(step),
     )
 

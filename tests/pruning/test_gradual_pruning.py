@@ -79,6 +79,7 @@ def test_the_schedule_is_followed_and_pruned_weights_stay_zero():
             assert after[before].all()
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("score", ["magnitude", "taylor", "movement"])
 @pytest.mark.parametrize("scope", ["output", "layer", "global"])
 def test_the_final_sparsity_is_exact_for_every_score_and_scope(score, scope, context):

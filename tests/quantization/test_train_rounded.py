@@ -141,6 +141,7 @@ def learned_by_heart():
 HARMFUL = {**SHORT, "learning_rate": 0.03}
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize(
     ("step", "afterwards"),
     [
