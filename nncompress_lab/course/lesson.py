@@ -166,7 +166,7 @@ class Lesson:
         return outcome, outcome_card(outcome, kept=kept, notes=(*notes, *trouble))
 
     def _best(self, name: str) -> Record:
-        """The best outcome, of this session and of all before it."""
+        """The best outcome, of this kernel and of all before it."""
         kept = progress.load().get(f"{self.id}/{name}")
         return better(kept, self._outcomes.get(name, Record(UNATTEMPTED)))
 
