@@ -7,6 +7,7 @@ import keras
 
 from nncompress_lab import progress
 from nncompress_lab.data.datasets import Data, Dataset
+from nncompress_lab.decisions import deciding_once
 from nncompress_lab.models.kernels import Reasons, Skip
 from nncompress_lab.models.rewrite import check_model
 from nncompress_lab.passes import Context, Pass, check_context
@@ -81,7 +82,10 @@ def compress(
     check_context(recipe, context)
     models = {ORIGINAL: model}
     notes: dict[str, list[str]] = {}
-    with progress.bar("compress", len(recipe.passes), show=context.progress) as bar:
+    with (
+        progress.bar("compress", len(recipe.passes), show=context.progress) as bar,
+        deciding_once(),
+    ):
         current = model
         for step, result in stages(recipe, model, context):
             _collect(notes, step.explain(current), step)

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal, get_args
 
 import keras
 
+from nncompress_lab.decisions import decided
 from nncompress_lab.factorization.arrays.methods import METHODS, Name, Ranks, Unit
 from nncompress_lab.factorization.layer_chain import Target, unsuited
 from nncompress_lab.layer_pass import LayerPass
@@ -114,7 +115,7 @@ class Factorization(LayerPass):
 
     def explain(self, model: keras.Model) -> Reasons:
         """Which layers are factorized, and why the others are not."""
-        chosen = self._choose(self._targets(model))
+        chosen = self._choose(model, self._targets(model))
         return super().explain(model) | {
             path: one if isinstance(one, str) else None for path, one in chosen.items()
         }
@@ -125,12 +126,12 @@ class Factorization(LayerPass):
         Args:
             model: A built Keras model.
         """
-        return self._chosen_ranks(self._targets(model))
+        return self._chosen_ranks(model, self._targets(model))
 
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model with chains in place of the layers that become smaller."""
         targets = self._targets(model)
-        ranks = self._chosen_ranks(targets)
+        ranks = self._chosen_ranks(model, targets)
         treated = [one for one in self._suited(model) if one.path in ranks]
         moments = {}
         if self.data_aware and treated:
@@ -155,12 +156,19 @@ class Factorization(LayerPass):
     def _suited(self, model: keras.Model) -> list[KernelLayer]:
         return self.treated(model, super().explain(model))
 
-    def _chosen_ranks(self, targets: dict[str, Target]) -> dict[str, Ranks]:
-        chosen = self._choose(targets)
+    def _chosen_ranks(
+        self, model: keras.Model, targets: dict[str, Target]
+    ) -> dict[str, Ranks]:
+        chosen = self._choose(model, targets)
         return {path: one for path, one in chosen.items() if not isinstance(one, str)}
 
-    def _choose(self, targets: dict[str, Target]) -> dict[str, Ranks | str]:
+    def _choose(
+        self, model: keras.Model, targets: dict[str, Target]
+    ) -> dict[str, Ranks | str]:
         """Ranks by path, or why the layer is left as it is."""
+        return decided(self, model, lambda: self._decide(targets))
+
+    def _decide(self, targets: dict[str, Target]) -> dict[str, Ranks | str]:
         for unit in get_args(Unit):
             if (fraction := getattr(self, unit)) is not None:
                 return _under_budget(targets, unit, fraction)

@@ -7,6 +7,7 @@ from typing import ClassVar
 import keras
 import numpy as np
 
+from nncompress_lab.decisions import decided
 from nncompress_lab.layer_pass import LayerPass
 from nncompress_lab.lowrank.arrays.rank import (
     Options,
@@ -153,6 +154,13 @@ data_aware=False, same_shape=False, select=Selection())
         self, model: keras.Model, layers: list[MatrixLayer], moments: Moments
     ) -> Mapping[str, int | Skip]:
         """The rank of each layer, or why it stays as it is."""
+        if moments:
+            return self._choose(model, layers, moments)
+        return decided(self, model, lambda: self._choose(model, layers, moments))
+
+    def _choose(
+        self, model: keras.Model, layers: list[MatrixLayer], moments: Moments
+    ) -> Mapping[str, int | Skip]:
         if self.parameters is not None or self.macs is not None:
             return self._ranks_within_budget(model, layers, moments)
         ranks = {one.path: self._rank(one, moments) for one in layers}

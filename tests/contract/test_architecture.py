@@ -31,6 +31,7 @@ STOREYS = {
     "models.paths": 1,
     "packing": 1,
     # 2: model -> model
+    "decisions": 2,
     "layer_pass": 2,
     "passes": 2,
     "pipelines": 2,
