@@ -7,6 +7,7 @@ and for those of one's own, and before any comparison of a string with a number.
 import dataclasses
 import os
 from collections.abc import Sequence
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -42,7 +43,12 @@ def check_settings(holder: Any) -> None:
         >>> Selection(names=["conv1", "conv2"]).names
         ('conv1', 'conv2')
     """
-    for name, kind in _field_types(type(holder)).items():
+    owner: Any = type(holder)
+    try:
+        kinds = _field_types(owner)
+    except NameError:  # imported for type checkers only, or local to a function
+        return
+    for name, kind in kinds.items():
         value = getattr(holder, name)
         try:
             fitting = _fitted(value, kind)
@@ -51,12 +57,13 @@ def check_settings(holder: Any) -> None:
         object.__setattr__(holder, name, fitting)
 
 
+@cache
 def _field_types(kind: type[Any]) -> dict[str, Any]:
-    """The types of a dataclass's fields by name; none if they name what is not there."""
-    try:
-        hints = get_type_hints(kind)
-    except NameError:  # imported for type checkers only, or local to a function
-        return {}
+    """The types of a dataclass's fields by name; a `NameError` if one is not there.
+
+    Resolved once a class: a control makes a pass at every move of a slider.
+    """
+    hints = get_type_hints(kind)
     return {one.name: hints[one.name] for one in dataclasses.fields(kind) if one.init}
 
 

@@ -117,7 +117,7 @@ class PruningTrial:
         return self._magnitudes[WHOLE_MODEL].size
 
     def magnitudes(self, target: str) -> Magnitudes:
-        """The dense weights of a layer, or of `"*"`, the whole model.
+        """The unpruned weights of a layer, or of `"*"`, the whole model.
 
         Raises:
             ValueError: If there is no such layer.
