@@ -66,8 +66,8 @@ class PruningTrial:
         check_model(model)
         self.name: str = model.name
         self.data = images_for(model, data, examples)
-        self._measuring = Scratch(model, self._apply)
-        self._weighing = Scratch(model, self._apply)
+        self._measuring = Scratch(model, self.data, self._apply)
+        self._weighing = Scratch(model, self.data, self._apply)
         if not self._measuring.layers:
             raise UnsupportedModelError(
                 f"The model {self.name!r} has no kernel that can be pruned. Received: "
@@ -98,7 +98,7 @@ class PruningTrial:
     @cached_property
     def _right(self) -> Mapping[int, int]:
         """How many of the first examples the original gets right."""
-        found = self._measuring.right(ORIGINAL, self.data)
+        found = self._measuring.right(ORIGINAL)
         return {examples: right for right, examples in found}
 
     @property
@@ -180,7 +180,7 @@ class PruningTrial:
 
     def measured(self, sparsities: Sparsities) -> Iterator[Measured]:
         """The pruned model's accuracy on ever more of the images."""
-        for right, examples in self._measuring.right(sparsities, self.data):
+        for right, examples in self._measuring.right(sparsities):
             lost = self._right[examples] - right
             yield Measured(right / examples, lost / examples, examples)
 
@@ -206,15 +206,21 @@ class PruningTrial:
 
     def _apply(
         self, layers: Layers, sparsities: Sparsities, held: Sparsities | None
-    ) -> None:
+    ) -> list[KernelLayer]:
         self._check(sparsities)
         if WHOLE_MODEL in sparsities:
-            self._prune(list(layers.values()), sparsities[WHOLE_MODEL])
-            return
-        for path, layer in layers.items():
-            sparsity = sparsities.get(path, 0.0)
-            if held is None or WHOLE_MODEL in held or held.get(path, 0.0) != sparsity:
-                self._prune([layer], sparsity)
+            everything = list(layers.values())
+            self._prune(everything, sparsities[WHOLE_MODEL])
+            return everything
+        anew = held is None or WHOLE_MODEL in held
+        changed = [
+            layer
+            for path, layer in layers.items()
+            if anew or (held or {}).get(path, 0.0) != sparsities.get(path, 0.0)
+        ]
+        for layer in changed:
+            self._prune([layer], sparsities.get(layer.path, 0.0))
+        return changed
 
     def _prune(self, layers: list[KernelLayer], sparsity: float) -> None:
         arrays = [self._weights[layer.path] for layer in layers]

@@ -1,9 +1,10 @@
 """What trials are made of: a copy whose kernels change, and images to measure it on."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 import keras
@@ -16,8 +17,8 @@ from nncompress_lab.models.kernels import KernelLayer
 from nncompress_lab.models.rewrite import copy_model
 from nncompress_lab.models.selection import EVERY_LAYER
 from nncompress_lab.trials.figures import Figures
+from nncompress_lab.trials.stages import BATCH_SIZE, Stages
 
-BATCH_SIZE = 250
 Choice = TypeVar("Choice")
 Layers = Mapping[str, KernelLayer]
 
@@ -29,16 +30,20 @@ class Scratch(Generic[Choice]):
 
     Args:
         model: It is not changed.
+        data: Images and class indices.
         apply: Called with the copy's kernel layers by path, a choice, and the choice that
-            they follow so far or None; gives the layers the weights of the choice.
+            they follow so far or None; gives the layers the weights of the choice and
+            returns those that it has changed.
     """
 
     def __init__(
         self,
         model: keras.Model,
-        apply: Callable[[Layers, Choice, Choice | None], None],
+        data: Data,
+        apply: Callable[[Layers, Choice, Choice | None], Iterable[KernelLayer]],
     ) -> None:
         self._model = copy_model(model)
+        self._data = data
         self._apply = apply
         self._held: Choice | None = None
         self._lock = threading.Lock()
@@ -50,28 +55,33 @@ class Scratch(Generic[Choice]):
         with self._lock:
             if choice != self._held:
                 held, self._held = self._held, None
-                self._apply(self.layers, choice, held)
+                changed = self._apply(self.layers, choice, held)
+                self._stages.changed(one.layer for one in changed)
                 self._held = copy(choice)  # the caller's own may change
             yield self._model
 
-    def right(self, choice: Choice, data: Data) -> Iterator[tuple[int, int]]:
+    def right(self, choice: Choice) -> Iterator[tuple[int, int]]:
         """Classify batch by batch; the copy is free for others between two batches.
+
+        Activations before the first layer that has changed are not computed again.
 
         Args:
             choice: Whose weights the copy has.
-            data: Images and class indices.
 
         Yields:
             How many of the examples so far are right, and how many examples that were.
         """
         right = 0
-        for start in range(0, len(data), BATCH_SIZE):
-            part = slice(start, start + BATCH_SIZE)
-            with self.under(choice) as model:
-                # Half the time of `predict`, which sets up a data pipeline each time.
-                outputs = model.predict_on_batch(data.x[part])
-            right += int((np.argmax(outputs, axis=1) == data.y[part]).sum())
-            yield right, min(start + BATCH_SIZE, len(data))
+        for start in self._stages.starts:
+            with self.under(choice):
+                outputs = self._stages.outputs(start)
+            labels = self._data.y[start : start + BATCH_SIZE]
+            right += int((np.argmax(outputs, axis=1) == labels).sum())
+            yield right, start + len(labels)
+
+    @cached_property
+    def _stages(self) -> Stages:
+        return Stages(self._model, self._data.x)
 
     def weighed(self, choice: Choice) -> Figures:
         """Bytes of the file under a choice, as `measure.file_sizes` says."""
