@@ -369,7 +369,7 @@ def test_its_text_is_a_sentence(explorer):
         f"accuracy {100 * explorer.accuracy:.0f} %. Run this cell to move the slider."
     )
     # What an unrun notebook shows, and what is compared when it is run again.
-    assert explorer._repr_mimebundle_()["text/plain"] == repr(explorer)
+    assert explorer._repr_mimebundle_()[0]["text/plain"] == repr(explorer)
 
 
 @pytest.mark.usefixtures("eagerly")

@@ -5,9 +5,17 @@ import types
 
 import numpy as np
 import pytest
+import tiny_models
 
 import nncompress_lab as ncl
-from nncompress_widgets.source_code import answer_of, images_of, source_of, variable_of
+from nncompress_widgets import PruningExplorer
+from nncompress_widgets.source_code import (
+    answer_of,
+    context_of,
+    images_of,
+    source_of,
+    variable_of,
+)
 
 PASSES = [
     ncl.MagnitudePruning(sparsity=0.8, scope="global"),
@@ -63,6 +71,58 @@ def test_of_a_data_set_the_validation_images_are_named(notebook):
 
     assert images_of(notebook["clothes"], 4) == "clothes.validation"
     assert images_of(notebook["clothes"], 3) == "clothes.validation.take(3)"
+
+
+def test_what_a_variable_holds_has_a_name_too(notebook):
+    model, other = object(), object()
+    data = ncl.Data(np.zeros((5, 2)), np.zeros(5))
+    notebook |= {
+        "Out": {3: model},  # gone when the kernel is
+        "_7": types.SimpleNamespace(model=other),
+        "numpy": types.ModuleType("numpy"),
+        "result": types.SimpleNamespace(model=model, _private=other),
+        "models": {"small": other, (1, 2): object()},
+        "parts": [data],
+    }
+
+    assert variable_of(model) == "result.model"
+    assert variable_of(other) == 'models["small"]'
+    assert images_of(data, 3) == "parts[0].take(3)"
+    notebook["net"] = model
+    assert variable_of(model) == "net"
+
+
+def test_of_a_control_with_a_name_the_model_has_one(notebook):
+    model = tiny_models.sequential()
+    notebook["explorer"] = PruningExplorer(model, tiny_models.context().validation)
+
+    assert variable_of(model) == "explorer.model"
+
+
+def test_the_users_model_is_never_assigned_to():
+    step = ncl.MagnitudePruning(sparsity=0.5)
+    model = tiny_models.sequential()
+    names = {"compressed": model, "mine": tiny_models.context().validation}
+
+    exec(source_of(step, model="compressed", images="mine"), names)
+
+    assert names["compressed"] is model
+    assert ncl.measure.nonzeros(names["compressed_again"]) < ncl.measure.nonzeros(model)
+
+
+def test_a_pass_that_needs_data_gets_it(notebook):
+    calibration = ncl.ActivationQuantization()
+    whole = ncl.data.fashion_mnist()
+    notebook |= {"clothes": whole, "mine": whole.train}
+
+    assert context_of(object(), 512) is None
+    for data in (whole, whole.train):
+        context = context_of(data, 512)
+        source = source_of(calibration, model="net", context=context)
+        assert f"(net, {context})" in source
+        made = eval(context, {"ncl": ncl, **notebook})  # our own
+        assert np.array_equal(made.calibration.x, whole.train.x[:512])
+    assert "Context" not in source_of(PASSES[0], context=context)
 
 
 def test_outside_a_notebook_there_are_no_names(monkeypatch):

@@ -7,12 +7,14 @@ from typing import Any
 import ipywidgets
 
 from nncompress_lab import Data, Dataset, Pass
+from nncompress_lab.passes import CALIBRATION_EXAMPLES
 from nncompress_lab.report.formats import size
 from nncompress_lab.trials.figures import Figures, percent
 from nncompress_widgets.outcome import Outcome
 from nncompress_widgets.rows import row_of
 from nncompress_widgets.source_code import (
     answer_of,
+    context_of,
     images_of,
     source_of,
     variable_of,
@@ -31,8 +33,8 @@ class CodePanel:
     def __init__(
         self, model: object, data: Dataset | Data, *, answer: str | None
     ) -> None:
-        self._model = model
-        self._data = data
+        self.model = model
+        self.data = data
         self._answer = answer
         self.programs = ipywidgets.HTML(layout={"display": "none"})
         self.button = ipywidgets.ToggleButton(
@@ -43,7 +45,7 @@ class CodePanel:
 
     def show(self, setting: Pass, outcome: Outcome, choice: Any) -> None:
         """Write the programs for a setting, with what is known about it."""
-        model = variable_of(self._model)
+        model = variable_of(self.model)
         comments = _comments(outcome, choice)
         if model is None:
             comments = [
@@ -54,12 +56,13 @@ class CodePanel:
             setting,
             comments=comments,
             model=model or "model",
-            images=images_of(self._data, outcome.trial.examples),
+            images=images_of(self.data, outcome.trial.examples),
+            context=context_of(self.data, CALIBRATION_EXAMPLES),
         )
-        panels = [_panel(program, "Insert below")]
+        panels = [panel_of(program, "Insert below")]
         if self._answer is not None:
             answer = answer_of(setting, self._answer, comments=comments)
-            panels.insert(0, _panel(answer, "Insert as my answer", self._answer))
+            panels.insert(0, panel_of(answer, "Insert as my answer", self._answer))
         self.programs.value = "".join(panels)
 
     def _toggle(self, change: dict[str, Any]) -> None:
@@ -92,7 +95,14 @@ def _said(figures: Figures) -> str:
     return ", ".join(said)
 
 
-def _panel(source: str, button: str, answer: str = "") -> str:
+def panel_of(source: str, button: str, answer: str = "") -> str:
+    """A program to read, with a button that the JupyterLab plugin answers to.
+
+    Args:
+        source: The program.
+        button: What the button says.
+        answer: The exercise whose cell the program is for; below the control's without.
+    """
     escaped = html.escape(source)
     attribute = escaped.replace("\n", "&#10;")
     exercise = f' data-nncompress-exercise="{html.escape(answer)}"' if answer else ""

@@ -68,6 +68,8 @@ class Control(ipywidgets.VBox):
         goal: What the setting is to reach, if anything.
 
     Attributes:
+        model: What the control was made with.
+        data: Likewise.
         registered: The pass that was registered last, or None.
         accuracy: On all validation images, a fraction.
         file_bytes: Bytes of the compressed model's `.keras` file.
@@ -102,6 +104,7 @@ class Control(ipywidgets.VBox):
         self._goal_panel = GoalPanel(goal, known=(*trial.original, "accuracy_drop"))
         self._goal_panel.on_click(lambda: self._register_later.request(self.choice))
         self._code_panel = code
+        self.model, self.data = code.model, code.data
         self._measure_later = Worker(
             self._measure, on_error=self._show_error, pause=PAUSE
         )
@@ -174,17 +177,25 @@ class Control(ipywidgets.VBox):
     def __repr__(self) -> str:
         return f"{self.sentence} Run this cell to move the slider."
 
-    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
-        """What a notebook stores: a picture and a sentence beside the control itself."""
+    def _repr_mimebundle_(
+        self, **options: Any
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What a notebook stores: pictures and a sentence beside the control itself."""
         bundle: dict[str, Any] = super()._repr_mimebundle_(**options)
-        picture = still(
+        sentence = repr(self)
+        stored = still(
             self._parts.title,
             self._parts.picture.value,
             self._outcome.tiles(self.choice),
             style=_STYLE,
-            sentence=repr(self),
+            sentence=sentence,
         )
-        return {**bundle, "text/plain": repr(self), "text/html": picture}
+        shown = {
+            "text/plain": sentence,
+            "text/html": stored.page,
+            "image/png": stored.png,
+        }
+        return {**bundle, **shown}, {"image/png": {"alt": sentence}}
 
     def _by_program(self, align: Callable[[], object]) -> None:
         """A program moved an input: bring all into line and measure at once."""

@@ -2,12 +2,17 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
-from typing import Any
+from itertools import chain
+from types import ModuleType
+from typing import Any, Final
 
 from nncompress_lab import Data, Dataset, Pass, Selection
 from nncompress_lab.pipelines import Pipeline
+
+RESULT: Final = "compressed"
+_HISTORY: Final = {"In", "Out"}  # gone when the kernel is
 
 
 def source_of(
@@ -16,15 +21,17 @@ def source_of(
     comments: Sequence[str] = (),
     model: str = "model",
     images: str | None = None,
+    context: str | None = None,
 ) -> str:
     """A program that applies a pass to a model.
 
     Args:
         step: The pass.
         comments: What there is to say about it, a line each.
-        model: The variable that holds the model.
+        model: The expression for the model. It is never assigned to.
         images: The expression for the images that the accuracy is measured on; with it
             the program measures the accuracy, too.
+        context: The expression for what a pass that needs data gets.
 
     Example:
         >>> from nncompress_lab import MagnitudePruning
@@ -36,10 +43,12 @@ def source_of(
         compressed = ncl.MagnitudePruning(sparsity=0.8, scope="global")(model)
         print(f"accuracy: {ncl.measure.accuracy(compressed, images):.1%}")
     """
-    source = f"{answer_of(step, 'compressed', comments=comments)}({model})"
+    result = f"{RESULT}_again" if model == RESULT else RESULT
+    given = f"{model}, {context}" if step.needs and context else model
+    source = f"{answer_of(step, result, comments=comments)}({given})"
     if images is None:
         return source
-    accuracy = f"{{ncl.measure.accuracy(compressed, {images}):.1%}}"
+    accuracy = f"{{ncl.measure.accuracy({result}, {images}):.1%}}"
     return f'{source}\nprint(f"accuracy: {accuracy}")'
 
 
@@ -50,24 +59,49 @@ def answer_of(step: Pass, name: str, *, comments: Sequence[str] = ()) -> str:
 
 
 def variable_of(value: object) -> str | None:
-    """The user's own name for an object, or None if it has none.
+    """The user's own expression for an object, or None if there is none.
 
-    In a notebook the name may be given after the control was made, so this is asked
-    again for each program.
+    That is a variable, or what is held by one: `result.model`, `models["small"]`. In a
+    notebook the name may be given after the control was made, so this is asked again for
+    each program.
     """
     shell = sys.modules.get("IPython")
     shell = shell and shell.get_ipython()
     names: dict[str, Any] = shell.user_ns if shell else {}
-    found = [
-        name
-        for name, one in names.items()
-        if one is value and name.isidentifier() and not name.startswith("_")
-    ]
-    return found[0] if found else None
+    own = {
+        name: one
+        for name, one in list(names.items())  # a cell may add one meanwhile
+        if name.isidentifier() and not name.startswith("_") and name not in _HISTORY
+    }
+    inside = ((f"{name}{end}", one) for name in own for end, one in _held(own[name]))
+    return next(
+        (name for name, one in chain(own.items(), inside) if one is value), None
+    )
+
+
+def _held(holder: object) -> Iterator[tuple[str, object]]:
+    """What an object holds, and how to get at it."""
+    if isinstance(holder, ModuleType | type):
+        return
+    if isinstance(holder, Mapping):
+        yield from (
+            (f"[{_expression(key)}]", one)
+            for key, one in list(holder.items())
+            if isinstance(key, str | int)
+        )
+    elif isinstance(holder, list | tuple):
+        yield from ((f"[{place}]", one) for place, one in enumerate(holder))
+    else:
+        held = getattr(holder, "__dict__", {})
+        yield from (
+            (f".{name}", one)
+            for name, one in list(held.items())
+            if not name.startswith("_")
+        )
 
 
 def images_of(data: Dataset | Data, count: int) -> str | None:
-    """The expression for the first validation images of a variable of the user's."""
+    """The expression for the first validation images, if the user has a name for them."""
     name = variable_of(data)
     if name is None:
         return None
@@ -77,6 +111,16 @@ def images_of(data: Dataset | Data, count: int) -> str | None:
         else (data, name)
     )
     return part if len(images) == count else f"{part}.take({count})"
+
+
+def context_of(data: Dataset | Data, count: int) -> str | None:
+    """The expression for the context of a pass that calibrates on so many examples."""
+    name = variable_of(data)
+    if name is None:
+        return None
+    if isinstance(data, Dataset):
+        return f"ncl.Context.of({name})"
+    return f"ncl.Context(calibration={name}.take({count}))"
 
 
 def _expression(value: Any) -> str:

@@ -4,8 +4,10 @@ import base64
 import html
 import textwrap
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from nncompress_widgets.figures import Tile
+from nncompress_widgets.raster import png_of
 
 WIDTH, HEIGHT = 760, 270
 _FIGURES = 470  # where the figures begin, right of the picture
@@ -16,24 +18,51 @@ svg { color: #7a7a7a; }
 text { fill: #7a7a7a; font-family: sans-serif; font-size: 12px; }
 .nncompress-grid { stroke: #7a7a7a; stroke-opacity: 0.3; }
 .title { font-size: 14px; font-weight: bold; }
-.value { font-size: 17px; font-weight: bold; }
+.value { font-size: 15px; font-weight: bold; }
 """
+
+
+@dataclass(frozen=True)
+class Still:
+    """What a notebook stores of a control; it needs nothing else from the page.
+
+    Args:
+        svg: The picture and its figures.
+        style: The style sheet that they are drawn with.
+        sentence: What the control shows; the text below the picture and in its stead.
+    """
+
+    svg: str
+    style: str
+    sentence: str
+
+    @property
+    def page(self) -> str:
+        """A figure with an image, as HTML."""
+        drawn = base64.b64encode(self.svg.encode()).decode()
+        words = html.escape(self.sentence)
+        return (
+            f'<figure><img alt="{words}" src="data:image/svg+xml;base64,{drawn}" '
+            f'style="max-width: 100%"><figcaption>{words}</figcaption></figure>'
+        )
+
+    @property
+    def png(self) -> str:
+        """The same in base64, for pages that show neither HTML nor SVG."""
+        return base64.b64encode(png_of(self.svg, style=self.style)).decode()
 
 
 def still(
     title: str, picture: str, figures: Iterable[Tile], *, style: str, sentence: str
-) -> str:
-    """What a notebook stores of a control, as HTML.
+) -> Still:
+    """Put the picture of a control and its figures beside each other.
 
     Args:
         title: Of the control.
         picture: Its picture, an `<svg>` element.
         figures: Those that belong to the picture; others are left out.
         style: The style sheet that the picture is drawn with.
-        sentence: What the control shows; the text below the picture and in its stead.
-
-    Returns:
-        A figure with an image that needs nothing else from the page.
+        sentence: What the control shows.
     """
     parts = [f'<text class="title" x="4" y="18">{html.escape(title)}</text>']
     parts.append(f'<g transform="translate(0 32)">{picture}</g>')
@@ -46,19 +75,13 @@ def still(
         f'viewBox="0 0 {WIDTH} {HEIGHT}"><style>{html.escape(style)}{_STYLE}</style>'
         f"{''.join(parts)}</svg>"
     )
-    address = f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
-    words = html.escape(sentence)
-    return (
-        f'<figure><img alt="{words}" src="{address}" style="max-width: 100%">'
-        f"<figcaption>{words}</figcaption></figure>"
-    )
+    return Still(svg, style, sentence)
 
 
 def _add(parts: list[str], tile: Tile, y: int) -> int:
     """Append a figure at a height, and return that of the next."""
-    label = html.escape(f"{tile.label} ")
-    value = f'<tspan class="value">{html.escape(tile.value)}</tspan>'
-    parts.append(f'<text x="{_FIGURES}" y="{y}">{label}{value}</text>')
+    words = html.escape(f"{tile.label} {tile.value}")
+    parts.append(f'<text class="value" x="{_FIGURES}" y="{y}">{words}</text>')
     for line in textwrap.wrap(tile.note, _LINE):
         y += 16
         parts.append(f'<text x="{_FIGURES}" y="{y}">{html.escape(line)}</text>')

@@ -1,0 +1,84 @@
+"""What a learner chose with a control becomes the answer to an exercise."""
+
+import json
+
+import pytest
+from lab_pages import open_notebook, run_all, sources, write_notebook
+from playwright.sync_api import expect
+
+import nncompress_lab as ncl
+from nncompress_widgets.code_panel import panel_of
+from nncompress_widgets.source_code import answer_of
+
+ANSWER = "import nncompress_lab as ncl\n\nchosen = 1 < 2 and '\"&'\nprint(chosen)"
+
+
+def control(*panels: str) -> str:
+    """A cell that shows the panels of a control, without the time that Keras takes."""
+    return f"from IPython.display import HTML\nHTML({''.join(panels)!r})"
+
+
+def answering(exercise: str, source: str = ANSWER) -> str:
+    return control(
+        panel_of(source, "Insert as my answer", exercise),
+        panel_of("other = 1", "Insert below"),
+    )
+
+
+def write(lab, name, cells, exercises):
+    """A notebook in which some cells answer an exercise."""
+    path = lab.root / name
+    write_notebook(path, cells)
+    notebook = json.loads(path.read_text())
+    for place, exercise in exercises.items():
+        notebook["cells"][place]["metadata"]["tags"] = [f"exercise:{exercise}"]
+    path.write_text(json.dumps(notebook))
+
+
+def press(page, button, number=0):
+    page.get_by_role("button", name=button).nth(number).click()
+
+
+@pytest.mark.jupyterlab
+def test_an_answer_is_written_into_the_cell_of_its_exercise_and_nowhere_else(page, lab):
+    cells = [
+        "above = ...",
+        answering("above"),
+        answering("below", "below = 3"),
+        "# no exercise",
+        "below = ...",
+    ]
+    write(lab, "answer.ipynb", cells, {0: "above", 4: "below"})
+    open_notebook(page, lab, "answer.ipynb")
+    run_all(page)
+
+    for number, place, expected in ((0, 0, ANSWER), (1, 4, "below = 3")):
+        for _ in range(2):  # once more is the same
+            press(page, "Insert as my answer", number)
+        cells[place] = expected
+        assert sources(page) == cells
+        active = page.locator(".jp-Cell.jp-mod-active .cm-content")
+        expect(active).to_be_focused()
+        expect(active).to_contain_text(expected.splitlines()[-1])
+
+    press(page, "Insert below")  # is no answer
+    assert sources(page) == [*cells[:2], "other = 1", *cells[2:]]
+
+
+def test_the_answer_runs_by_itself_and_goes_below_where_its_exercise_is_missing(
+    page, lab
+):
+    chosen = ncl.MagnitudePruning(sparsity=0.8, scope="global")
+    answer = answer_of(chosen, "chosen", comments=['"seed" 0 & <b>more</b>'])
+    cells = [answering("chosen", answer), "'after'"]
+    write(lab, "missing.ipynb", cells, {1: "another"})
+    open_notebook(page, lab, "missing.ipynb")
+    run_all(page)
+
+    press(page, "Insert as my answer")
+
+    before, written, after = sources(page)
+    assert [before, after] == cells
+    names: dict[str, object] = {}
+    exec(written, names)
+    assert names["chosen"] == chosen
