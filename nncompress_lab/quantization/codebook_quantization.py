@@ -2,19 +2,25 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from nncompress_lab.passes import Context
 from nncompress_lab.quantization.arrays.codebook import learned_table
-from nncompress_lab.quantization.arrays.codebook_format import CodebookFormat, MakeTable
+from nncompress_lab.quantization.arrays.codebook_format import (
+    CodebookFormat,
+    CodebookView,
+    MakeTable,
+)
 from nncompress_lab.quantization.arrays.fixed_tables import (
     normal_float_table,
     power_of_two_table,
 )
 from nncompress_lab.quantization.arrays.matrix_view import Granularity
+from nncompress_lab.quantization.layers.replace import Arrays
 from nncompress_lab.quantization.storing_pass import StoringPass
 
 Table = Literal["learned", "power_of_two", "normal_float"]
@@ -68,11 +74,14 @@ class CodebookQuantization(StoringPass):
         """How each kernel is stored."""
         return CodebookFormat(self.bits, self.granularity, self.group_size)
 
+    def encode(self, view: CodebookView, kernel: npt.NDArray[Any]) -> Arrays:
+        """What is stored for a kernel that is cut up in this pass's format."""
+        return view.encode(kernel, self._make_table)
+
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model with quantized layers in place of the selected ones."""
-        table = self._make_table
         return self.with_stored(
-            model, lambda view, kernel, _: view.encode(kernel, table)
+            model, lambda view, kernel, _: self.encode(view, kernel)
         )
 
     @property

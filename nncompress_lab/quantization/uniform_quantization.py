@@ -1,13 +1,16 @@
 """Uniform quantization of a trained model's kernels, as a pass."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import keras
+import numpy.typing as npt
 
 from nncompress_lab.passes import Context
 from nncompress_lab.quantization.arrays.clipping import Clipping, ClippingMethod
-from nncompress_lab.quantization.arrays.integer_format import KernelFormat
+from nncompress_lab.quantization.arrays.integer_format import KernelFormat, KernelView
 from nncompress_lab.quantization.arrays.matrix_view import Granularity
+from nncompress_lab.quantization.layers.replace import Arrays
 from nncompress_lab.quantization.storing_pass import StoringPass
 
 
@@ -70,9 +73,12 @@ class UniformQuantization(StoringPass):
     def _clipping(self) -> Clipping:
         return Clipping(self.clipping, self.percentile)
 
+    def encode(self, view: KernelView, kernel: npt.NDArray[Any]) -> Arrays:
+        """What is stored for a kernel that is cut up in this pass's format."""
+        return view.encode(kernel, self._clipping)
+
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model with quantized layers in place of the selected ones."""
-        clipping = self._clipping
         return self.with_stored(
-            model, lambda view, kernel, _: view.encode(kernel, clipping)
+            model, lambda view, kernel, _: self.encode(view, kernel)
         )

@@ -1,5 +1,6 @@
 """The figures that a goal can bound: how each is said, and which way is the good one."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -67,6 +68,15 @@ def number(count: float) -> str:
     return f"{count:,.0f}"
 
 
+def decibels(ratio: float) -> str:
+    """A signal-to-noise ratio, for example `"21.3 dB"`."""
+    return "no error" if math.isinf(ratio) else f"{ratio:.1f} dB"
+
+
+def _bits(count: float) -> str:
+    return f"{count:.2f} bits"
+
+
 def _bytes(count: float) -> str:
     return size(round(count))
 
@@ -91,6 +101,15 @@ FIGURES: Final[Mapping[str, Figure]] = {
     "parameters": Figure("{} parameters", "there are {} parameters", number),
     "nonzeros": Figure(
         "{} parameters that are not zero", "{} parameters are not zero", number
+    ),
+    "snr_db": Figure(
+        "{} of signal to noise in the kernels",
+        "the signal-to-noise ratio of the kernels is {}",
+        decibels,
+        is_lower_bound=True,
+    ),
+    "entropy": Figure(
+        "{} of entropy a weight", "the entropy of the codes is {} a weight", _bits
     ),
     "macs": Figure("{} MACs", "an example takes {} MACs", number),
 }

@@ -17,15 +17,17 @@ TOLERANCE: Final = 1e-5
 class Goal:
     """Bounds on named figures of a compressed model.
 
-    Every figure has one good direction: of zeros there must be at least as many as the
-    bound says, of everything else at most. A control and the check of a lesson ask the
-    same goal, so that they cannot disagree.
+    Every figure has one good direction: of zeros and decibels there must be at least as
+    many as the bound says, of everything else at most. A control and the check of a
+    lesson ask the same goal, so that they cannot disagree.
 
     Args:
         **bounds: One or more figures: `zeros`, the fraction of the kernel weights that
             are zero; `accuracy_drop`, how far the accuracy may fall below that of the
             original, as a fraction (0.02 is 2 points); `keras_bytes`, `packed_bytes`,
-            `memory_bytes`, `parameters`, `nonzeros` and `macs`.
+            `memory_bytes`, `parameters`, `nonzeros` and `macs`; `snr_db`, the energy of
+            the kernels over that of their rounding error, at least so many decibels; and
+            `entropy`, the bits that a weight's code is worth.
 
     Raises:
         TypeError: If a figure is unknown or no bound is given.

@@ -1,0 +1,217 @@
+"""Kernels stored in fewer bits, tried out on scratch copies, fast enough for a slider."""
+
+import glob
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, Final
+
+import keras
+
+from nncompress_lab import measure
+from nncompress_lab.data.datasets import Data, Dataset
+from nncompress_lab.models.attention import ATTENTION
+from nncompress_lab.models.kernels import KernelLayer, walk
+from nncompress_lab.models.rewrite import check_model, copy_model
+from nncompress_lab.models.selection import Selection
+from nncompress_lab.passes import CALIBRATION_EXAMPLES, Context, Pass
+from nncompress_lab.pipelines import pipeline
+from nncompress_lab.quantization.activation_quantization import ActivationQuantization
+from nncompress_lab.trials.arrays.noise import Noise
+from nncompress_lab.trials.figures import Figures
+from nncompress_lab.trials.kernels import WHOLE_MODEL, Choice, Kernels
+from nncompress_lab.trials.scratch import Layers, Scratch, images_for
+from nncompress_lab.trials.trial import Measured
+
+EXAMPLES: Final = 1000
+ORIGINAL: Final = Choice()
+
+
+class StoringTrial:
+    """One model with its kernels in fewer bits, without a new model for each setting.
+
+    The weights are those that the layers of the pass's result compute with, to the last
+    bit. The trial may be used from several threads at once.
+
+    Args:
+        model: A built functional or sequential classifier. It is not changed.
+        data: A data set, whose validation images are used and never its test images, or
+            a single `Data`. The first 512 training images calibrate activations; of a
+            single `Data` its own.
+        examples: How many of the images, from the first on.
+
+    Raises:
+        UnsupportedModelError: If the model cannot be copied or has no kernel to quantize.
+        TypeError: If `data` is neither a `Dataset` nor a `Data`.
+        ValueError: If the images do not fit the model, or the labels are not class
+            indices.
+    """
+
+    def __init__(
+        self, model: keras.Model, data: Dataset | Data, *, examples: int = EXAMPLES
+    ) -> None:
+        check_model(model)
+        self.name: str = model.name
+        self.data = images_for(model, data, examples)
+        source = data.train if isinstance(data, Dataset) else data
+        self.calibration = source.take(CALIBRATION_EXAMPLES)
+        self._original = copy_model(model)
+        self.kernels = Kernels(self._original)
+        self._inner = _projections(self._original)
+        self._memory = measure.bytes_in_memory(model)
+        self._parameters = measure.parameters(model)
+        self._measuring = Scratch(self._original, self.data, self._apply)
+        self._lock = threading.Lock()
+        self._rounding: tuple[ActivationQuantization, keras.Model, Any] | None = None
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Paths of the layers that can be quantized, in the order of the model."""
+        return tuple(self.kernels.layers)
+
+    @property
+    def examples(self) -> int:
+        """How many images the accuracy is measured on."""
+        return len(self.data)
+
+    @property
+    def largest(self) -> str:
+        """The layer with the most weights."""
+        return max(self.layers, key=self.size)
+
+    def size(self, target: str) -> int:
+        """How many weights a layer's kernels hold, or those of `"*"`, the whole model.
+
+        Raises:
+            ValueError: If there is no such layer.
+        """
+        self.check_target(target)
+        chosen = self.layers if target == WHOLE_MODEL else [target]
+        return sum(self.kernels.layers[path].size for path in chosen)
+
+    @cached_property
+    def original(self) -> Figures:
+        """All figures of the model as it came; measured when they are first asked for."""
+        return {
+            "accuracy": self._right[self.examples] / self.examples,
+            **self.counted(ORIGINAL),
+            **Noise().figures,
+            **self.weighed(ORIGINAL),
+        }
+
+    @cached_property
+    def _right(self) -> Mapping[int, int]:
+        """How many of the first examples the original gets right."""
+        return {count: right for right, count in self._measuring.right(ORIGINAL)}
+
+    def setting(self, choice: Choice) -> Pass:
+        """The pass that does what a choice says.
+
+        Raises:
+            ValueError: If a layer is unknown.
+        """
+        rounds = choice.activations
+        steps: list[Pass] = [] if rounds is None else [rounds]
+        return pipeline(*steps, *self._steps(choice)) if steps else self._alone(choice)
+
+    def counted(self, choice: Choice) -> Figures:
+        """Bytes in memory and parameters; no weight is touched."""
+        saved = sum(self.kernels.bytes_saved(choice, path) for path in self.layers)
+        return {"memory_bytes": self._memory - saved, "parameters": self._parameters}
+
+    def measured(self, choice: Choice) -> Iterator[Measured]:
+        """The accuracy on ever more of the images, and what the kernels have lost."""
+        self._check(choice)
+        scratch = self._scratch(choice.activations)
+        for right, examples in scratch.right(replace(choice, activations=None)):
+            lost = self._right[examples] - right
+            figures = self.kernels.noise(choice).figures
+            yield Measured(right / examples, lost / examples, examples, figures)
+
+    def accuracy(self, choice: Choice) -> float:
+        """Fraction of all the images that the model gets right under a choice."""
+        *_, last = self.measured(choice)
+        return last.accuracy
+
+    def weighed(self, choice: Choice) -> Figures:
+        """Bytes of the file that the pass's result has."""
+        model = self._base(choice.activations)
+        sizes = measure.file_sizes(self._alone(choice)(model))
+        return {"keras_bytes": sizes.keras, "packed_bytes": sizes.packed}
+
+    def check_target(self, target: str) -> None:
+        """Raise a `ValueError` unless there is such a layer."""
+        if target != WHOLE_MODEL and target not in self.layers:
+            raise ValueError(
+                f"{self.name!r} has no layer {target!r} that can be quantized. It has: "
+                f"{', '.join(self.layers)}; {WHOLE_MODEL!r} is the whole model."
+            )
+
+    def _apply(
+        self, layers: Layers, choice: Choice, held: Choice | None
+    ) -> list[KernelLayer]:
+        changed = []
+        # In a model that rounds, the projections of an attention layer have other paths.
+        for (path, floats), layer in zip(
+            self.kernels.floats.items(), self._in_order(layers), strict=True
+        ):
+            if held is None or held.of(path) != choice.of(path):
+                stored = self.kernels.stored(choice, path)
+                layer.assign(stored.decoded if stored else floats)
+                changed.append(layer)
+        return changed
+
+    def _in_order(self, layers: Layers) -> list[KernelLayer]:
+        names = {*self.layers, *map(self._rounded_path, self.layers)}
+        return [layer for path, layer in layers.items() if path in names]
+
+    def _steps(self, choice: Choice) -> list[Any]:
+        self._check(choice)
+        if WHOLE_MODEL in choice.steps:
+            return [choice.steps[WHOLE_MODEL]]
+        rename = self._rounded_path if choice.activations else str
+        return [
+            replace(step, select=Selection(names=(glob.escape(rename(path)),)))
+            for path in self.layers
+            if (step := choice.steps.get(path)) is not None
+        ]
+
+    def _alone(self, choice: Choice) -> Pass:
+        steps = self._steps(choice)
+        return steps[0] if len(steps) == 1 else pipeline(*steps)
+
+    def _rounded_path(self, path: str) -> str:
+        return f"{path}/{path.rpartition('/')[2]}" if path in self._inner else path
+
+    def _base(self, activations: ActivationQuantization | None) -> keras.Model:
+        """The original, with activations rounded if they are to be."""
+        return self._rounded(activations)[0] if activations else self._original
+
+    def _scratch(self, activations: ActivationQuantization | None) -> Scratch[Choice]:
+        return self._rounded(activations)[1] if activations else self._measuring
+
+    def _rounded(self, rounds: ActivationQuantization) -> tuple[keras.Model, Any]:
+        """For the one rounding that was asked for last: its model and a scratch copy."""
+        with self._lock:
+            if self._rounding is None or self._rounding[0] != rounds:
+                context = Context(calibration=self.calibration)
+                model = rounds(self._original, context)
+                scratch = Scratch(model, self.data, self._apply)
+                self._rounding = rounds, model, scratch
+            return self._rounding[1:]
+
+    def _check(self, choice: Choice) -> None:
+        for target in choice.steps:
+            self.check_target(target)
+        if WHOLE_MODEL in choice.steps and len(choice.steps) > 1:
+            raise ValueError(
+                "A setting is for the whole model or for single layers. Received both: "
+                f"{sorted(choice.steps)}. Leave out {WHOLE_MODEL!r} or the layers."
+            )
+
+
+def _projections(model: keras.Model) -> set[str]:
+    """Paths of the layers inside attention layers."""
+    parents = [path for path, layer in walk(model) if type(layer) in ATTENTION]
+    return {path for path, _ in walk(model) if path.rpartition("/")[0] in parents}
