@@ -27,11 +27,11 @@ from .models.channels.groups import (
     ChannelGroup as ChannelGroup,
     channel_groups as channel_groups,
 )
+from .models.copying import copy_weights as copy_weights
 from .models.files import load_model as load_model, save_model as save_model
 from .models.kernels import Skip as Skip
 from .models.rewrite import (
     copy_model as copy_model,
-    copy_weights as copy_weights,
     rewrite_layers as rewrite_layers,
 )
 from .models.selection import Selection as Selection, select as select

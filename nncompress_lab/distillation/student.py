@@ -9,8 +9,9 @@ from nncompress_lab.distillation.blocks import shallower
 from nncompress_lab.distillation.config_graph import Config
 from nncompress_lab.distillation.widths import narrower
 from nncompress_lab.errors import UnsupportedModelError
+from nncompress_lab.models.copying import copy_weights
 from nncompress_lab.models.kernels import kernel_layers, walk
-from nncompress_lab.models.rewrite import check_model, copy_weights
+from nncompress_lab.models.rewrite import check_model
 from nncompress_lab.settings import check_settings
 from nncompress_lab.training.while_training import seeded
 

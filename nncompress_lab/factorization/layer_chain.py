@@ -21,6 +21,7 @@ from nncompress_lab.factorization.arrays.methods import (
 from nncompress_lab.factorization.arrays.vbmf import vbmf_rank
 from nncompress_lab.lowrank.arrays.rank import ROUNDING, Options, rank_for_fraction
 from nncompress_lab.lowrank.arrays.svd import Floats
+from nncompress_lab.models.cloning import made, settings
 from nncompress_lab.models.kernels import Skip, to_numpy
 
 Sizes = tuple[int, int]
@@ -205,7 +206,7 @@ def _chain_layers(layer: Any, chain: Chain) -> list[keras.Layer]:
 
 def _part(layer: Any, link: Link, *, last: bool) -> Any:
     """An unbuilt layer for one link; the last one has what comes after the kernel."""
-    config = layer.get_config()
+    config = settings(layer)
     kept = config if last else {name: config[name] for name in ("trainable", "dtype")}
     changed = {
         "name": f"{layer.name}_{link.name}",
@@ -214,20 +215,19 @@ def _part(layer: Any, link: Link, *, last: bool) -> Any:
         "kernel_constraint": None,
     }
     if isinstance(layer, keras.layers.Dense):
-        return keras.layers.Dense.from_config(
-            {**kept, **changed, "units": link.shape[-1]}
-        )
+        units = {"units": link.shape[-1]}
+        return made(layer, keras.layers.Dense, {**kept, **changed, **units})
     kind = f"Depthwise{type(layer).__name__}" if link.depthwise else None
     changed |= _geometry(layer, link)
     if kind is not None:
         for name in ("kernel_regularizer", "kernel_constraint"):
             changed[name.replace("kernel", "depthwise")] = changed.pop(name)
         multiplier = {"depth_multiplier": link.shape[-1]}
-        return getattr(keras.layers, kind).from_config(
-            {**kept, **changed, **multiplier}
+        return made(
+            layer, getattr(keras.layers, kind), {**kept, **changed, **multiplier}
         )
     own = {"filters": link.shape[-1], "groups": layer.groups}
-    return type(layer).from_config({**kept, **changed, **own})
+    return made(layer, type(layer), {**kept, **changed, **own})
 
 
 def _geometry(layer: Any, link: Link) -> dict[str, Any]:

@@ -25,6 +25,7 @@ import numpy.typing as npt
 from keras import layers
 
 from nncompress_lab.lowrank.arrays.svd import Factors
+from nncompress_lab.models.cloning import made, settings
 from nncompress_lab.models.einsum import Einsum
 from nncompress_lab.models.kernels import KernelLayer, Skip, channel_axes, to_numpy
 
@@ -164,33 +165,33 @@ def _built_pair(layer: Any, rank: int) -> tuple[Any, Any]:
 
 def _left(layer: Any, **changes: Any) -> keras.Layer:
     """A layer of the same type, without what comes after the product."""
-    config = layer.get_config()
+    config = settings(layer)
     without = {name: value for name, value in WITHOUT.items() if name in config}
-    name = f"{layer.name}_left"
-    return type(layer).from_config({**config, **without, "name": name, **changes})
+    named = {"name": f"{layer.name}_left"}
+    return made(layer, type(layer), {**config, **without, **named, **changes})
 
 
 def _right(layer: Any) -> dict[str, Any]:
     """What the second layer has of the layer: its bias, its activation, its name."""
-    config = layer.get_config()
+    config = settings(layer)
     taken = {name: config[name] for name in TAKEN_OVER if name in config}
     return {**taken, "name": f"{layer.name}_right"}
 
 
 def _dense(layer: Any, rank: int) -> Pair:
-    right = layers.Dense.from_config({**_right(layer), "units": layer.units})
+    right = made(layer, layers.Dense, {**_right(layer), "units": layer.units})
     return _left(layer, units=rank), right
 
 
 def _convolution(layer: Any, rank: int) -> Pair:
     config = {**_right(layer), "filters": layer.filters, "kernel_size": 1}
-    return _left(layer, filters=rank), POINTWISE[layer.rank].from_config(config)
+    return _left(layer, filters=rank), made(layer, POINTWISE[layer.rank], config)
 
 
 def _embedding(layer: Any, rank: int) -> Pair:
     left = _left(layer, output_dim=rank, embeddings_constraint=None)
     config = {**_right(layer), "units": layer.output_dim, "use_bias": False}
-    return left, layers.Dense.from_config(config)
+    return left, made(layer, layers.Dense, config)
 
 
 def _einsum(layer: Any, rank: int) -> Pair:
@@ -210,10 +211,10 @@ def _einsum(layer: Any, rank: int) -> Pair:
     config = {
         **_right(layer),
         "equation": f"{between},{new}{einsum.channels}->{einsum.output}",
-        "output_shape": layer.get_config()["output_shape"],
+        "output_shape": settings(layer)["output_shape"],
         "bias_axes": layer.bias_axes,
     }
-    return left, layers.EinsumDense.from_config(config)
+    return left, made(layer, layers.EinsumDense, config)
 
 
 def _sizes(layer: Any, einsum: Einsum, wanted: str) -> list[int | None]:

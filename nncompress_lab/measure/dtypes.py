@@ -5,7 +5,8 @@ from typing import Any, Literal, get_args
 import keras
 
 from nncompress_lab.errors import check_choice
-from nncompress_lab.models.rewrite import check_model, copy_weights
+from nncompress_lab.models.copying import copy_weights
+from nncompress_lab.models.rewrite import check_model
 
 FloatType = Literal["float32", "bfloat16", "float16"]
 FLOAT_TYPES: tuple[FloatType, ...] = get_args(FloatType)

@@ -4,14 +4,17 @@ Keras's MultiHeadAttention makes its own projections and takes no others. This c
 thing more, the configurations of layers to use instead: quantized ones, or two thin ones
 behind each other. `rewrite_layers` makes it where a rewrite replaces a projection.
 
-The class is registered with Keras when `nncompress_lab` is imported. This module imports no
-other module of the library that needs Keras, because it is loaded the moment that Keras is.
+The class is registered with Keras when `nncompress_lab` is imported. This module and what
+it imports need no others of the library that need Keras, because they are loaded the
+moment that Keras is.
 """
 
 from typing import Any
 
 import keras
 from keras import layers
+
+from nncompress_lab.models.cloning import made, settings
 
 # Where MultiHeadAttention keeps its projections, by the names of their layers, in the
 # order in which it makes them.
@@ -86,7 +89,7 @@ def with_projections(layer: Any, projections: dict[str, Any]) -> Any:
         layer: A built layer of one of the classes in `ATTENTION`.
         projections: Built layers by the names of the projections that they stand for.
     """
-    config = layer.get_config()
+    config = settings(layer)
     config.pop("projections", None)
     foreign = {
         name: keras.saving.serialize_keras_object(one)
@@ -96,7 +99,7 @@ def with_projections(layer: Any, projections: dict[str, Any]) -> Any:
     kind = ComposedMultiHeadAttention if foreign else layers.MultiHeadAttention
     if foreign:
         config["projections"] = foreign
-    attention = kind.from_config(config)
+    attention = made(layer, kind, config)
     attention.build_from_config(layer.get_build_config())
     for name, one in projections.items():
         install_projection(attention, name, one)

@@ -112,6 +112,13 @@ class ModelGraph:
         return [node for node in self.nodes if node.operation is operation]
 
 
+def unlinked(operation: Any) -> Any:
+    """An equal operation that no graph holds yet; it has settings and no weights."""
+    twin = object.__new__(type(operation))  # Keras's own copy goes through a file
+    vars(twin).update(vars(operation), _inbound_nodes=[], _outbound_nodes=[])
+    return twin
+
+
 def maker(tensor: Any) -> Any:
     """The layer or operation that returns a tensor; an InputLayer for a model's input."""
     return tensor._keras_history.operation

@@ -16,6 +16,7 @@ from typing import Any
 import numpy.typing as npt
 
 from nncompress_lab.models.einsum import Einsum
+from nncompress_lab.models.inner_layers import inner_layers, is_made_by_code
 
 # Kernel names by layer class. Keras spells them as attributes of the layer.
 KERNELS: dict[str, tuple[str, ...]] = {
@@ -210,20 +211,24 @@ def walk(model: Any) -> Iterator[tuple[str, Any]]:
     """Every layer of a model with its path, inner layers after the layer they are in.
 
     Nested models, wrappers and MultiHeadAttention are entered. A layer that is used
-    several times comes once, under the first of its paths.
+    several times comes once, under the first of its paths. What a class of one's own makes
+    and does not name goes by the attribute that holds it, `"block/first"`, so that a path
+    means the same in every copy of the model.
     """
-    yield from _walk(model, prefix="", seen=set())
+    yield from _walk(model, prefix="", seen=set(), unnamed=False)
 
 
-def _walk(parent: Any, prefix: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
-    # Keras has no public way to list what a wrapper or an attention layer holds.
-    for layer in parent._flatten_layers(include_self=False, recursive=False):
+def _walk(
+    parent: Any, prefix: str, seen: set[int], *, unnamed: bool
+) -> Iterator[tuple[str, Any]]:
+    unnamed = unnamed or is_made_by_code(parent)
+    for name, layer in inner_layers(parent, unnamed=unnamed):
         if id(layer) in seen:
             continue
         seen.add(id(layer))
-        path = f"{prefix}{layer.name}"
+        path = f"{prefix}{name}"
         yield path, layer
-        yield from _walk(layer, prefix=f"{path}/", seen=seen)
+        yield from _walk(layer, prefix=f"{path}/", seen=seen, unnamed=unnamed)
 
 
 def weighted_layers(model: Any) -> list[tuple[str, Any]]:

@@ -1,6 +1,6 @@
-"""New models from old ones: the only code that clones a model or copies weights."""
+"""New models from old ones: the only code that clones a model."""
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any, Final
 
@@ -14,9 +14,11 @@ from nncompress_lab.models.attention import (
     projections_of,
     with_projections,
 )
-from nncompress_lab.models.graph import maker
+from nncompress_lab.models.cloning import cloned
+from nncompress_lab.models.copying import copy_all_but
+from nncompress_lab.models.graph import maker, unlinked
 from nncompress_lab.models.inheriting import Inheritance
-from nncompress_lab.models.kernels import to_numpy, walk
+from nncompress_lab.models.kernels import walk
 
 
 class _Remove:
@@ -88,7 +90,7 @@ class _Rewriting:
         clone = self._clone(model)
         for source, target in self.kept:
             heir = self.heirs.get(id(target))
-            _copy(source, target, heir.close() if heir else set())
+            copy_all_but(source, target, heir.close() if heir else set())
         return clone
 
     def _clone(self, model: keras.Model) -> keras.Model:
@@ -101,7 +103,10 @@ class _Rewriting:
         return clone
 
     def _clone_sequential(self, model: keras.Sequential) -> keras.Sequential:
-        entry = self._input(model.inputs[0])
+        # Keras takes the size of the first batch for that of all, if it sees no Input.
+        counts = any(getattr(layer, "stateful", False) for layer in model.layers)
+        batch = model.inputs[0].shape[0] if counts else None
+        entry = self._input(model.inputs[0], batch=batch)
         chains = [self._chain(layer) for layer in model.layers]
         return keras.Sequential([entry, *chain.from_iterable(chains)], name=model.name)
 
@@ -126,19 +131,21 @@ class _Rewriting:
 
         return keras.models.clone_model(
             view,
-            input_tensors=keras.tree.map_structure(self._input, model.input),
+            input_tensors=keras.tree.map_structure(
+                lambda one: self._input(one, batch=one.shape[0]), model.input
+            ),
             clone_function=clone,
             call_function=call,
         )
 
-    def _input(self, tensor: Any) -> Any:
+    def _input(self, tensor: Any, *, batch: int | None) -> Any:
         """An input like the one that `tensor` comes from, with the same name."""
         entry = maker(tensor)
         replacement = self.rewrite(entry)
         if isinstance(replacement, keras.layers.InputLayer):
             return replacement.output
         return keras.Input(
-            batch_shape=tensor.shape, dtype=tensor.dtype, name=entry.name
+            batch_shape=(batch, *tensor.shape[1:]), dtype=tensor.dtype, name=entry.name
         )
 
     def _chain(self, layer: keras.Layer) -> list[keras.Layer]:
@@ -151,13 +158,13 @@ class _Rewriting:
         if isinstance(layer, keras.Model):
             return [self._clone(layer)]
         if not isinstance(layer, keras.Layer):  # a plain operation such as `x + y`
-            return [type(layer).from_config(layer.get_config())]
+            return [unlinked(layer)]
         replacement = self._replaced(layer)
         if replacement is not None:
             return replacement
         if type(layer) in ATTENTION:
             return [self._attention(layer)]
-        clone = type(layer).from_config(layer.get_config())
+        clone = cloned(layer)
         self.heirs[id(clone)] = Inheritance(layer, clone)
         self.kept.append((layer, clone))
         return [clone]
@@ -202,10 +209,10 @@ class _Rewriting:
 
 def rebuilt(layer: keras.Layer) -> keras.Layer:
     """An equal, built layer that shares nothing with `layer`."""
-    clone = type(layer).from_config(layer.get_config())
+    clone = cloned(layer)
     heir = Inheritance(layer, clone)
     clone.build_from_config(layer.get_build_config())
-    _copy(layer, clone, heir.close())
+    copy_all_but(layer, clone, heir.close())
     return clone
 
 
@@ -230,40 +237,6 @@ def _all_built(layers: list[keras.Layer], source: keras.Layer) -> list[keras.Lay
     return layers
 
 
-def copy_weights(source: keras.Layer, target: keras.Layer) -> None:
-    """Give a layer or model the weights and seeds of an equally built one.
-
-    Values go through NumPy: on JAX, assigning a variable to another shares its buffer,
-    and the first of the two models to train deletes it for both.
-
-    Args:
-        source: Where the values come from.
-        target: Where they go; it must have the same variables in the same order.
-
-    Raises:
-        ValueError: If the two do not have variables of the same shapes.
-    """
-    _copy(source, target, set())
-
-
-def _copy(source: keras.Layer, target: keras.Layer, copied: Set[int]) -> None:
-    """`copy_weights`, but for variables of the target with an id in `copied`."""
-    givers, takers = source.variables, target.variables
-    shapes = [tuple(variable.shape) for variable in givers]
-    expected = [tuple(variable.shape) for variable in takers]
-    if shapes != expected:
-        raise ValueError(
-            f"Weights can only be copied between layers of the same shapes. Received: "
-            f"{source.name!r} with {shapes} and {target.name!r} with {expected}."
-        )
-    for giver, taker in zip(givers, takers, strict=True):
-        if id(taker) not in copied:
-            taker.assign(to_numpy(giver))
-    for layer in target._flatten_layers():
-        if isinstance(layer, keras.layers.Normalization):
-            layer.finalize_state()  # it computes with constants made of its variables
-
-
 def check_model(model: Any) -> None:
     """Raise an `UnsupportedModelError` unless `model` can be rewritten."""
     if not isinstance(model, keras.Model):
@@ -284,9 +257,16 @@ def _check_graph(model: keras.Model, *, name: str) -> None:
             f"{name} has no weights yet: it was never built. Give it a keras.Input, or "
             "call it once on real data, before it is compressed."
         )
-    if not isinstance(model, keras.Sequential | Functional):
+    if type(model).call in {keras.Sequential.call, Functional.call}:
+        return
+    if isinstance(model, keras.Sequential | Functional):
         raise UnsupportedModelError(
-            f"{name} is a subclassed model ({type(model).__qualname__}), and its layers "
-            "cannot be replaced because Keras does not know how they are connected. "
-            "Build it with the functional API: keras.Model(inputs, outputs)."
+            f"{name} ({type(model).__qualname__}) computes more than its layers: it has a "
+            "call() of its own, which a copy of its layers would not have. Put what it "
+            "does there into a layer, and build it with keras.Model(inputs, outputs)."
         )
+    raise UnsupportedModelError(
+        f"{name} is a subclassed model ({type(model).__qualname__}), and its layers "
+        "cannot be replaced because Keras does not know how they are connected. "
+        "Build it with the functional API: keras.Model(inputs, outputs)."
+    )

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from nncompress_lab.models.cloning import cloned
 from nncompress_lab.models.graph import ModelGraph
 from nncompress_lab.models.kernels import channel_axes, to_numpy
 from nncompress_lab.models.rewrite import REMOVE, rewrite_layers
@@ -101,8 +102,7 @@ def _can_fold(layer: Any, norm: Any) -> bool:
 
 
 def _folded(layer: Any, norm: Any) -> Any:
-    config = {**layer.get_config(), "use_bias": True}
-    folded = type(layer).from_config(config)
+    folded = cloned(layer, use_bias=True)
     folded.build_from_config(layer.get_build_config())
     gamma = 1.0 if norm.gamma is None else to_numpy(norm.gamma)
     beta = 0.0 if norm.beta is None else to_numpy(norm.beta)

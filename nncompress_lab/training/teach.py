@@ -7,7 +7,8 @@ import keras
 import numpy as np
 
 from nncompress_lab.data.datasets import Data
-from nncompress_lab.models.rewrite import copy_model, copy_weights
+from nncompress_lab.models.copying import copy_weights
+from nncompress_lab.models.rewrite import copy_model
 from nncompress_lab.passes import Context
 from nncompress_lab.training.logits_and_features import (
     logits_model,

@@ -26,6 +26,7 @@ STOREYS = {
     "settings": 1,
     "data": 1,
     "models.einsum": 1,
+    "models.inner_layers": 1,
     "models.kernels": 1,
     "models.patches": 1,
     "models.paths": 1,

@@ -8,6 +8,7 @@ import numpy as np
 from nncompress_lab.models.channels.arrays.units import Mask
 from nncompress_lab.models.channels.flow import Flow, LayerChannels
 from nncompress_lab.models.channels.tensor_channels import Channels
+from nncompress_lab.models.cloning import settings
 from nncompress_lab.models.einsum import Einsum
 from nncompress_lab.models.kernels import keras_classes, walk
 
@@ -76,7 +77,7 @@ def _conv(layer: Any, shape_of: ShapeOf) -> dict[str, Any]:
 
 def _einsum(layer: Any, shape_of: ShapeOf) -> dict[str, Any]:
     einsum = Einsum.parse(layer.equation)
-    output = layer.get_config()["output_shape"]
+    output = settings(layer)["output_shape"]
     new = list(output) if isinstance(output, list | tuple) else [output]
     for letter, size in zip(einsum.kernel, shape_of(layer.kernel), strict=True):
         if letter in einsum.channels:

@@ -5,6 +5,7 @@ from typing import Any
 from nncompress_lab.models.channels.arrays.units import Mask, take
 from nncompress_lab.models.channels.flow import LayerChannels
 from nncompress_lab.models.channels.widths import ShapeOf, Widths
+from nncompress_lab.models.cloning import cloned
 from nncompress_lab.models.kernels import to_numpy
 
 
@@ -26,8 +27,7 @@ class Narrowing(Widths):
         self, entry: LayerChannels, axes: dict[int, list[tuple[int, Mask]]]
     ) -> Any:
         layer = entry.layer
-        config = {**layer.get_config(), **self.settings(entry)}
-        narrow = type(layer).from_config(config)
+        narrow = cloned(layer, **self.settings(entry))
         if not narrow.built:
             narrow.build(**self._build_shapes(entry, self.shape_of(layer)))
         for source, target in zip(layer.variables, narrow.variables, strict=True):

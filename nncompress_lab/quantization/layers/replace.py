@@ -13,6 +13,7 @@ from typing import Any, overload
 import keras
 import numpy.typing as npt
 
+from nncompress_lab.models import cloning
 from nncompress_lab.models.kernels import (
     KernelLayer,
     channel_axes,
@@ -141,10 +142,10 @@ def counterpart(layer: Any, kind: Any, **settings: Any) -> Any:
         kind: The other class, which stands for the same Keras layer.
         **settings: What `kind` takes beside what the Keras layer does.
     """
-    config = {**layer.get_config(), **settings}
+    config = {**cloning.settings(layer), **settings}
     if isinstance(layer, ComputedKernels):
         del config[layer.setting]
-    other = kind.from_config(config)
+    other = cloning.made(layer, kind, config)
     other.build_from_config(layer.get_build_config())
     pairs = zip(other_variables(layer), other_variables(other), strict=True)
     for source, target in pairs:

@@ -1,0 +1,60 @@
+"""What a layer knows, given to another: the only code that copies weights."""
+
+from collections.abc import Set
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import keras
+
+from nncompress_lab.models.cloning import definer, is_foreign
+from nncompress_lab.models.kernels import to_numpy
+
+
+def copy_weights(source: keras.Layer, target: keras.Layer) -> None:
+    """Give a layer or model the weights and seeds of an equally built one.
+
+    Values go through NumPy: on JAX, assigning a variable to another shares its buffer,
+    and the first of the two models to train deletes it for both.
+
+    Args:
+        source: Where the values come from.
+        target: Where they go; it must have the same variables in the same order.
+
+    Raises:
+        ValueError: If the two do not have variables of the same shapes.
+    """
+    copy_all_but(source, target, set())
+
+
+def copy_all_but(source: keras.Layer, target: keras.Layer, copied: Set[int]) -> None:
+    """`copy_weights`, but for variables of the target with an id in `copied`."""
+    givers, takers = source.variables, target.variables
+    shapes = [tuple(variable.shape) for variable in givers]
+    expected = [tuple(variable.shape) for variable in takers]
+    if shapes != expected:
+        raise ValueError(
+            f"Weights can only be copied between layers of the same shapes. Received: "
+            f"{source.name!r} with {shapes} and {target.name!r} with {expected}."
+        )
+    for giver, taker in zip(givers, takers, strict=True):
+        if id(taker) not in copied:
+            taker.assign(to_numpy(giver))
+    parts = zip(source._flatten_layers(), target._flatten_layers(), strict=False)
+    for from_part, to_part in parts:
+        _copy_other_state(from_part, to_part)
+        if isinstance(to_part, keras.layers.Normalization):
+            to_part.finalize_state()  # it computes with constants made of its variables
+
+
+def _copy_other_state(source: keras.Layer, target: keras.Layer) -> None:
+    """What a layer saves beside its variables, as a vocabulary, the way a file holds it."""
+    has_assets = hasattr(source, "save_assets")
+    if has_assets or is_foreign(definer(type(source), "save_own_variables")):
+        store: dict[str, Any] = {}
+        source.save_own_variables(store)
+        target.load_own_variables(store)
+    if not has_assets:
+        return
+    with TemporaryDirectory() as folder:
+        source.save_assets(folder)
+        target.load_assets(folder)
