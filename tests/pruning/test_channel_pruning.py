@@ -360,3 +360,27 @@ def test_groups_read_as_sentences():
 def test_wrong_settings_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         ncl.ChannelPruning(**settings)
+
+
+@pytest.mark.parametrize(
+    ("first", "shape"),
+    [
+        (layers.Identity, (8,)),
+        (lambda: layers.LSTM(8), (6, 4)),
+        (layers.LayerNormalization, (8,)),
+        (lambda: layers.Lambda(lambda x: 2 * x), (8,)),
+    ],
+)
+def test_what_scales_channels_that_no_kernel_makes_is_explained(first, shape):
+    inputs = keras.Input(shape)
+    hidden = layers.BatchNormalization(name="norm")(first()(inputs))
+    hidden = layers.PReLU(name="slopes")(hidden)
+    hidden = layers.Dense(12, name="hidden")(hidden)
+    model = keras.Model(inputs, layers.Dense(3)(hidden))
+
+    result = ncl.compress(model, ncl.ChannelPruning(sparsity=0.5))
+
+    assert result.model.get_layer("hidden").units == 6
+    assert "its channels are those of" in result.notes["norm"]
+    assert result.notes["slopes"] == result.notes["norm"]
+    assert "hidden" not in result.notes

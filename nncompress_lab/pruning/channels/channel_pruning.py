@@ -123,12 +123,18 @@ class ChannelPruning(LayerPass):
             for group in self._groups(flow, selected)
             for unit in group.units.tolist()
         }
+
+        def reason_of(root: int) -> str | None:
+            if root in why:
+                return why[root]
+            return flow.units.reason(root) or Skip.NO_KERNEL  # no kernel makes them
+
         made = made_by_layer(flow)
         for path, reason in selected.items():
             if path not in made:
                 reasons[path] = reason or Skip.NOT_SUPPORTED
             elif reason in {None, Skip.NO_KERNEL}:
-                found = [why[root] for root in flow.units.roots(made[path]).tolist()]
+                found = [*map(reason_of, flow.units.roots(made[path]).tolist())]
                 reasons[path] = None if None in found else found[0]
         return reasons
 
