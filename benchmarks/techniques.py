@@ -1,6 +1,6 @@
 """What each technique costs and saves on four trained models, before and after recovery.
 
-    python benchmarks/techniques.py [--models lenet5 ...] [--stages latency] [--seeds 3]
+    python benchmarks/techniques.py [--models lenet5 ...] [--stages after] [--only codebook]
     python benchmarks/techniques.py --stages     # only print what has been measured
 
 Fashion-MNIST, the embedded subset: techniques train on its 10,000 training images, epochs
@@ -74,7 +74,7 @@ def aware(kind: Callable[..., ncl.Pass], **settings: Any) -> Step:
 
 
 def _zeros(sparsity: float) -> Setting:
-    step = ncl.MagnitudePruning(sparsity=sparsity, scope="global")
+    step = ncl.MagnitudePruning(sparsity=sparsity)
     return Setting("magnitude pruning", f"{sparsity:.0%} zeros", step, tuned(step))
 
 
@@ -152,20 +152,23 @@ class Measurements:
         return any(all(row[k] == v for k, v in key.items()) for row in self.rows)
 
     def add(self, **row: Any) -> None:
-        """Keep a row."""
-        self.rows.append(row)
+        """Keep a row, with the backend that it was measured on."""
+        self.rows.append({**row, "backend": keras.backend.backend()})
         save_results(
             RESULTS,
             self.rows,
             data="Fashion-MNIST subset",
             epochs=EPOCHS,
-            backend=keras.backend.backend(),
         )
 
 
-def jobs(stages: Sequence[str], seeds: int) -> Iterator[tuple[Setting, str, int]]:
+def jobs(
+    stages: Sequence[str], seeds: int, only: str
+) -> Iterator[tuple[Setting, str, int]]:
     """Every setting with its stages and seeds; only what trains depends on a seed."""
     for setting in (*SETTINGS, KERAS):
+        if only not in f"{setting.technique}, {setting.label}":
+            continue
         for stage in stages:
             if stage == "before" and setting.before is None and setting is not KERAS:
                 continue
@@ -178,14 +181,14 @@ def jobs(stages: Sequence[str], seeds: int) -> Iterator[tuple[Setting, str, int]
 
 
 def measure_model(
-    name: str, stages: Sequence[str], seeds: int, done: Measurements
+    name: str, stages: Sequence[str], seeds: int, only: str, done: Measurements
 ) -> None:
     """Measure every row of one model that is not there yet."""
     model, data = getattr(ncl.zoo, name)(), ncl.data.fashion_mnist()
     original = {"model": name, "technique": "original", "setting": ""}
     if not done.has(**original):
         done.add(**original, stage="before", seed=0, **figures(model, data))
-    for setting, stage, seed in jobs(stages, seeds):
+    for setting, stage, seed in jobs(stages, seeds, only):
         key = {
             "model": name,
             "technique": setting.technique,
@@ -255,11 +258,14 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", choices=list(EPOCHS), default=EPOCHS)
     parser.add_argument("--stages", nargs="*", choices=STAGES, default=STAGES)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument(
+        "--only", default="", help="'magnitude pruning, 80', for example"
+    )
     arguments = parser.parse_args()
     done = Measurements()
     if arguments.stages:
         for name in arguments.models:
-            measure_model(name, arguments.stages, arguments.seeds, done)
+            measure_model(name, arguments.stages, arguments.seeds, arguments.only, done)
     print(table(done.rows, list(EPOCHS)))
 
 

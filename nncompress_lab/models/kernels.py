@@ -9,7 +9,7 @@ Keras; a subclass counts as the class it is derived from.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -59,6 +59,9 @@ class Skip(StrEnum):
     GROUPED = "its kernel is no single matrix: groups of outputs see different inputs"
     NOT_SMALLER = "two factors of that rank would hold no fewer weights than its kernel"
     NO_GAIN = "its factors would not have both fewer parameters and fewer MACs"
+    DEPTHWISE = (
+        "depthwise: few weights, and each matters; a select= of your own takes it"
+    )
     WITHIN_BUDGET = "the budget has room for it as it is"
     CHANNELS_FIRST = "its channels come first, and only channels_last is factorized"
     ONE_ROW = "its kernel has only one row or column"
@@ -205,6 +208,25 @@ def channel_axes(layer: Any, kernel_name: str, ndim: int) -> tuple[int, ...]:
     if "BaseDepthwiseConv" in names or kernel_name == "depthwise_kernel":
         return (ndim - 2, ndim - 1)
     return (ndim - 1,)
+
+
+def is_depthwise(layer: Any, kernel_name: str) -> bool:
+    """Whether each output of a convolution sees one of several input channels only.
+
+    So it is in a DepthwiseConv, in the first half of a SeparableConv, and in a convolution
+    with as many groups as input channels.
+    """
+    names = keras_classes(layer)
+    if "BaseDepthwiseConv" in names or kernel_name == "depthwise_kernel":
+        return True
+    grouped = "BaseConv" in names and layer.groups > 1
+    return grouped and kernel_shape(layer, kernel_name)[-2] == 1
+
+
+def without_depthwise(layer: KernelLayer) -> KernelLayer:
+    """A layer with only those of its kernels that are not depthwise."""
+    names = (one for one in layer.kernel_names if not is_depthwise(layer.layer, one))
+    return replace(layer, kernel_names=tuple(names))
 
 
 def walk(model: Any) -> Iterator[tuple[str, Any]]:

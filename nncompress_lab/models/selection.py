@@ -14,6 +14,7 @@ from nncompress_lab.models.kernels import (
     kernel_layers,
     reason_without_kernel,
     weighted_layers,
+    without_depthwise,
 )
 from nncompress_lab.settings import check_settings
 
@@ -32,6 +33,8 @@ class Selection:
         min_size: Layers with fewer kernel weights than this are left out.
         skip_first: How many of the model's first kernel layers to leave out.
         skip_last: How many of the last ones.
+        depthwise: Whether layers are taken all of whose kernels are depthwise: each
+            output sees one of several input channels.
 
     Raises:
         TypeError: If `names`, `exclude` or `types` is a bare string.
@@ -48,6 +51,7 @@ class Selection:
     min_size: int = 0
     skip_first: int = 0
     skip_last: int = 0
+    depthwise: bool = True
 
     def __post_init__(self) -> None:
         for field in ("names", "exclude", "types"):
@@ -156,6 +160,8 @@ class Selection:
         )
         if at_edge or not named or not typed:
             return Skip.NOT_SELECTED
+        if not self.depthwise and not without_depthwise(layer).kernel_names:
+            return Skip.DEPTHWISE
         return Skip.TOO_SMALL if layer.size < self.min_size else None
 
 

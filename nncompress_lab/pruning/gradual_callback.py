@@ -6,7 +6,7 @@ import numpy as np
 from nncompress_lab.data.datasets import Data
 from nncompress_lab.errors import check_choice
 from nncompress_lab.models.kernels import KernelLayer
-from nncompress_lab.models.selection import EVERY_LAYER, Selection
+from nncompress_lab.models.selection import Selection
 from nncompress_lab.pruning.arrays.schedules import PruningSchedule
 from nncompress_lab.pruning.layer_masks import (
     Masks,
@@ -16,6 +16,7 @@ from nncompress_lab.pruning.layer_masks import (
     ranked_masks,
 )
 from nncompress_lab.pruning.running_scores import RunningScore, RunningScores
+from nncompress_lab.pruning.weight_pruning import PRUNABLE, pruned_kernels
 from nncompress_lab.training.while_training import KeepMasked
 
 
@@ -35,8 +36,8 @@ class GradualPruningCallback(keras.callbacks.Callback):
             the loss least (`"taylor"`), or those that training moved towards zero
             (`"movement"`, summed over the updates so far).
         scope: What competes: the weights of an `"output"`, of a kernel (`"layer"`) or of
-            all selected layers (`"global"`).
-        select: Which layers to prune.
+            all selected layers (`"global"`, `"adaptive"`), as in `ScorePruning`.
+        select: Which layers to prune; by default all kernels that are not depthwise.
         data: For `"taylor"` and `"movement"`: training data for gradients, of which each
             update takes the next 256 examples.
         loss: Of these gradients: name of a Keras loss, or `"auto"` as in `FineTune`.
@@ -56,7 +57,7 @@ class GradualPruningCallback(keras.callbacks.Callback):
         *,
         score: RunningScore = "magnitude",
         scope: Scope = "layer",
-        select: Selection | str | list[str] = EVERY_LAYER,
+        select: Selection | str | list[str] = PRUNABLE,
         data: Data | None = None,
         loss: str = "auto",
     ) -> None:
@@ -76,7 +77,7 @@ class GradualPruningCallback(keras.callbacks.Callback):
         self.steps = self._steps_an_epoch()
         self.updates = self.epoch = 0
         self.select.check(self.model)
-        self.layers = self.select(self.model)
+        self.layers = pruned_kernels(self.select(self.model), self.select)
         self.scores = RunningScores(
             self.model, self.layers, self.score, data=self.data, loss=self.loss
         )

@@ -7,18 +7,18 @@ from typing import ClassVar
 
 import keras
 
-from nncompress_lab.layer_pass import LayerPass
 from nncompress_lab.passes import Context
 from nncompress_lab.pruning.arrays.schedules import Curve, PruningSchedule
 from nncompress_lab.pruning.gradual_callback import GradualPruningCallback
 from nncompress_lab.pruning.layer_masks import Scope
 from nncompress_lab.pruning.running_scores import RunningScore
+from nncompress_lab.pruning.weight_pruning import WeightPruning
 from nncompress_lab.training.retraining_pass import RetrainingPass
 from nncompress_lab.training.teach import Meanwhile
 
 
 @dataclass(frozen=True)
-class GradualPruning(LayerPass, RetrainingPass):
+class GradualPruning(WeightPruning, RetrainingPass):
     """Train a model and prune it step by step, so that it adapts on the way.
 
     The weights that stay learn to do without those that go while these are few; compare
@@ -26,7 +26,8 @@ class GradualPruning(LayerPass, RetrainingPass):
     is the best epoch on the validation data among those that end with the final sparsity.
 
     Args:
-        sparsity: Fraction of the kernel weights to drop in the end, in `[0, 1)`.
+        sparsity: Fraction of the weights to drop in the end of all that may be pruned,
+            in `[0, 1)`.
         initial_sparsity: At the beginning, 0 to `sparsity`.
         curve: `"cubic"` or `"constant"`, as in `PruningSchedule`.
         begin: Fraction of the training after which pruning begins, in `[0, 1]`.
@@ -34,8 +35,9 @@ class GradualPruning(LayerPass, RetrainingPass):
         updates: How often the masks change between the two, at least 1.
         score: `"magnitude"`, `"taylor"` or `"movement"`, as in `GradualPruningCallback`.
         scope: What competes: the weights of an `"output"`, of a kernel (`"layer"`) or of
-            all selected layers (`"global"`).
-        select: Which layers to prune; all kernel layers by default.
+            all selected layers (`"global"`, `"adaptive"`), as in `ScorePruning`.
+        select: Which layers to prune; by default all kernels that are not depthwise,
+            which a selection takes in.
         **training: As in `RetrainingPass`; `patience` counts from the end of the pruning.
 
     Raises:

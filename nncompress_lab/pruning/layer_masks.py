@@ -10,6 +10,7 @@ from nncompress_lab.models.kernels import KernelLayer, Skip, channel_axes
 from nncompress_lab.models.layer_inputs import has_input_rows, input_norms
 from nncompress_lab.models.patches import as_matrix, from_matrix
 from nncompress_lab.passes import Context
+from nncompress_lab.pruning.arrays.layer_adaptive import layer_adaptive_masks
 from nncompress_lab.pruning.arrays.masks import (
     Mask,
     Weights,
@@ -21,7 +22,7 @@ from nncompress_lab.training.gradients import kernel_gradients
 from nncompress_lab.training.loop import given
 
 Score = Literal["magnitude", "taylor", "wanda"]
-Scope = Literal["output", "layer", "global"]
+Scope = Literal["output", "layer", "global", "adaptive"]
 Scores = list[list[Weights]]
 Masks = list[list[Mask]]
 
@@ -79,7 +80,8 @@ def ranked_masks(
         scores: As `score_kernels` returns them.
         sparsity: Fraction to drop, in `[0, 1)`.
         scope: What competes: the weights of an "output", a kernel ("layer"), or those of
-            all layers together ("global").
+            all layers together, by their scores ("global") or by their shares in what
+            their layer would still hold ("adaptive").
 
     Returns:
         For each layer, masks of the shapes of its kernels.
@@ -87,6 +89,8 @@ def ranked_masks(
     flat = [array for arrays in scores for array in arrays]
     if scope == "global":
         return by_layer(layers, masks_by_score(flat, sparsity=sparsity))
+    if scope == "adaptive":
+        return by_layer(layers, layer_adaptive_masks(flat, sparsity=sparsity))
     if scope == "layer":
         return [
             [masks_by_score([array], sparsity=sparsity)[0] for array in arrays]

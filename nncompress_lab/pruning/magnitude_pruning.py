@@ -6,10 +6,10 @@ from typing import Literal
 
 import keras
 
-from nncompress_lab.layer_pass import LayerPass
 from nncompress_lab.models.kernels import KernelLayer
 from nncompress_lab.models.rewrite import copy_model
 from nncompress_lab.passes import Context
+from nncompress_lab.pruning.arrays.layer_adaptive import layer_adaptive_masks
 from nncompress_lab.pruning.arrays.masks import (
     Mask,
     Weights,
@@ -19,12 +19,13 @@ from nncompress_lab.pruning.arrays.masks import (
     threshold_mask,
 )
 from nncompress_lab.pruning.layer_masks import by_layer, keep_only
+from nncompress_lab.pruning.weight_pruning import WeightPruning
 
-Scope = Literal["layer", "global"]
+Scope = Literal["adaptive", "layer", "global"]
 
 
 @dataclass(frozen=True)
-class MagnitudePruning(LayerPass):
+class MagnitudePruning(WeightPruning):
     """Set the smallest kernel weights of a model to zero.
 
     The layers stay as they are: the zeros in the kernels are the mask, and `FineTune`
@@ -33,30 +34,34 @@ class MagnitudePruning(LayerPass):
     faster with them.
 
     Args:
-        sparsity: Fraction of the kernel weights to drop, in `[0, 1)`; the count is
-            exact. Give either this or `threshold`.
+        sparsity: Fraction of the weights to drop of all that may be pruned, in
+            `[0, 1)`; the count is exact. Give either this or `threshold`.
         threshold: Drop the weights with a smaller absolute value than this instead.
-        scope: `"layer"` drops the fraction in each kernel, `"global"` ranks the kernels
-            of all selected layers together. With a threshold both do the same.
-        select: Which layers to prune; all kernel layers by default. Biases and
-            normalization weights are never touched.
+        scope: `"adaptive"` lets all kernels compete, each weight by its share in what
+            its kernel would still hold (see `layer_adaptive_masks`), `"global"` by its
+            magnitude, and `"layer"` drops the fraction in each kernel. With a threshold
+            all do the same.
+        select: Which layers to prune; by default all kernels that are not depthwise,
+            which a selection takes in. Biases and normalization are never touched.
 
     Raises:
         ValueError: If not exactly one of `sparsity` and `threshold` is given, or a
             value is out of range.
 
     Example:
-        >>> MagnitudePruning(sparsity=0.9, scope="global")
-        MagnitudePruning(sparsity=0.9, threshold=None, scope='global', select=Selection())
+        >>> MagnitudePruning(sparsity=0.9, scope="global").label
+        "MagnitudePruning(sparsity=0.9, scope='global')"
 
     References:
         Han, Pool, Tran, Dally, "Learning both Weights and Connections for Efficient
         Neural Networks", NeurIPS 2015, section 3. https://arxiv.org/abs/1506.02626
+        Lee, Park, Mo, Ahn, Shin, "Layer-adaptive Sparsity for the Magnitude-based Pruning",
+        ICLR 2021, section 3. https://arxiv.org/abs/2010.07611
     """
 
     sparsity: float | None = None
     threshold: float | None = None
-    scope: Scope = "layer"
+    scope: Scope = "adaptive"
 
     def __post_init__(self) -> None:
         if (self.sparsity is None) == (self.threshold is None):
@@ -74,7 +79,7 @@ class MagnitudePruning(LayerPass):
         """Copy the model and zero the smallest weights of the selected layers."""
         pruned = copy_model(model)
         layers = self.treated(pruned)
-        for group in [layers] if self.scope == "global" else [[one] for one in layers]:
+        for group in [[one] for one in layers] if self.scope == "layer" else [layers]:
             self._prune(group)
         return pruned
 
@@ -94,6 +99,10 @@ class MagnitudePruning(LayerPass):
             return []
         if self.scope == "global":
             return global_magnitude_masks(arrays, sparsity=self.sparsity)
+        if self.scope == "adaptive":
+            return layer_adaptive_masks(
+                arrays, sparsity=self.sparsity, by_magnitude=True
+            )
         return [
             mask
             for array in arrays

@@ -1,12 +1,11 @@
 """Pruning as a pass in which the weights that stay make up for those that go."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
 
-from nncompress_lab.layer_pass import LayerPass
 from nncompress_lab.models.kernels import KernelLayer, Skip, channel_axes, kernel_layers
 from nncompress_lab.models.layer_inputs import Floats, input_second_moments
 from nncompress_lab.models.patches import Array, as_matrix, from_matrix
@@ -16,13 +15,14 @@ from nncompress_lab.pruning.arrays.masks import check_sparsity
 from nncompress_lab.pruning.arrays.optimal_brain import prune_with_compensation
 from nncompress_lab.pruning.arrays.scores import check_damping
 from nncompress_lab.pruning.layer_masks import unscored
+from nncompress_lab.pruning.weight_pruning import WeightPruning
 from nncompress_lab.training.loop import given
 
 MEMORY = 1 << 30  # bytes of second moments that are held at once
 
 
 @dataclass(frozen=True)
-class OptimalBrainPruning(LayerPass):
+class OptimalBrainPruning(WeightPruning):
     """Set kernel weights to zero and change the others so that the outputs stay near.
 
     It needs no training and no labels, only sample inputs, and keeps far more accuracy
@@ -34,7 +34,8 @@ class OptimalBrainPruning(LayerPass):
             already stay zero.
         damping: Fraction of the inputs' mean second moment that is added to each, so that
             few examples are enough; at least 0.
-        select: Which layers to prune. An Embedding is left out: it multiplies nothing.
+        select: Which layers to prune; by default all kernels that are not depthwise,
+            which a selection takes in. An Embedding is left out: it multiplies nothing.
 
     Raises:
         ValueError: If a number is out of range.
@@ -69,12 +70,13 @@ class OptimalBrainPruning(LayerPass):
         """Copy the model and prune its layers by the inputs that they have in it."""
         pruned = copy_model(model)
         originals = self.treated(model)
-        targets = {one.path: one for one in kernel_layers(pruned)}
+        layers = {one.path: one.layer for one in kernel_layers(pruned)}
         inputs = given(context.calibration).x
-        for layers in _within_memory(originals):
-            moments = input_second_moments(model, layers, inputs)
-            for layer in layers:
-                targets[layer.path].assign(self._pruned(layer, moments[layer.path]))
+        for group in _within_memory(originals):
+            moments = input_second_moments(model, group, inputs)
+            for one in group:
+                target = replace(one, layer=layers[one.path])
+                target.assign(self._pruned(one, moments[one.path]))
         return pruned
 
     def _pruned(self, layer: KernelLayer, moments: dict[str, Floats]) -> list[Array]:

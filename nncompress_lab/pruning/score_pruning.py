@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import keras
 
-from nncompress_lab.layer_pass import LayerPass
 from nncompress_lab.models.kernels import KernelLayer, Skip
 from nncompress_lab.models.rewrite import copy_model
 from nncompress_lab.passes import Context
@@ -18,26 +17,30 @@ from nncompress_lab.pruning.layer_masks import (
     score_kernels,
     unscored,
 )
+from nncompress_lab.pruning.weight_pruning import WeightPruning
 from nncompress_lab.training.training_pass import check_loss
 
 
 @dataclass(frozen=True)
-class ScorePruning(LayerPass):
+class ScorePruning(WeightPruning):
     """Set the kernel weights with the smallest scores to zero.
 
     As with `MagnitudePruning`, the zeros are the mask and nothing gets smaller or faster
     by itself. What the data add is a better choice where there is no training afterwards.
 
     Args:
-        sparsity: Fraction of the kernel weights to drop, in `[0, 1)`.
+        sparsity: Fraction of the weights to drop of all that may be pruned, in
+            `[0, 1)`.
         score: `"wanda"` weighs each weight with the norm of its input over the
             calibration data; `"taylor"` with the gradient of the loss, batch by batch over
             the first 1024 training examples; `"magnitude"` uses no data.
         scope: What competes: the weights of one `"output"`, each of which loses equally
             many (as Wanda was proposed), of one kernel (`"layer"`), or of all selected
-            layers (`"global"`).
+            layers, by score (`"global"`) or by their share in what their kernel would
+            still hold (`"adaptive"`).
         loss: For `"taylor"`: name of a Keras loss, or `"auto"` as in `FineTune`.
-        select: Which layers to prune. For `"wanda"`, an Embedding is left out.
+        select: Which layers to prune; by default all kernels that are not depthwise,
+            which a selection takes in. For `"wanda"`, an Embedding is left out.
 
     Raises:
         ValueError: If a value is out of range.

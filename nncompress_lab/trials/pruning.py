@@ -11,14 +11,15 @@ import keras
 from nncompress_lab import measure
 from nncompress_lab.data.datasets import Data, Dataset
 from nncompress_lab.errors import UnsupportedModelError
-from nncompress_lab.models.kernels import KernelLayer
+from nncompress_lab.models.kernels import KernelLayer, is_depthwise
 from nncompress_lab.models.rewrite import check_model, copy_model
-from nncompress_lab.models.selection import Selection
+from nncompress_lab.models.selection import EVERY_LAYER, Selection
 from nncompress_lab.passes import Pass
 from nncompress_lab.pipelines import pipeline
 from nncompress_lab.pruning.arrays.masks import check_sparsity, global_magnitude_masks
 from nncompress_lab.pruning.layer_masks import by_layer, keep_only
 from nncompress_lab.pruning.magnitude_pruning import MagnitudePruning
+from nncompress_lab.pruning.weight_pruning import PRUNABLE
 from nncompress_lab.trials.arrays.magnitudes import Magnitudes
 from nncompress_lab.trials.figures import Figures
 from nncompress_lab.trials.scratch import Layers, Scratch, images_for
@@ -83,6 +84,12 @@ class PruningTrial:
         self._magnitudes[WHOLE_MODEL] = Magnitudes(
             [array for arrays in self._weights.values() for array in arrays]
         )
+        # The whole model is all its kernels; where these are the default, it says so.
+        layers = self._measuring.layers.values()
+        some = any(
+            is_depthwise(one.layer, name) for one in layers for name in one.kernel_names
+        )
+        self._whole = EVERY_LAYER if some else PRUNABLE
         self._parameters = measure.parameters(model)
         self._nonzeros = measure.nonzeros(model)
 
@@ -133,12 +140,14 @@ class PruningTrial:
         """
         self._check(sparsities)
         if WHOLE_MODEL in sparsities:
-            return MagnitudePruning(sparsity=sparsities[WHOLE_MODEL], scope="global")
+            return MagnitudePruning(
+                sparsity=sparsities[WHOLE_MODEL], scope="global", select=self._whole
+            )
         steps = [
             MagnitudePruning(
                 sparsity=sparsities[path],
                 # One threshold a layer, also where it has two kernels.
-                scope="global" if len(kernels) > 1 else "layer",
+                scope="global" if len(kernels) > 1 else "adaptive",
                 select=Selection(names=(glob.escape(path),)),
             )
             for path, kernels in self._weights.items()

@@ -196,7 +196,7 @@ print(f"At 4 bytes each (float32) these are {4 * count:,} bytes.")
 
 # %%
 largest = model.get_layer("dense1")
-pruned_model = ncl.MagnitudePruning(sparsity=0.5)(model)
+pruned_model = ncl.MagnitudePruning(sparsity=0.5, scope="layer")(model)
 piece = largest.get_weights()[0][:5, 4:9]
 pruned_piece = pruned_model.get_layer("dense1").get_weights()[0][:5, 4:9]
 

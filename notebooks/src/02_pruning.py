@@ -455,7 +455,7 @@ prune_model = lesson.accept("prune_model", prune_model)
 
 # %% tags=["check"]
 yours = prune_model(model, 0.8)
-library = ncl.MagnitudePruning(sparsity=0.8)(model)
+library = ncl.MagnitudePruning(sparsity=0.8, scope="layer")(model)
 same = all(map(np.array_equal, yours.get_weights(), library.get_weights()))
 print("same weights:", same)
 

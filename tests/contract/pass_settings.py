@@ -12,6 +12,7 @@ EVERYWHERE = ncl.pipeline(
 PASSES: tuple[ncl.Pass, ...] = (
     ncl.MagnitudePruning(sparsity=0.5),
     ncl.MagnitudePruning(sparsity=0.8, scope="global"),
+    ncl.MagnitudePruning(sparsity=0.5, scope="layer", select="*"),
     ncl.MagnitudePruning(threshold=0.05),
     ncl.ScorePruning(sparsity=0.5),
     ncl.NMPruning(n=2, m=4),

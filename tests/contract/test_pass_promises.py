@@ -86,7 +86,7 @@ def test_fine_tuning_keeps_every_zero_and_trains_the_rest(build, context):
 def test_pruning_drops_the_exact_number_of_weights_from_each_kernel(build):
     model = build()
 
-    pruned = ncl.MagnitudePruning(sparsity=0.7)(model)
+    pruned = ncl.MagnitudePruning(sparsity=0.7, scope="layer", select="*")(model)
 
     for layer in kernel_layers(pruned):
         for array in layer.arrays():

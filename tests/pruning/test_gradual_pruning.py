@@ -228,18 +228,25 @@ def test_scores_from_gradients_need_data():
 @pytest.mark.parametrize(
     ("build", "score", "scope"),
     [(build, "magnitude", "global") for build in tiny_models.BUILDERS]
+    + [(tiny_models.residual, "movement", "adaptive")]
     + [(tiny_models.depthwise, "movement", "layer")],
 )
 def test_the_pass_prunes_every_model_exactly(build, score, scope, context):
     model = build()
     step = GradualPruning(
-        sparsity=0.6, epochs=1, batch_size=8, updates=2, score=score, scope=scope
+        sparsity=0.6,
+        epochs=1,
+        batch_size=8,
+        updates=2,
+        score=score,
+        scope=scope,
+        select="*",
     )
 
     result = step(model, context)
 
     zeros = zeros_by_kernel(result)
-    if scope == "global":
+    if scope != "layer":
         total = sum(mask.size for mask in zeros)
         assert sum(int(mask.sum()) for mask in zeros) == round(0.6 * total)
     else:
@@ -248,7 +255,7 @@ def test_the_pass_prunes_every_model_exactly(build, score, scope, context):
 
 
 def test_what_was_pruned_before_stays_pruned(context):
-    pruned = ncl.MagnitudePruning(sparsity=0.7)(tiny_models.sequential())
+    pruned = ncl.MagnitudePruning(sparsity=0.7, scope="layer")(tiny_models.sequential())
 
     result = GradualPruning(sparsity=0.4, epochs=1, batch_size=8)(pruned, context)
 

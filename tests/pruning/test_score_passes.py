@@ -34,7 +34,7 @@ def treated(step, model):
 
 @every_model
 def test_wanda_drops_the_same_number_from_each_output(build, context):
-    step = ScorePruning(sparsity=0.5)
+    step = ScorePruning(sparsity=0.5, select="*")
 
     result = step(build(), context)
 
@@ -45,7 +45,7 @@ def test_wanda_drops_the_same_number_from_each_output(build, context):
 
 @pytest.mark.parametrize("score", ["magnitude", "taylor", "wanda"])
 def test_a_global_ranking_drops_the_exact_number(score, context):
-    step = ScorePruning(sparsity=0.7, score=score, scope="global")
+    step = ScorePruning(sparsity=0.7, score=score, scope="global", select="*")
 
     result = step(tiny_models.every_layer(), context)
 
@@ -129,7 +129,7 @@ def test_n_m_takes_the_weights_that_wanda_prefers():
 @every_model
 def test_compensation_is_exact_and_nearer_than_dropping_alone(build, context):
     model = build()
-    step = OptimalBrainPruning(sparsity=0.5)
+    step = OptimalBrainPruning(sparsity=0.5, select="*")
 
     result = step(model, context)
 

@@ -25,7 +25,7 @@ GOAL_EXAMPLES = 1000
 
 
 def _prune_model(model: keras.Model, sparsity: float) -> keras.Model:
-    return MagnitudePruning(sparsity=sparsity)(model, Context())
+    return MagnitudePruning(sparsity=sparsity, scope="layer")(model, Context())
 
 
 def _tiny(*, rounded: bool = False) -> keras.Model:
