@@ -85,6 +85,9 @@ from .report.measuring import compare as compare
 from .report.report import Report as Report
 from .runtimes.exporting import export as export
 from .training.fine_tune import FineTune as FineTune
+from .training.reestimate_batch_norm import (
+    ReestimateBatchNorm as ReestimateBatchNorm,
+)
 from .training.retraining_pass import RetrainingPass as RetrainingPass
 from .training.teacher_outputs import teacher_logits as teacher_logits
 from .training.training_pass import TrainingPass as TrainingPass

@@ -57,6 +57,7 @@ PASSES: tuple[ncl.Pass, ...] = (
     ncl.CodebookAwareTraining(bits=2, epochs=1, batch_size=16, learning_rate=1e-7),
     ncl.ShortFloats(significant_bits=8, values=4),
     ncl.FoldBatchNorm(),
+    ncl.pipeline(ncl.MagnitudePruning(sparsity=0.5), ncl.ReestimateBatchNorm()),
     ncl.FineTune(epochs=1, batch_size=16),
     ncl.Distillation(loss="decoupled", features="hint", epochs=1, batch_size=16),
     ncl.LowRank(rank=2),
