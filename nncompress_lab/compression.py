@@ -13,6 +13,7 @@ from nncompress_lab.models.rewrite import check_model
 from nncompress_lab.passes import Context, Pass, check_context
 from nncompress_lab.pipelines import Pipeline, pipeline, stages
 from nncompress_lab.report import Report, measure_stages
+from nncompress_lab.report.remarks import Applied, remarks_on
 
 ORIGINAL = "original"
 
@@ -26,6 +27,8 @@ class Compression:
         stages: The model after each pass, by name; `"original"` is the first.
         recipe: The passes that were applied.
         notes: Why layers were left alone, by path.
+        remarks: The same in sentences, pass by pass, with shares of the weights; and what
+            is to be done about normalizations that a pass has made wrong.
         test: What the report measures accuracy on.
     """
 
@@ -33,6 +36,7 @@ class Compression:
     stages: dict[str, keras.Model]
     recipe: Pipeline
     notes: dict[str, str]
+    remarks: tuple[str, ...]
     test: Data | None
 
     @cached_property
@@ -43,7 +47,11 @@ class Compression:
     def measured(self, *, latency: bool = True) -> Report:
         """The figures of every stage, with or without the latency."""
         return measure_stages(
-            self.stages, data=self.test, notes=self.notes, latency=latency
+            self.stages,
+            data=self.test,
+            notes=self.notes,
+            remarks=self.remarks,
+            latency=latency,
         )
 
     def __repr__(self) -> str:
@@ -82,13 +90,16 @@ def compress(
     check_context(recipe, context)
     models = {ORIGINAL: model}
     notes: dict[str, list[str]] = {}
+    applied = []
     with (
         progress.bar("compress", len(recipe.passes), show=context.progress) as bar,
         deciding_once(),
     ):
         current = model
         for step, result in stages(recipe, model, context):
-            _collect(notes, step.explain(current), step)
+            reasons = step.explain(current)
+            _collect(notes, reasons, step)
+            applied.append(Applied(step, reasons, current, result))
             models[_unused(step.label, models)] = current = result
             bar.advance()
             bar.say(type(step).__name__)
@@ -97,6 +108,7 @@ def compress(
         stages=models,
         recipe=recipe,
         notes={path: "; ".join(reasons) for path, reasons in notes.items()},
+        remarks=remarks_on(applied),
         test=context.test,
     )
 

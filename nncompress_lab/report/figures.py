@@ -92,8 +92,10 @@ class Figures:
         stages: The first is what the others are compared with.
         layers: What became of each layer between the first stage and the last.
         setup: How it was measured.
+        remarks: What the passes left alone and why, and what they ask for, in sentences.
     """
 
     stages: tuple[Stage, ...]
     layers: tuple[LayerRow, ...]
     setup: Setup
+    remarks: tuple[str, ...] = ()

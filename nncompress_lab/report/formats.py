@@ -156,6 +156,8 @@ def markdown(figures: Figures) -> str:
         lines.append(f"| {_words(name)} | " + " | ".join(cells) + " |")
     words = verdict(figures)
     said = [f"**{_words(words)}**", ""] if words else []
+    for remark in figures.remarks:
+        said += [_words(remark), ""]
     return "\n".join([*lines, "", *said, *footnotes(figures), ""])
 
 
@@ -175,7 +177,8 @@ def latex(figures: Figures) -> str:
         lines.append(" & ".join(_tex(cell) for cell in [name, *values]) + r" \\")
     lines += [r"\bottomrule", r"\end{tabular}"]
     words = verdict(figures)
-    comments = (f"% {note}" for note in [words, *footnotes(figures)] if note)
+    notes = [words, *figures.remarks, *footnotes(figures)]
+    comments = ("% " + note.replace("\n", "\n% ") for note in notes if note)
     return "\n".join([*lines, *comments, ""])
 
 
@@ -196,6 +199,10 @@ def html_table(figures: Figures) -> str:
     )
     words = verdict(figures)
     said = f"<div><b>{html.escape(words)}</b></div>" if words else ""
+    said += "".join(
+        f'<div style="white-space:pre-line">{html.escape(one)}</div>'
+        for one in figures.remarks
+    )
     return (
         f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
         f"{said}{notes}"

@@ -53,6 +53,7 @@ def measure_stages(
     data: Data | Dataset | None = None,
     latency: bool = True,
     notes: dict[str, str] | None = None,
+    remarks: tuple[str, ...] = (),
     batch_size: int = 1,
 ) -> Report:
     """Measure models that came out of each other.
@@ -62,6 +63,7 @@ def measure_stages(
         data: For the accuracy; of a `Dataset` the test part is taken.
         latency: Whether to measure it.
         notes: What to say about a layer, by path.
+        remarks: What to say about the passes, in sentences.
         batch_size: Examples in one run of the latency.
 
     Returns:
@@ -86,6 +88,7 @@ def measure_stages(
         stages=tuple(stages),
         layers=tuple(_layer_rows(first, last, notes or {})),
         setup=_setup(test, timed, why_not, batch_size),
+        remarks=remarks,
     )
 
 

@@ -23,6 +23,7 @@ class Report(Figures):
         stages: The first is what the others are compared with.
         layers: What became of each layer between the first stage and the last.
         setup: How it was measured.
+        remarks: What the passes left alone and why, and what they ask for, in sentences.
     """
 
     @property
@@ -31,8 +32,10 @@ class Report(Figures):
         return verdict(self)
 
     def to_json(self) -> str:
-        """Everything as a JSON object: verdict, stages, layers and setup."""
+        """Everything as a JSON object: verdict, stages, layers, setup and remarks if any."""
         figures = dataclasses.asdict(self)
+        if not self.remarks:
+            del figures["remarks"]
         return json.dumps({"verdict": self.verdict, **figures}, indent=2)
 
     def to_dataframe(self) -> Any:

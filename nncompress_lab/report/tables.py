@@ -30,6 +30,8 @@ def stages(figures: Figures, *, width: int) -> Iterator[Any]:
         yield from _stages_as_columns(figures, width)
     if words := verdict(figures):
         yield Text(words, style="bold")
+    for remark in figures.remarks:
+        yield Text(remark)
     for note in footnotes(figures):
         yield Text(note, style="dim")
 
