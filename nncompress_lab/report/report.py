@@ -32,7 +32,7 @@ class Report(Figures):
         return verdict(self)
 
     def to_json(self) -> str:
-        """Everything as a JSON object: verdict, stages, layers, setup and remarks if any."""
+        """Everything as a JSON object: verdict, stages, layers, setup, any remarks."""
         figures = dataclasses.asdict(self)
         if not self.remarks:
             del figures["remarks"]
