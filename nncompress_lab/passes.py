@@ -102,6 +102,8 @@ class Pass(ABC):
     registry: ClassVar[dict[str, type["Pass"]]] = {}
     renamed: ClassVar[Mapping[str, str]] = {}
     """What fields were called in older recipes, and what they are called now."""
+    first_defaults: ClassVar[Mapping[str, Any]] = {}
+    """What recipes of format 1 left out, because it was the default then."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -16,7 +16,7 @@ from nncompress_lab.errors import RecipeError
 from nncompress_lab.passes import Pass, settings_of
 from nncompress_lab.pipelines import Pipeline, pipeline
 
-FORMAT = 1
+FORMAT = 2  # recipes of format 1 left out defaults that are others now
 
 
 def to_recipe(step: Pass) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def to_recipe(step: Pass) -> dict[str, Any]:
         step: The pass.
 
     Returns:
-        `{"format": 1, "nncompress_lab": ..., "keras": ..., "passes": [...]}`. Fields
+        `{"format": 2, "nncompress_lab": ..., "keras": ..., "passes": [...]}`. Fields
         that have their default value are left out.
     """
     return {
@@ -61,13 +61,15 @@ def from_recipe(recipe: Any) -> Pipeline:
         )
     known = {"format", "nncompress_lab", "keras", "passes"}
     _check_names(set(recipe), known, where="The recipe", what="field")
-    if recipe.get("format", FORMAT) != FORMAT:
+    written = recipe.get("format", FORMAT)
+    if type(written) is not int or not 1 <= written <= FORMAT:
         raise RecipeError(
-            f"This version reads recipes of format {FORMAT}. Received: format "
-            f"{recipe['format']!r}. Install the version of nncompress-lab that wrote it"
+            f"This version reads recipes of the formats 1 to {FORMAT}. Received: format "
+            f"{written!r}. Install the version of nncompress-lab that wrote it"
             f" ({recipe.get('nncompress_lab', 'unknown')})."
         )
-    return pipeline(*(_make_pass(entry) for entry in recipe["passes"]))
+    first = written == 1
+    return pipeline(*(_make_pass(entry, first=first) for entry in recipe["passes"]))
 
 
 def save_recipe(step: Pass, path: str | Path) -> None:
@@ -125,7 +127,7 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"A recipe holds numbers and strings only. Received: {value!r}.")
 
 
-def _make_pass(entry: Any) -> Pass:
+def _make_pass(entry: Any, *, first: bool) -> Pass:
     if not isinstance(entry, dict) or not isinstance(entry.get("pass"), str):
         raise RecipeError(
             'Each pass of a recipe is an object with its name under "pass", for example '
@@ -143,6 +145,8 @@ def _make_pass(entry: Any) -> Pass:
     }
     allowed = {field.name for field in dataclasses.fields(kind)}
     _check_names(set(settings), allowed, where=name, what="field")
+    if first:
+        settings = {**kind.first_defaults, **settings}
     try:
         return kind(**settings)
     except (TypeError, ValueError) as error:

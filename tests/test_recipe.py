@@ -249,7 +249,7 @@ def test_a_pipeline_is_no_pass_of_a_recipe():
 # Formats and values
 
 
-@pytest.mark.parametrize("number", [0, 2, "1", None])
+@pytest.mark.parametrize("number", [0, 3, "1", True, None])
 def test_another_format_is_refused(number):
     with pytest.raises(RecipeError, match=f"format {number!r}"):
         ncl.from_recipe({"format": number, "passes": []})
@@ -257,7 +257,17 @@ def test_another_format_is_refused(number):
 
 def test_a_recipe_of_another_format_names_the_version_that_wrote_it():
     with pytest.raises(RecipeError, match=r"\(9\.8\.7\)"):
-        ncl.from_recipe({"format": 2, "nncompress_lab": "9.8.7", "passes": []})
+        ncl.from_recipe({"format": 3, "nncompress_lab": "9.8.7", "passes": []})
+
+
+def test_an_older_recipe_means_what_it_meant_when_it_was_written():
+    old = [{"pass": "MagnitudePruning", "sparsity": 0.5}, {"pass": "NMPruning", "n": 1}]
+
+    pruning, pattern = ncl.from_recipe({"format": 1, "passes": old}).passes
+
+    assert pruning == ncl.MagnitudePruning(0.5, scope="layer", select=Selection())
+    assert pattern.select == Selection()
+    assert ncl.from_recipe({"passes": old}).passes[0] == ncl.MagnitudePruning(0.5)
 
 
 @pytest.mark.parametrize(

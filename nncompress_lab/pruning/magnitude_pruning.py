@@ -1,8 +1,9 @@
 """Magnitude pruning as a pass: the smallest kernel weights of a model become zero."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 import keras
 
@@ -58,6 +59,11 @@ class MagnitudePruning(WeightPruning):
         Lee, Park, Mo, Ahn, Shin, "Layer-adaptive Sparsity for the Magnitude-based Pruning",
         ICLR 2021, section 3. https://arxiv.org/abs/2010.07611
     """
+
+    first_defaults: ClassVar[Mapping[str, Any]] = {
+        **WeightPruning.first_defaults,
+        "scope": "layer",
+    }
 
     sparsity: float | None = None
     threshold: float | None = None

@@ -1,13 +1,14 @@
 """What the passes share that set single kernel weights to zero."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, ClassVar, Final
 
 import keras
 
 from nncompress_lab.layer_pass import LayerPass
 from nncompress_lab.models.kernels import KernelLayer, Reasons, without_depthwise
-from nncompress_lab.models.selection import Selection
+from nncompress_lab.models.selection import EVERY_LAYER, Selection
 
 PRUNABLE: Final = Selection(depthwise=False)
 
@@ -24,6 +25,8 @@ class WeightPruning(LayerPass):
         select: Which layers to prune; by default all kernels that are not depthwise. A
             selection takes these in, unless it says `depthwise=False`.
     """
+
+    first_defaults: ClassVar[Mapping[str, Any]] = {"select": EVERY_LAYER}
 
     select: Selection = PRUNABLE
 
