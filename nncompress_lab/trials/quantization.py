@@ -135,28 +135,34 @@ class QuantizationTrial(StoringTrial):
         ratio = 10 * np.log10(signal / error) if error else np.inf
         return Channels(matrix.min(axis=0), matrix.max(axis=0), levels, float(ratio))
 
-    def inputs(self, path: str) -> Histogram:
-        """What a layer is called with, over all calibration images."""
-        return self._inputs[path]
+    def input_staircase(
+        self, activations: ActivationQuantization | None, path: str
+    ) -> Staircase | None:
+        """What a layer is called with on the calibration images, and its levels.
 
-    def input_range(
-        self, activations: ActivationQuantization, path: str
-    ) -> tuple[Floats, tuple[float, float]]:
-        """The levels that a layer's inputs are rounded to, and the range they cover."""
+        Args:
+            activations: What rounds it; the ranges are those of the pass.
+            path: Of the layer.
+
+        Returns:
+            None if nothing rounds it.
+        """
+        if activations is None:
+            return None
         bits, symmetric = activations.bits, activations.symmetric
         rule = RangeChoice(
             activations.calibration, activations.percentile, activations.momentum
         )
         observer: Any = rule.observer(bits=bits, symmetric=symmetric)
-        histogram = self._inputs[path]
+        seen = self._inputs[path]
         if isinstance(observer, HistogramObserver):
-            observer.histogram = histogram
+            observer.histogram = seen
         else:
-            observer.add(np.array([histogram.lowest, histogram.highest]))
+            observer.add(np.array([seen.lowest, seen.highest]))
         low, high = np.array(observer.range(), np.float32)
         scale, shift = params_of_range(low, high, bits=bits, symmetric=symmetric)
         levels = _levels(KernelFormat(bits, symmetric=symmetric), scale, shift)
-        return levels, (float(low), float(high))
+        return Staircase.of_counts(seen.centres, seen.counts, levels)
 
     @cached_property
     def _inputs(self) -> dict[str, Histogram]:

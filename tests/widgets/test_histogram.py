@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from nncompress_lab.trials.arrays.magnitudes import Magnitudes
-from nncompress_widgets.histogram import histogram_svg, round_step
+from nncompress_widgets.histogram import histogram_svg
+from nncompress_widgets.plot import round_step
 
 WEIGHTS = np.linspace(-0.31, 0.31, 5000)
 

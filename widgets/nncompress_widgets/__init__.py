@@ -10,5 +10,6 @@ as a hand does. The arithmetic is in `nncompress_lab.trials`.
 
 from nncompress_lab.trials.goal import Goal
 from nncompress_widgets.pruning_explorer import PruningExplorer
+from nncompress_widgets.quantization_explorer import QuantizationExplorer
 
-__all__ = ["Goal", "PruningExplorer"]
+__all__ = ["Goal", "PruningExplorer", "QuantizationExplorer"]

@@ -5,7 +5,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from nncompress_lab.report.formats import count, size
-from nncompress_lab.trials.figures import Figures, drop_in_words, number, percent
+from nncompress_lab.trials.figures import (
+    Figures,
+    decibels,
+    drop_in_words,
+    number,
+    percent,
+)
 from nncompress_lab.trials.trial import Measured
 
 _ZEROS_ARE_STORED = ": zeros are stored, too"
@@ -66,6 +72,12 @@ def figure_tile(name: str, value: float, original: Figures, *, current: bool) ->
     if name == "nonzeros":
         note = f"of {number(original['parameters'])} parameters"
         return Tile("Non-zeros", number(value), note, current)
+    if name == "snr_db":
+        note = "kernels over their rounding error; 6 dB are one bit"
+        return Tile("Signal to noise", decibels(value), note, current)
+    if name == "entropy":
+        note = "a weight; codes of even use would need their full width"
+        return Tile("Entropy of the codes", f"{value:.2f} bits", note, current)
     label, shown = {
         "macs": ("MACs an image", count(round(value))),
         "parameters": ("Parameters", number(value)),

@@ -42,7 +42,9 @@ class Outcome:
     def __post_init__(self) -> None:
         original = self.trial.original
         self.measured_of: Any = None
-        self.measured = Measured(original["accuracy"], 0.0, self.trial.examples)
+        self.measured = Measured(
+            original["accuracy"], 0.0, self.trial.examples, original
+        )
         self.weighed_of: Any = None
         self.weighed: Figures = {name: original[name] for name in WEIGHED}
 
@@ -79,15 +81,15 @@ class Outcome:
             examples=self.trial.examples,
             current=self.measured_of == choice,
         )
-        rest = [
-            figure_tile(
-                name,
-                {**counted, **self.weighed}[name],
-                original,
-                current=name in counted or self.weighed_of == choice,
-            )
-            for name in self.shown
-        ]
+        known = (
+            (counted, True),
+            (self.weighed, self.weighed_of == choice),
+            (self.measured.more, self.measured_of == choice),
+        )
+        rest = []
+        for name in self.shown:
+            figures, current = next(one for one in known if name in one[0])
+            rest.append(figure_tile(name, figures[name], original, current=current))
         return [accuracy, *rest]
 
     def _visit(self, choice: Any, measured: Measured | None) -> None:

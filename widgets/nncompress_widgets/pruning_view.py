@@ -8,7 +8,9 @@ import ipywidgets
 
 from nncompress_lab.trials.figures import percent
 from nncompress_lab.trials.pruning import WHOLE_MODEL, PruningTrial
-from nncompress_widgets.histogram import histogram_svg, round_step
+from nncompress_widgets.histogram import histogram_svg
+from nncompress_widgets.plot import round_step
+from nncompress_widgets.rows import labelled, layer_options
 
 MOST = 0.9999  # of a large layer; of a small one all but one weight
 _LAYERS_SHOWN = 8
@@ -27,18 +29,25 @@ class PruningView:
             target: trial.magnitudes(target).histogram()
             for target in (WHOLE_MODEL, *trial.layers)
         }
-        self.target = _labelled(
-            ipywidgets.Dropdown, "Prune", "252px", options=_options(trial)
+        self.target = labelled(
+            ipywidgets.Dropdown,
+            "Prune",
+            "252px",
+            options=layer_options(
+                "Whole model (one threshold)",
+                trial.layers,
+                lambda path: trial.magnitudes(path).size,
+            ),
         )
         # Whole per cents: a slider rounds any other value to its steps and sends that
         # back as if the user had moved it. Exact values have a field of their own.
-        self.slider = _labelled(
+        self.slider = labelled(
             ipywidgets.IntSlider, "Sparsity", "174px", max=99, readout=False
         )
-        self.percent = _labelled(
+        self.percent = labelled(
             ipywidgets.BoundedFloatText, "in %", "104px", max=99.99, step=0.1
         )
-        self.threshold = _labelled(ipywidgets.BoundedFloatText, "Threshold", "176px")
+        self.threshold = labelled(ipywidgets.BoundedFloatText, "Threshold", "176px")
         self.picture = ipywidgets.HTML()
         self.layers = ipywidgets.HTML()
 
@@ -114,20 +123,3 @@ def _show_number(field: ipywidgets.BoundedFloatText, number: float) -> None:
     shown = f"{number:.4g}"
     if f"{field.value:.4g}" != shown:  # else leave it as it was typed
         field.value = float(shown)
-
-
-def _options(trial: PruningTrial) -> list[tuple[str, str]]:
-    layers = [
-        (f"{path} ({trial.magnitudes(path).size:,} weights)", path)
-        for path in trial.layers
-    ]
-    return [("Whole model (one threshold)", WHOLE_MODEL), *layers]
-
-
-def _labelled(kind: Any, description: str, width: str, **settings: Any) -> Any:
-    return kind(
-        description=description,
-        style={"description_width": "initial"},
-        layout={"width": width},
-        **settings,
-    )

@@ -2,6 +2,7 @@
 
 import base64
 import html
+import re
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +10,9 @@ from dataclasses import dataclass
 from nncompress_widgets.figures import Tile
 from nncompress_widgets.raster import png_of
 
-WIDTH, HEIGHT = 760, 270
+WIDTH = 760
+_TOP, _ROOM = 32, 40  # above the picture, and above and below it together
+_LEAST = 230  # pixels that the figures need
 _FIGURES = 470  # where the figures begin, right of the picture
 _LINE = 40  # letters of a note
 # Legible on white and on black, because no page tells a picture its colours.
@@ -65,14 +68,16 @@ def still(
         sentence: What the control shows.
     """
     parts = [f'<text class="title" x="4" y="18">{html.escape(title)}</text>']
-    parts.append(f'<g transform="translate(0 32)">{picture}</g>')
+    parts.append(f'<g transform="translate(0 {_TOP})">{picture}</g>')
+    found = re.search(r'height="([\d.]+)"', picture)
+    height = _ROOM + (float(found[1]) if found else _LEAST)
     y = 50
     for tile in figures:
         if tile.current:
             y = _add(parts, tile, y)
     svg = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" '
-        f'viewBox="0 0 {WIDTH} {HEIGHT}"><style>{html.escape(style)}{_STYLE}</style>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height:g}" '
+        f'viewBox="0 0 {WIDTH} {height:g}"><style>{html.escape(style)}{_STYLE}</style>'
         f"{''.join(parts)}</svg>"
     )
     return Still(svg, style, sentence)

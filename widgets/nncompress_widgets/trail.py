@@ -1,17 +1,16 @@
 """Every setting visited, accuracy over packed bytes, as an SVG picture."""
 
-import html
 import math
 from collections.abc import Sequence
 
 from nncompress_lab.report.formats import size
 from nncompress_lab.trials.figures import Figures, percent
 from nncompress_lab.trials.goal import Goal
-from nncompress_widgets.histogram import round_step
 from nncompress_widgets.outcome import Visit
+from nncompress_widgets.plot import LEFT, RIGHT, line, picture, round_step, text
 
-WIDTH, HEIGHT = 440, 150
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 428, 26, 116  # the plot inside the picture
+HEIGHT = 150
+_TOP, _BOTTOM = 26, 116  # the plot inside the picture
 
 
 def trail_svg(
@@ -36,7 +35,7 @@ def trail_svg(
     """
     bounds = {} if goal is None else goal.bounds
     wanted = original["accuracy"] - bounds.get("accuracy_drop", 0.0)
-    plot = _Plot(
+    plot = _Scales(
         most_bytes=max(
             original["packed_bytes"], *[one.packed_bytes for one in visits], 0
         ),
@@ -49,32 +48,28 @@ def trail_svg(
     places = [plot.place(one.packed_bytes, one.accuracy) for one in visits]
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
     words = "Settings visited, accuracy over packed bytes; the ring is the original"
-    parts = [plot.axes(), _text(4, 14, words, "start")]
+    parts = [plot.axes(), text(4, 14, words, "start")]
     if "accuracy_drop" in bounds:
         y = plot.place(0, wanted)[1]
-        parts.append(_line("threshold", _LEFT, _RIGHT, y, y))
-        parts.append(_text(_LEFT + 4, y + 13, "goal", "start"))
+        parts.append(line("threshold", LEFT, RIGHT, y, y))
+        parts.append(text(LEFT + 4, y + 13, "goal", "start"))
     if expected is not None:
         y = plot.place(0, expected)[1]
-        parts.append(_line("expected", _LEFT, _RIGHT, y, y))
-        parts.append(_text(_RIGHT, y + 13, "expected", "end"))
+        parts.append(line("expected", LEFT, RIGHT, y, y))
+        parts.append(text(RIGHT, y + 13, "expected", "end"))
     if "packed_bytes" in bounds:
         x = plot.place(bounds["packed_bytes"], 0)[0]
-        parts.append(_line("threshold", x, x, _TOP, _BOTTOM))
+        parts.append(line("threshold", x, x, _TOP, _BOTTOM))
     parts.append(f'<polyline class="nncompress-path" points="{path}"/>')
     for number, (visit, (x, y)) in enumerate(zip(visits, places, strict=True), start=1):
         kind = "here" if here and number == len(visits) else "visit"
         parts.append(_dot(kind, x, y, visit.accuracy, visit.packed_bytes))
     ring = plot.place(original["packed_bytes"], original["accuracy"])
     parts.append(_dot("ring", *ring, original["accuracy"], original["packed_bytes"]))
-    return (
-        f'<svg class="nncompress-histogram" role="img" width="{WIDTH}" '
-        f'height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" '
-        f'aria-label="{html.escape(_sentence(visits, words))}">{"".join(parts)}</svg>'
-    )
+    return picture(parts, height=HEIGHT, label=_sentence(visits, words))
 
 
-class _Plot:
+class _Scales:
     """The scales: bytes from 0, accuracies from the next ten per cent below the lowest."""
 
     def __init__(self, most_bytes: float, lowest: float) -> None:
@@ -84,19 +79,19 @@ class _Plot:
     def place(self, packed_bytes: float, accuracy: float) -> tuple[float, float]:
         across = min(packed_bytes / self.most, 1.0)
         up = max((accuracy - self.floor) / (1 - self.floor), 0.0)
-        return _LEFT + across * (_RIGHT - _LEFT), _BOTTOM - up * (_BOTTOM - _TOP)
+        return LEFT + across * (RIGHT - LEFT), _BOTTOM - up * (_BOTTOM - _TOP)
 
     def axes(self) -> str:
-        marks = [_line("axis", _LEFT, _RIGHT, _BOTTOM, _BOTTOM)]
+        marks = [line("axis", LEFT, RIGHT, _BOTTOM, _BOTTOM)]
         for accuracy in {self.floor, (1 + self.floor) / 2, 1.0}:
             y = self.place(0, accuracy)[1]
-            marks.append(_line("grid", _LEFT, _RIGHT, y, y))
-            marks.append(_text(_LEFT - 6, y + 3.5, f"{100 * accuracy:.0f} %", "end"))
+            marks.append(line("grid", LEFT, RIGHT, y, y))
+            marks.append(text(LEFT - 6, y + 3.5, f"{100 * accuracy:.0f} %", "end"))
         step = round_step(self.most / 4)
         for number in range(int(self.most / step) + 1):
             x = self.place(number * step, 0)[0]
-            marks.append(_line("axis", x, x, _BOTTOM, _BOTTOM + 4))
-            marks.append(_text(x, _BOTTOM + 17, size(round(number * step)), "middle"))
+            marks.append(line("axis", x, x, _BOTTOM, _BOTTOM + 4))
+            marks.append(text(x, _BOTTOM + 17, size(round(number * step)), "middle"))
         return "".join(marks)
 
 
@@ -117,14 +112,3 @@ def _dot(kind: str, x: float, y: float, accuracy: float, packed_bytes: float) ->
         f'<circle class="nncompress-{kind}" cx="{x:.1f}" cy="{y:.1f}" r="{radius}">'
         f"<title>{title}</title></circle>"
     )
-
-
-def _line(kind: str, x1: float, x2: float, y1: float, y2: float) -> str:
-    return (
-        f'<line class="nncompress-{kind}" x1="{x1:.1f}" x2="{x2:.1f}" y1="{y1:.1f}" '
-        f'y2="{y2:.1f}"/>'
-    )
-
-
-def _text(x: float, y: float, words: str, anchor: str) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{words}</text>'

@@ -37,15 +37,28 @@ class Staircase:
             weights: Finite, of any shape.
             levels: What they are rounded to, ascending, at least one.
         """
-        flat = weights.reshape(-1).astype(np.float64)
+        flat = weights.reshape(-1)
+        return cls.of_counts(flat, np.ones(flat.size, np.int64), levels)
+
+    @classmethod
+    def of_counts(cls, values: Floats, counts: Floats, levels: Floats) -> "Staircase":
+        """The picture of numbers that each come several times, or never.
+
+        Args:
+            values: Finite, shape `(n,)`.
+            counts: How often each comes, of the same shape, and at least one of them.
+            levels: What they are rounded to, ascending, at least one.
+        """
+        present = counts > 0
+        values, counts = values[present].astype(np.float64), counts[present]
         steps = levels.astype(np.float64)
-        low, high = min(flat.min(), 0.0), max(flat.max(), 0.0)
+        low, high = min(values.min(), 0.0), max(values.max(), 0.0)
         margin = MARGIN * (high - low) or 1.0
         edges = np.linspace(low - margin, high + margin, BINS + 1)
-        counts, _ = np.histogram(flat, edges)
+        bars, _ = np.histogram(values, edges, weights=counts)
         lowest, highest = within(steps)
-        clipped = np.count_nonzero((flat < lowest) | (flat > highest))
-        return cls(Histogram(edges, counts, 0), steps, int(clipped))
+        clipped = counts[(values < lowest) | (values > highest)].sum()
+        return cls(Histogram(edges, bars, 0), steps, int(clipped))
 
     @property
     def borders(self) -> npt.NDArray[np.float64]:
