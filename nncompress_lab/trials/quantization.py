@@ -102,7 +102,7 @@ class QuantizationTrial(StoringTrial):
             stored["zero_point"].reshape(-1)[middle] if "zero_point" in stored else 0
         )
         return Part(
-            Staircase.of(weights, _levels(view.format, scales[middle], shift)),
+            Staircase.of(weights, levels_of(view.format, scales[middle], shift)),
             float(scales[middle]),
             len(order) // 2,
             scales[order],
@@ -125,7 +125,7 @@ class QuantizationTrial(StoringTrial):
         stored, matrix = step.encode(view, kernel), view.matrix(kernel)
         scales = np.broadcast_to(stored["scale"].reshape(-1), view.channels)
         shifts = stored.get("zero_point", np.zeros(1, np.uint8)).reshape(-1)
-        levels = _levels(
+        levels = levels_of(
             view.format,
             scales[:, None],
             np.broadcast_to(shifts, view.channels)[:, None],
@@ -161,7 +161,7 @@ class QuantizationTrial(StoringTrial):
             observer.add(np.array([seen.lowest, seen.highest]))
         low, high = np.array(observer.range(), np.float32)
         scale, shift = params_of_range(low, high, bits=bits, symmetric=symmetric)
-        levels = _levels(KernelFormat(bits, symmetric=symmetric), scale, shift)
+        levels = levels_of(KernelFormat(bits, symmetric=symmetric), scale, shift)
         return Staircase.of_counts(seen.centres, seen.counts, levels)
 
     @cached_property
@@ -183,7 +183,7 @@ def _format(step: Any) -> KernelFormat:
     return found
 
 
-def _levels(format_: KernelFormat, scale: Any, zero_point: Any) -> Floats:
+def levels_of(format_: KernelFormat, scale: Any, zero_point: Any) -> Floats:
     """All values that the integers of a format can stand for, ascending."""
     qmin, qmax = format_.integers
     integers = np.arange(qmin, qmax + 1, dtype=np.float32)

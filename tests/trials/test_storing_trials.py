@@ -11,9 +11,12 @@ import tiny_models
 import nncompress_lab as ncl
 from nncompress_lab import measure
 from nncompress_lab.models.kernels import kernel_layers
+from nncompress_lab.quantization.arrays.codebook import learn_codebook
 from nncompress_lab.quantization.layers.fake_quantize import FakeQuantize
+from nncompress_lab.trials.arrays.lloyd import lloyd_rounds
 from nncompress_lab.trials.arrays.noise import Noise, entropy
 from nncompress_lab.trials.arrays.staircase import Staircase
+from nncompress_lab.trials.codebook import CodebookTrial
 from nncompress_lab.trials.kernels import Choice
 from nncompress_lab.trials.quantization import QuantizationTrial, one_scale
 
@@ -220,6 +223,53 @@ def test_the_range_of_the_inputs_is_that_of_the_pass(rounds):
         ]
         assert levels[1] - levels[0] == pytest.approx(float(layer.scale), rel=1e-5)
         assert np.isclose(levels, 0).any()
+
+
+@pytest.mark.parametrize("step", [*STEPS[4:], ncl.UniformQuantization(bits=3)])
+@pytest.mark.parametrize("path", ["conv", "hidden"])
+def test_a_table_part_has_the_values_that_its_weights_take(step, path):
+    trial = CodebookTrial(tiny_models.sequential(), tiny_models.context().validation)
+    choice = Choice({"*": step})
+
+    part = trial.part(choice, path)
+
+    values = part.staircase.levels.astype(np.float32)
+    decoded = trial.kernels.stored(choice, path).decoded[0]
+    assert part.staircase.histogram.counts.sum() == len(part.weights)
+    assert np.isin(values[part.codes], decoded).all()
+    assert part.error == pytest.approx(
+        np.mean((part.weights - values[part.codes]) ** 2)
+    )
+    assert part.count == (1 if step.granularity == "per_tensor" else decoded.shape[-1])
+    assert trial.part(choice, path) is part
+    assert trial.part(Choice(), path) is None
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 16, 256])
+@pytest.mark.parametrize("scale", [1.0, 1e-4, 1e6])
+def test_rounds_of_k_means_only_get_better_and_end_above_the_optimum(size, scale):
+    weights = scale * np.random.default_rng(0).normal(0, 1, 900).astype(np.float32)
+
+    rounds = lloyd_rounds(weights, size=size)
+
+    errors = np.array([one.error for one in rounds])
+    assert (np.diff(errors) <= 1e-9 * scale**2).all()
+    assert np.ptp(np.diff(rounds[0].table)) <= 1e-6 * scale if size > 1 else True
+    for one in (rounds[0], rounds[-1]):
+        nearest = np.abs(weights[:, None].astype(float) - one.table).min(axis=1)
+        assert one.error == pytest.approx(np.mean(nearest**2), rel=1e-6, abs=1e-12)
+        assert (np.diff(one.table) >= 0).all()
+    best = learn_codebook(weights, size=size).decode().astype(float)
+    assert errors[-1] >= np.mean((weights - best) ** 2) * (1 - 1e-6)
+
+
+@pytest.mark.parametrize(
+    "weights", [np.zeros(4), np.ones(1), np.array([1.0, 1.0, 2.0])]
+)
+def test_k_means_of_few_distinct_weights_ends(weights):
+    rounds = lloyd_rounds(weights, size=4)
+
+    assert rounds[-1].error == pytest.approx(0)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ as a hand does. The arithmetic is in `nncompress_lab.trials`.
 """
 
 from nncompress_lab.trials.goal import Goal
+from nncompress_widgets.codebook_explorer import CodebookExplorer
 from nncompress_widgets.pruning_explorer import PruningExplorer
 from nncompress_widgets.quantization_explorer import QuantizationExplorer
 
-__all__ = ["Goal", "PruningExplorer", "QuantizationExplorer"]
+__all__ = ["CodebookExplorer", "Goal", "PruningExplorer", "QuantizationExplorer"]

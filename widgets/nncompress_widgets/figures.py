@@ -76,8 +76,8 @@ def figure_tile(name: str, value: float, original: Figures, *, current: bool) ->
         note = "kernels over their rounding error; 6 dB are one bit"
         return Tile("Signal to noise", decibels(value), note, current)
     if name == "entropy":
-        note = "a weight; codes of even use would need their full width"
-        return Tile("Entropy of the codes", f"{value:.2f} bits", note, current)
+        note = "a weight; only codes of even use need their full width"
+        return Tile("Code entropy", f"{value:.2f} bits", note, current)
     label, shown = {
         "macs": ("MACs an image", count(round(value))),
         "parameters": ("Parameters", number(value)),

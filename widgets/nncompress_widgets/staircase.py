@@ -2,13 +2,15 @@
 
 import math
 
+import numpy as np
+
 from nncompress_lab.trials.arrays.staircase import Staircase, within
 from nncompress_widgets.plot import LEFT, RIGHT, Plot, legend, line, picture, text
 
 HEIGHT = 310
 _TOP, _BOTTOM = 50, 196  # of the histogram
-_ERROR_TOP, _ERROR_BOTTOM = 216, 272  # of the error below it, on the same axis
-_HEAD = 14
+ERROR_TOP, ERROR_BOTTOM = 216, 272  # of the error below it, on the same axis
+HEAD = 14
 
 
 def staircase_svg(staircase: Staircase, *, scale: str, caption: str, label: str) -> str:
@@ -28,10 +30,10 @@ def staircase_svg(staircase: Staircase, *, scale: str, caption: str, label: str)
     bars = plot.bars(histogram)
     left, right = (_within(plot.x(end)) for end in within(staircase.levels))
     clipped = f"clipped: {staircase.clipped:,}" if staircase.clipped else "clipped"
-    error = _Error(staircase, plot)
+    error = Saw(staircase, plot, within=within(staircase.levels))
     parts = [
-        text(4, _HEAD, "count (√ scale)", "start"),
-        legend([("kept", "in the range"), ("clipped", clipped)], _HEAD),
+        text(4, HEAD, "count (√ scale)", "start"),
+        legend([("kept", "in the range"), ("clipped", clipped)], HEAD),
         plot.count_axis(),
         plot.window(bars, "clipped", LEFT, left),
         plot.window(bars, "kept", left, right),
@@ -39,7 +41,7 @@ def staircase_svg(staircase: Staircase, *, scale: str, caption: str, label: str)
         _stairs(staircase, plot),
         _bracket(staircase, plot, scale),
         error.drawn(),
-        Plot(plot.low, plot.high, _ERROR_TOP, _ERROR_BOTTOM).number_axis(caption),
+        Plot(plot.low, plot.high, ERROR_TOP, ERROR_BOTTOM).number_axis(caption),
     ]
     return picture(parts, height=HEIGHT, label=label)
 
@@ -83,27 +85,37 @@ def _bracket(staircase: Staircase, plot: Plot, words: str) -> str:
     )
 
 
-class _Error:
-    """What rounding changes: a saw between the levels, ever larger beyond them."""
+class Saw:
+    """What rounding changes: a saw between the levels, ever larger beyond them.
 
-    def __init__(self, staircase: Staircase, plot: Plot) -> None:
+    Args:
+        staircase: Numbers and levels.
+        plot: Of the histogram above it, whose axis it shares.
+        within: Between which numbers nothing is clipped.
+    """
+
+    def __init__(
+        self, staircase: Staircase, plot: Plot, *, within: tuple[float, float]
+    ) -> None:
         self._plot = plot
         self._staircase = staircase
+        self._within = within
         levels = staircase.levels
-        step = float(levels[1] - levels[0]) if len(levels) > 1 else 0.0
+        step = float(np.diff(levels).max()) if len(levels) > 1 else 0.0
         # The same room for all fine steps, so that the saw is seen to shrink.
         self._most = max(step / 2, (plot.high - plot.low) / 16)
 
     def _y(self, error: float) -> float:
         middle, half = (
-            (_ERROR_TOP + _ERROR_BOTTOM) / 2,
-            (_ERROR_BOTTOM - _ERROR_TOP) / 2,
+            (ERROR_TOP + ERROR_BOTTOM) / 2,
+            (ERROR_BOTTOM - ERROR_TOP) / 2,
         )
         part = min(max(error / self._most, -1.0), 1.0)
         return middle - part * half
 
     def drawn(self) -> str:
-        low, high = within(self._staircase.levels)
+        """The saw with its axis."""
+        low, high = self._within
         parts = {"kept": "", "clipped": ""}
         for start, end, level in self._staircase.treads():
             for left, right, kind in (
