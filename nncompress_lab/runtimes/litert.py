@@ -1,6 +1,7 @@
 """LiteRT, the runtime of phones and boards: export of a Keras model, and running it."""
 
 import importlib.util
+import re
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -9,12 +10,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 import keras
-import numpy as np
 import numpy.typing as npt
 
-from nncompress_lab.errors import CompressionError, check_choice
+from nncompress_lab.data.datasets import Data
+from nncompress_lab.errors import (
+    CompressionError,
+    UnsupportedModelError,
+    check_choice,
+)
 from nncompress_lab.measure.latency import ROUNDS, Race, race
 from nncompress_lab.measure.random_inputs import random_input
+from nncompress_lab.models.inputs import STRING, input_arrays, with_free_batch
+from nncompress_lab.models.kernels import keras_classes, walk
 from nncompress_lab.models.rewrite import REMOVE, rewrite_layers
 from nncompress_lab.quantization.layers.fake_quantize import FakeQuantize
 from nncompress_lab.quantization.layers.replace import dequantized
@@ -22,6 +29,7 @@ from nncompress_lab.quiet import quiet_logger, quiet_stderr
 from nncompress_lab.runtimes.runtime import Inputs, Runtime, as_list
 
 Quantize = Literal["dynamic", "int8"]
+SELECT_OP = re.compile(rb"Flex(\w+)")
 
 
 def is_available() -> bool:
@@ -34,7 +42,7 @@ def to_litert(
     model: keras.Model,
     *,
     quantize: Quantize | None = None,
-    calibration: Inputs | None = None,
+    calibration: Inputs | Data | None = None,
 ) -> bytes:
     """The content of a `.tflite` file for a model with one input and one output.
 
@@ -49,6 +57,8 @@ def to_litert(
     Raises:
         ValueError: If the model has several inputs or outputs, or `"int8"` has no
             calibration inputs.
+        UnsupportedModelError: If the model needs operators of TensorFlow that LiteRT
+            lacks, as loops of recurrent layers and strings do.
         CompressionError: If the backend is not TensorFlow, LiteRT is not installed, or
             the converter cannot take the model.
     """
@@ -63,8 +73,28 @@ def to_litert(
             "A LiteRT file is written of models with one input and one output. Received: "
             f"{model.name!r} with {len(model.inputs)} and {len(model.outputs)}."
         )
-    settings = _converter_settings(quantize, calibration)
-    floats = dequantized(model if quantize is None else _without_rounding(model))
+    if unsupported := _string_layers(model):
+        raise _refusal(model, unsupported, "they compute with strings")
+    model = with_free_batch(model)
+    settings = _converter_settings(model, quantize, calibration)
+    content = _converted(model, quantize, settings)
+    if SELECT_OP.search(content):  # or a layer that is called so
+        _check_runs(model, content)
+    return content
+
+
+def _check_runs(model: keras.Model, content: bytes) -> None:
+    try:
+        LiteRT(content)
+    except RuntimeError as error:
+        names = sorted({one.decode() for one in SELECT_OP.findall(content)})
+        why = f"they need {', '.join(names)}"
+        raise _refusal(model, _not_builtin(model), why) from error
+
+
+def _converted(
+    model: keras.Model, quantize: Quantize | None, settings: dict[str, Any]
+) -> bytes:
     with (
         tempfile.TemporaryDirectory() as folder,
         quiet_stderr(),
@@ -74,8 +104,14 @@ def to_litert(
         warnings.simplefilter("ignore")
         path = Path(folder) / "model.tflite"
         try:
+            floats = dequantized(model if quantize is None else _unrounded(model))
             floats.export(path, format="litert", verbose=False, **settings)
+        except CompressionError:
+            raise
         except Exception as error:  # TensorFlow's converter raises many kinds
+            if layers := _not_builtin(model):
+                why = "the converter has no form for them"
+                raise _refusal(model, layers, why) from error
             first_line = str(error).strip().partition("\n")[0]
             raise CompressionError(
                 f"LiteRT's converter cannot take {model.name!r}: {first_line}"
@@ -83,8 +119,39 @@ def to_litert(
         return path.read_bytes()
 
 
+def _string_layers(model: keras.Model) -> list[str]:
+    return [
+        f"{path!r} ({type(layer).__name__})"
+        for path, layer in walk(model)
+        if STRING in {str(layer.dtype), str(layer.input_dtype)}
+    ]
+
+
+def _not_builtin(model: keras.Model) -> list[str]:
+    """Layers of which the converter makes loops, or sums of few bits."""
+    return [
+        f"{path!r} ({type(layer).__name__})"
+        for path, layer in walk(model)
+        if not {"RNN", "Bidirectional"}.isdisjoint(keras_classes(layer))
+        or getattr(layer, "quantization_mode", None)
+        or "float16" in str(layer.compute_dtype)
+    ]
+
+
+def _refusal(model: keras.Model, layers: list[str], why: str) -> UnsupportedModelError:
+    return UnsupportedModelError(
+        f"{model.name!r} cannot be written as .tflite: LiteRT alone cannot run "
+        f"{', '.join(layers) or 'some of its layers'}, because {why}: operators of "
+        "TensorFlow (Select TF ops), which it lacks. Build recurrent layers with "
+        "unroll=True and all layers in float32, quantize with the passes of this library, "
+        "keep strings outside of the model, or run the model in Keras."
+    )
+
+
 def _converter_settings(
-    quantize: Quantize | None, calibration: Inputs | None
+    model: keras.Model,
+    quantize: Quantize | None,
+    calibration: Inputs | Data | None,
 ) -> dict[str, Any]:
     """What TensorFlow's converter is told beside the model."""
     if quantize is None:
@@ -100,11 +167,11 @@ def _converter_settings(
             "quantize='int8' needs `calibration`: a hundred or so inputs, from which the "
             "ranges of activations are taken. Received: None."
         )
-    (x,) = as_list(calibration)
+    (x,) = input_arrays(model, calibration)
 
     def one_by_one() -> Iterator[list[npt.NDArray[Any]]]:
         for place in range(len(x)):
-            yield [np.asarray(x[place : place + 1], np.float32)]
+            yield [x[place : place + 1]]
 
     integers_only = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]}
     return {
@@ -114,7 +181,7 @@ def _converter_settings(
     }
 
 
-def _without_rounding(model: keras.Model) -> keras.Model:
+def _unrounded(model: keras.Model) -> keras.Model:
     """The model without `FakeQuantize`, which the converter does for itself."""
     return rewrite_layers(
         model, lambda one: REMOVE if isinstance(one, FakeQuantize) else None
@@ -136,7 +203,8 @@ class LiteRT(Runtime):
         with quiet_stderr():
             self._interpreter = Interpreter(model_content=content, num_threads=threads)
             self._interpreter.allocate_tensors()
-        self._input = self._interpreter.get_input_details()[0]["index"]
+        entry = self._interpreter.get_input_details()[0]
+        self._input, self._dtype = entry["index"], entry["dtype"]
         self._output = self._interpreter.get_output_details()[0]["index"]
 
     def predict(self, x: Inputs) -> npt.NDArray[Any]:
@@ -148,6 +216,7 @@ class LiteRT(Runtime):
     def runner(self, x: Inputs) -> Callable[[], None]:
         """A function that runs the model on `x` and nothing else, to be timed."""
         (only,) = as_list(x)
+        only = only.astype(self._dtype, copy=False)
         self._interpreter.resize_tensor_input(self._input, only.shape)
         self._interpreter.allocate_tensors()
         self._interpreter.set_tensor(self._input, only)

@@ -1,6 +1,6 @@
 """ONNX Runtime, the runtime of `.onnx` files on servers and desktops."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -8,13 +8,8 @@ import numpy as np
 from nncompress_lab.runtimes.runtime import Inputs, Runtime, as_list, single
 
 ERRORS = 3  # of the runtime's levels of what it prints
-TYPES = {
-    "tensor(float)": np.float32,
-    "tensor(int8)": np.int8,
-    "tensor(uint8)": np.uint8,
-    "tensor(int32)": np.int32,
-    "tensor(int64)": np.int64,
-}
+# The runtime's names of types that are not NumPy's.
+TYPES = {"float": "float32", "double": "float64"}
 
 
 class OnnxRuntime(Runtime):
@@ -68,9 +63,16 @@ class OnnxRuntime(Runtime):
         return lambda: run(None, feed)
 
     def _feed(self, x: Inputs) -> dict[str, Any]:
+        entries = self._session.get_inputs()
+        by_name = isinstance(x, Mapping)
+        arrays = [x[one.name] for one in entries] if by_name else as_list(x)
         return {
-            wanted.name: np.ascontiguousarray(given, TYPES[wanted.type])
-            for wanted, given in zip(
-                self._session.get_inputs(), as_list(x), strict=True
-            )
+            wanted.name: np.ascontiguousarray(given, _dtype(wanted.type))
+            for wanted, given in zip(entries, arrays, strict=True)
         }
+
+
+def _dtype(kind: str) -> str:
+    """The NumPy type of what the runtime calls, say, `tensor(float)`."""
+    name = kind.removeprefix("tensor(").removesuffix(")")
+    return TYPES.get(name, name)

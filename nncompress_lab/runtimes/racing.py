@@ -4,13 +4,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import keras
 
 from nncompress_lab.errors import UnsupportedModelError
 from nncompress_lab.measure.latency import ROUNDS, Race, Run, race
 from nncompress_lab.measure.random_inputs import random_inputs
+from nncompress_lab.models.inputs import structured, with_free_batch
 from nncompress_lab.runtimes.onnx_graph.walk import to_onnx
 from nncompress_lab.runtimes.onnx_runtime import OnnxRuntime
 from nncompress_lab.runtimes.runtime import Array
@@ -53,9 +53,17 @@ def race_models(
         rounds: As `measure.race` takes it.
 
     Raises:
-        ValueError: If a size of an input is not fixed.
+        ValueError: If a size of an input is not fixed, or the batch is and another.
     """
-    x = random_inputs(next(iter(models.values())), batch_size=batch_size)
+    models = {name: with_free_batch(model) for name, model in models.items()}
+    first = next(iter(models.values()))
+    fixed = keras.tree.flatten(first.inputs)[0].shape[0]
+    if fixed not in {None, batch_size}:
+        raise ValueError(
+            f"{first.name!r} was built for batches of {fixed} examples. Received: "
+            f"batch_size={batch_size}. Build it with a free batch, or say that size."
+        )
+    x = random_inputs(first, batch_size=batch_size)
     try:
         contents = {name: to_onnx(model) for name, model in models.items()}
     except UnsupportedModelError as error:
@@ -79,5 +87,4 @@ def _onnx(content: bytes, threads: int, x: list[Array]) -> Run:
 
 
 def _keras(model: keras.Model, x: list[Array]) -> Run:
-    given: Any = x[0] if len(x) == 1 else x
-    return partial(model.predict_on_batch, given)
+    return partial(model.predict_on_batch, structured(model, x))

@@ -1,6 +1,6 @@
 """What every runtime offers: predict, a runner to be timed, and a latency."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy.typing as npt
 from nncompress_lab.measure.latency import ROUNDS, Race, race
 
 Array = npt.NDArray[Any]
-Inputs = Array | Sequence[Array]
+Inputs = Array | Sequence[Array] | Mapping[str, Array]
 
 
 class Runtime(Protocol):
@@ -49,6 +49,8 @@ class Runtime(Protocol):
 
 def as_list(x: Inputs) -> list[Array]:
     """The inputs of a model as a list of arrays."""
+    if isinstance(x, Mapping):
+        return [np.asarray(x[name]) for name in sorted(x)]  # as Keras sorts them
     if isinstance(x, np.ndarray):
         return [x]
     return [np.asarray(one) for one in x]

@@ -182,6 +182,11 @@ def _registered(one: Any) -> str | None:
 
 
 def _check_precision(call: Call) -> None:
+    if mode := getattr(call.layer, "quantization_mode", None):
+        raise call.refuse(
+            f"Keras has quantized it itself ({mode}), and multiplies rounded inputs. "
+            "Quantize the float model with UniformQuantization instead."
+        )
     precision = getattr(call.layer, "compute_dtype", None) or "float32"
     if precision != "float32" and "int" not in precision:
         raise call.refuse(

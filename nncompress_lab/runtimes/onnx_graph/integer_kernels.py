@@ -122,24 +122,28 @@ class IntegerKernel:
         bytes_: bool,
         **where: int,
     ) -> str:
-        stored, dtype = self._native(graph, codes, bytes_=bytes_)
+        # The exact mode of ONNX Runtime replaces int8 integers, and wants its own.
+        alone = bytes_ or self.view.format.bits == 8
+        stored, dtype = self._native(graph, codes, bytes_=bytes_, shared=not alone)
         inputs = [stored, graph.constant(np.float32(scale), f"{self.name}_scale")]
         if zero is not None:
             small = zero.astype(dtype)
             if self.view.format.bits == 4 and self._is_plain(codes, bytes_=bytes_):
                 inputs.append(graph.four_bits(small, "zero_point"))
-            else:  # replaced by the exact mode of ONNX Runtime, which wants its own
+            else:  # replaced, too
                 inputs.append(graph.constant(small, "zero_point", shared=False))
         return graph.op("DequantizeLinear", *inputs, **where)
 
-    def _native(self, graph: Graph, codes: Array, *, bytes_: bool) -> tuple[str, Any]:
+    def _native(
+        self, graph: Graph, codes: Array, *, bytes_: bool, shared: bool = True
+    ) -> tuple[str, Any]:
         """The integers as a type that DequantizeLinear takes; 4 bits maybe as bytes."""
         dtype = np.uint8 if self.zero_point is not None else np.int8
         if self._is_plain(codes, bytes_=bytes_):
             small = codes.astype(dtype)
             if self.view.format.bits == 4:
                 return graph.four_bits(small, self.name), dtype
-            return graph.constant(small, self.name, shared=not bytes_), dtype
+            return graph.constant(small, self.name, shared=shared), dtype
         kind = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
         return graph.op("Cast", self._compact(graph, codes), to=kind), dtype
 

@@ -8,10 +8,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import onnx
 
+from nncompress_lab.data.datasets import Data
 from nncompress_lab.errors import UnsupportedModelError
-from nncompress_lab.models.graph import maker
+from nncompress_lab.models.inputs import (
+    input_arrays,
+    input_names,
+    output_names,
+    with_free_batch,
+)
 from nncompress_lab.models.rewrite import check_model
 from nncompress_lab.quantization.arrays.affine import AffineParams
 from nncompress_lab.runtimes.onnx_graph import (  # noqa: F401 (they register functions)
@@ -30,16 +37,12 @@ from nncompress_lab.runtimes.onnx_graph.output_ranges import observed_ranges
 from nncompress_lab.runtimes.onnx_graph.plan import Plan
 from nncompress_lab.runtimes.runtime import Inputs
 
-TYPES = {
-    "float32": onnx.TensorProto.FLOAT,
-    "int8": onnx.TensorProto.INT8,
-    "uint8": onnx.TensorProto.UINT8,
-    "int32": onnx.TensorProto.INT32,
-    "int64": onnx.TensorProto.INT64,
-}
+_SIZES = [f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)]
+NAMES = ("bool", "float16", "float32", "float64", *_SIZES)
+TYPES = {one: onnx.helper.np_dtype_to_tensor_dtype(np.dtype(one)) for one in NAMES}
 
 
-def to_onnx(model: keras.Model, *, calibration: Inputs | None = None) -> bytes:
+def to_onnx(model: keras.Model, *, calibration: Inputs | Data | None = None) -> bytes:
     """The content of a float32 `.onnx` file for a model.
 
     Inputs and outputs have the names and shapes of Keras, with a free batch size. Each
@@ -63,10 +66,12 @@ def to_onnx(model: keras.Model, *, calibration: Inputs | None = None) -> bytes:
         'MatMul'
     """
     check_model(model)
+    model = with_free_batch(model)
     content, unrounded = _written(model, {})
     if calibration is None or not unrounded:
         return content
-    return _written(model, observed_ranges(content, unrounded, calibration))[0]
+    ranges = observed_ranges(content, unrounded, input_arrays(model, calibration))
+    return _written(model, ranges)[0]
 
 
 def _written(
@@ -75,12 +80,14 @@ def _written(
     """The file, and the tensors in it whose ranges would make more of it integers."""
     graph = Graph(model.name, ranges)
     inputs, values = [], []
-    for tensor in keras.tree.flatten(model.inputs):
-        name = maker(tensor).name
-        inputs.append(graph.input(name, tensor, _type(model, name, tensor)))
-        values.append(Value(name, tuple(tensor.shape)))
+    tensors = keras.tree.flatten(model.inputs)
+    names = input_names(model)
+    for name, tensor in zip(names, tensors, strict=True):
+        kind = _type(model, name, tensor)
+        inputs.append(graph.input(name, tensor, kind))
+        values.append(Value(_floats(graph, name, kind), tuple(tensor.shape)))
     results = _walk(graph, model, values)
-    file = graph.model(inputs, _named(model, results, {one.name for one in values}))
+    file = graph.model(inputs, _named(model, results, set(names)))
     return bytes(file.SerializeToString(deterministic=True)), graph.unrounded
 
 
@@ -125,11 +132,18 @@ def _type(model: Any, name: str, tensor: Any) -> int:
     return int(TYPES[dtype])
 
 
+def _floats(graph: Graph, name: str, kind: int) -> str:
+    """An input as the floats that all operators here take; ids are exact up to 2**24."""
+    if kind == onnx.TensorProto.FLOAT:
+        return name
+    return graph.op("Cast", name, to=onnx.TensorProto.FLOAT)
+
+
 def _named(model: Any, values: list[Value], taken: set[str]) -> dict[str, Value]:
-    """Outputs by the names of the layers that they come from."""
+    """Outputs by their keys, or the names of the layers that they come from."""
     named: dict[str, Value] = {}
-    for tensor, value in zip(keras.tree.flatten(model.outputs), values, strict=True):
-        name, count = maker(tensor).name, 0
+    for name, value in zip(output_names(model), values, strict=True):
+        count = 0
         while (full := f"{name}_{count}" if count else name) in taken | set(named):
             count += 1
         named[full] = value

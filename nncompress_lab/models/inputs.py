@@ -1,0 +1,145 @@
+"""What a model takes: its inputs in order, as arrays of its types and shapes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from nncompress_lab.models.graph import maker
+from nncompress_lab.models.rewrite import rewrite_layers
+
+Array = npt.NDArray[Any]
+STRING = "string"
+
+
+def input_arrays(model: keras.Model, x: Any) -> list[Array]:
+    """Inputs in whatever form `predict` takes them, as the model's own.
+
+    Args:
+        model: A built functional or sequential model.
+        x: An array; for several inputs a list of them, or a `dict` by the names of the
+            inputs; or `Data`, whose labels are left aside.
+
+    Returns:
+        An array for each of `model.inputs`, in their types and with all of their axes.
+
+    Raises:
+        ValueError: If there are other inputs, of another shape, or not equally many
+            examples of each, at least one.
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        >>> input_arrays(model, [[1, 2]])[0].dtype
+        dtype('float32')
+    """
+    tensors = keras.tree.flatten(model.inputs)
+    given = _listed(model, getattr(x, "x", x), len(tensors))
+    arrays = [
+        _fitted(model, tensor, one) for tensor, one in zip(tensors, given, strict=True)
+    ]
+    counts = [len(one) for one in arrays]
+    if len(set(counts)) > 1 or not counts[0]:
+        raise ValueError(
+            f"Each input of {model.name!r} needs equally many examples, at least one. "
+            f"Received: {counts}."
+        )
+    return arrays
+
+
+def structured(model: keras.Model, arrays: Sequence[Array]) -> Any:
+    """A flat list of inputs in the form that a model was made with, say a `dict`."""
+    return keras.tree.pack_sequence_as(_graph(model).input, list(arrays))
+
+
+def input_names(model: keras.Model) -> list[str]:
+    """A name for each of `model.inputs`: its key in a `dict`, else its layer's name."""
+    return _names(_graph(model).input)
+
+
+def output_names(model: keras.Model) -> list[str]:
+    """A name for each of `model.outputs`: its key in a `dict`, else its layer's name."""
+    return _names(_graph(model).output)
+
+
+def with_free_batch(model: keras.Model) -> keras.Model:
+    """The model, or a copy of it if it was built by `fit` for one size of batch.
+
+    A `Sequential` model without an `Input` keeps the size of the batch that it first saw,
+    though it computes with any other, too.
+    """
+    entries = keras.tree.flatten(model.inputs)
+    by_fit = isinstance(model, keras.Sequential) and entries[0].shape[0] is not None
+    if not by_fit:
+        return model
+
+    def freed(layer: keras.Layer) -> keras.Layer | None:
+        if not isinstance(layer, keras.layers.InputLayer):
+            return None
+        shape = (None, *layer.batch_shape[1:])
+        return keras.layers.InputLayer(
+            batch_shape=shape, dtype=layer.dtype, name=layer.name
+        )
+
+    return rewrite_layers(model, freed)
+
+
+def _graph(model: Any) -> Any:
+    """The functional model that a sequential one is."""
+    return getattr(model, "_functional", None) or model
+
+
+def _names(structure: Any) -> list[str]:
+    flat = len(keras.tree.flatten(structure))
+    if isinstance(structure, dict) and flat == len(structure):
+        return sorted(map(str, structure))  # as Keras flattens it
+    return [maker(one).name for one in keras.tree.flatten(structure)]
+
+
+def _listed(model: keras.Model, x: Any, count: int) -> list[Any]:
+    if isinstance(x, dict):
+        names = input_names(model)
+        if missing := [name for name in names if name not in x]:
+            raise ValueError(
+                f"{model.name!r} takes inputs by the names {names}. Received: "
+                f"{sorted(map(str, x))}; {missing} are missing."
+            )
+        return [x[name] for name in names]
+    if not isinstance(x, list | tuple):
+        listed = [x]
+    elif count > 1 or (len(x) == 1 and _is_whole(model, x[0])):
+        listed = list(keras.tree.flatten(x)) if count > 1 else [x[0]]
+    else:
+        listed = [np.asarray(x)]
+    if len(listed) != count:
+        raise ValueError(
+            f"{model.name!r} takes {count} inputs. Received: {len(listed)}. Pass a list "
+            "with an array for each of them."
+        )
+    return listed
+
+
+def _is_whole(model: keras.Model, one: Any) -> bool:
+    """Whether one element of a list is all examples, not one of them."""
+    return np.ndim(one) == len(model.inputs[0].shape)
+
+
+def _fitted(model: keras.Model, tensor: Any, one: Any) -> Array:
+    array, shape = np.asarray(one), tuple(tensor.shape)
+    if array.ndim == len(shape) - 1 and shape[-1] == 1:  # as Keras does
+        array = array[..., np.newaxis]
+    elif array.ndim == len(shape) + 1 and array.shape[-1] == 1:
+        array = array[..., 0]
+    fits = array.ndim == len(shape) and all(
+        wanted in {None, size}
+        for wanted, size in zip(shape[1:], array.shape[1:], strict=True)
+    )
+    if not fits:
+        raise ValueError(
+            f"The inputs do not fit {model.name!r}: {maker(tensor).name!r} has the shape "
+            f"{(None, *shape[1:])}, where None is any size. Received: inputs of shape "
+            f"{np.shape(one)}. Pass inputs as the model was trained with."
+        )
+    dtype = keras.backend.standardize_dtype(tensor.dtype)
+    return array if dtype == STRING else array.astype(dtype, copy=False)
