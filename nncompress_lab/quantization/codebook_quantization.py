@@ -1,29 +1,22 @@
 """Non-uniform quantization as a pass: kernels as codes into tables of few values."""
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal
 
 import keras
-import numpy as np
 import numpy.typing as npt
 
 from nncompress_lab.passes import Context
-from nncompress_lab.quantization.arrays.codebook import learned_table
 from nncompress_lab.quantization.arrays.codebook_format import (
     CodebookFormat,
     CodebookView,
-    MakeTable,
 )
-from nncompress_lab.quantization.arrays.fixed_tables import (
-    normal_float_table,
-    power_of_two_table,
-)
+from nncompress_lab.quantization.arrays.fixed_tables import FixedName, FixedTable
 from nncompress_lab.quantization.arrays.matrix_view import Granularity
 from nncompress_lab.quantization.layers.replace import Arrays
 from nncompress_lab.quantization.storing_pass import StoringPass
 
-Table = Literal["learned", "power_of_two", "normal_float"]
+Table = Literal["learned", FixedName]
 
 
 @dataclass(frozen=True)
@@ -40,10 +33,14 @@ class CodebookQuantization(StoringPass):
             has zero and one other value.
         table: `"learned"` minimizes the squared error (optimal one-dimensional k-means),
             `"power_of_two"` has zero and powers of two, `"normal_float"` quantiles of a
-            Gaussian (NF4 at 4 bits).
-        granularity: What shares a table: `"per_tensor"`, `"per_channel"` or `"per_group"`.
-            A table costs `4 * 2**bits` bytes.
-        group_size: Weights that share a table; only with `"per_group"`.
+            Gaussian (NF4 at 4 bits). Floats of few bits are `"fp4"` (4 bits),
+            `"fp8_e4m3"` and `"fp8_e5m2"` (8 bits), and `"mxfp4"`, `"mxfp8_e4m3"` and
+            `"mxfp8_e5m2"` with a power of two as their scale.
+        granularity: What shares a learned table, or the scale of a fixed one, which
+            stands once: `"per_tensor"`, `"per_channel"` or `"per_group"`. A table costs
+            `4 * 2**bits` bytes, a scale 4, and one that is a power of two 1.
+        group_size: Weights that share it; only with `"per_group"`. NF4 was made for 64,
+            the formats that begin with mx for 32.
         select: Which layers to quantize; all kernel layers by default.
 
     Raises:
@@ -56,7 +53,7 @@ class CodebookQuantization(StoringPass):
     References:
         Han, Mao, Dally, "Deep Compression", ICLR 2016, section 3.
         https://arxiv.org/abs/1510.00149
-        The fixed tables: see `power_of_two_table` and `normal_float_table`.
+        The fixed tables: see `FixedTable`.
     """
 
     bits: int = 4
@@ -66,17 +63,19 @@ class CodebookQuantization(StoringPass):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.table != "learned":
-            self._make_table(np.ones(1))  # checks the bits
+        _ = self._fixed  # checks the bits
 
     @property
     def format(self) -> CodebookFormat:
         """How each kernel is stored."""
-        return CodebookFormat(self.bits, self.granularity, self.group_size)
-
-    def encode(self, view: CodebookView, kernel: npt.NDArray[Any]) -> Arrays:
-        """What is stored for a kernel that is cut up in this pass's format."""
-        return view.encode(kernel, self._make_table)
+        fixed = self._fixed
+        apart = fixed is None or self.granularity == "per_tensor"
+        return CodebookFormat(
+            self.bits,
+            self.granularity,
+            self.group_size,
+            scales="none" if fixed is None or apart else fixed.scales,
+        )
 
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model with quantized layers in place of the selected ones."""
@@ -84,12 +83,15 @@ class CodebookQuantization(StoringPass):
             model, lambda view, kernel, _: self.encode(view, kernel)
         )
 
+    def encode(self, view: CodebookView, kernel: npt.NDArray[Any]) -> Arrays:
+        """What is stored for a kernel that is cut up in this pass's format."""
+        fixed = self._fixed
+        if fixed is None:
+            return view.encode_learned(kernel)
+        if view.format.scales == "none":
+            return view.encode(kernel, fixed.fitted)
+        return view.encode_scaled(kernel, fixed)
+
     @property
-    def _make_table(self) -> MakeTable:
-        if self.table == "learned":
-            return partial(learned_table, size=2**self.bits)
-        makers = {
-            "power_of_two": power_of_two_table,
-            "normal_float": normal_float_table,
-        }
-        return partial(makers[self.table], bits=self.bits)
+    def _fixed(self) -> FixedTable | None:
+        return None if self.table == "learned" else FixedTable.of(self.table, self.bits)

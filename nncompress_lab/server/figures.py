@@ -95,7 +95,7 @@ def unpacked_kernels(figures: list[Figures], node: ConfigNode) -> list[Figures]:
             _look_up(q, table, node)
         elif q is not None:
             _decode(q, by_name.get(f"{name}_zero_point"), node)
-    unpacked = ("_scale", "_zero_point", "_table")
+    unpacked = ("_scale", "_exponent", "_zero_point", "_table")
     return [one for one in figures if not one.name.endswith(unpacked)]
 
 
@@ -125,7 +125,8 @@ def _look_up(q: Figures, table: Figures, node: ConfigNode) -> None:
     q.dtype = f"{bits}-bit codes"
     values = table.numbers
     by_group = format_.get("granularity") == "per_group"
-    if q.numbers is None or values is None or table.sampled or by_group:
+    scaled = format_.get("scales", "none") != "none"  # which are read for no figure
+    if q.numbers is None or values is None or table.sampled or by_group or scaled:
         q.numbers, q.upper_bound = None, True
         return
     tables = values.reshape(-1, 1 << bits)

@@ -11,6 +11,7 @@ from nncompress_lab.models.kernels import KERNELS
 
 MAX_DEPTH = 60
 _QUANTIZED = "Quantized"
+_SCALES = {"none": (), "float": ("scale",), "power_of_two": ("exponent",)}
 _CELLS = ("LSTM", "GRU", "SimpleRNN")
 _PROJECTIONS = "MultiHeadAttention"
 _NOT_LAYERS = {"dtype", "inbound_nodes"}  # policies have names too
@@ -133,7 +134,13 @@ class ConfigNode:
             return [*self.kernel_names, *bias]
         if self.quantization.get("kind") == "codebook":  # tables are made to train
             tables = [f"{kernel}_table" for kernel in self.kernel_names]
-            return [*tables, *bias, *(f"{kernel}_q" for kernel in self.kernel_names)]
+            scale = _SCALES[self.quantization.get("scales", "none")]
+            parts = ["q", *scale]
+            return [
+                *tables,
+                *bias,
+                *(f"{k}_{part}" for k in self.kernel_names for part in parts),
+            ]
         parts = ["q", "scale"]
         if not self.quantization.get("symmetric", True):
             parts.append("zero_point")

@@ -41,6 +41,9 @@ PASSES: tuple[ncl.Pass, ...] = (
     ncl.CodebookQuantization(
         bits=2, table="normal_float", granularity="per_group", group_size=16
     ),
+    ncl.CodebookQuantization(
+        bits=4, table="mxfp4", granularity="per_group", group_size=32
+    ),
     ncl.pipeline(
         ncl.CodebookQuantization(bits=2),
         ncl.FineTuneCodebook(epochs=1, batch_size=16),

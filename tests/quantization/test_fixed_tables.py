@@ -1,9 +1,11 @@
 """Fixed tables: powers of two and quantiles of a Gaussian."""
 
+import ml_dtypes
 import numpy as np
 import pytest
 
 from nncompress_lab.quantization.arrays.fixed_tables import (
+    FixedTable,
     normal_float_table,
     power_of_two_table,
 )
@@ -82,3 +84,50 @@ def test_widths_out_of_range_are_refused(make, bits):
 def test_weights_that_are_not_finite_are_refused(make):
     with pytest.raises(ValueError, match="must be finite"):
         make(np.array([1.0, np.nan]), bits=4)
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [
+        ("fp4", ml_dtypes.float4_e2m1fn),
+        ("fp8_e4m3", ml_dtypes.float8_e4m3fn),
+        ("fp8_e5m2", ml_dtypes.float8_e5m2),
+    ],
+)
+def test_short_floats_are_all_the_finite_numbers_of_their_format(name, dtype):
+    bits = 4 if name == "fp4" else 8
+    every = np.arange(2**bits, dtype=np.uint8).view(dtype).astype(np.float32)
+
+    for one in (name, f"mx{name}"):
+        table = FixedTable.of(one, bits).values
+        np.testing.assert_array_equal(table, np.unique(every[np.isfinite(every)] + 0))
+
+
+@pytest.mark.parametrize(
+    ("name", "largest", "exponent"),
+    [
+        ("mxfp4", 6.0, 0),
+        ("mxfp4", 6.99, 0),  # 6 is nearer than 8
+        ("mxfp4", 7.01, 1),
+        ("mxfp8_e4m3", 448.0, 0),
+        ("mxfp8_e4m3", 449.0, 1),
+        ("power_of_two", 1.49, 0),
+        ("power_of_two", 1.51, 1),
+        ("mxfp4", 0.0, -2),
+        ("mxfp4", 1e-45, -126),
+    ],
+)
+def test_the_scale_of_a_block_is_the_power_of_two_that_holds_its_largest(
+    name, largest, exponent
+):
+    table = FixedTable.of(name, 8 if "8" in name else 4)
+
+    assert table.exponent(np.array([largest])) == exponent
+
+
+@pytest.mark.parametrize(
+    ("name", "bits"), [("fp4", 8), ("fp8_e4m3", 4), ("mxfp8_e5m2", 7), ("mxfp4", None)]
+)
+def test_a_code_of_a_short_float_has_the_bits_of_its_format(name, bits):
+    with pytest.raises(ValueError, match=f"table='{name}' has [48] bits"):
+        FixedTable.of(name, bits)

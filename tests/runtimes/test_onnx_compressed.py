@@ -44,6 +44,9 @@ PASSES = {
     "GPTQ": ncl.GPTQ(bits=4),
     "codes": ncl.CodebookQuantization(bits=2),
     "codes per channel": ncl.CodebookQuantization(bits=1, granularity="per_channel"),
+    "codes times scales": ncl.CodebookQuantization(
+        bits=4, table="mxfp4", granularity="per_group", group_size=32
+    ),
     "zeros": ncl.MagnitudePruning(sparsity=0.9),
     "zeros in 8 bits": ncl.pipeline(
         ncl.MagnitudePruning(sparsity=0.9), ncl.UniformQuantization(bits=8)

@@ -177,6 +177,18 @@ def test_codes_are_looked_up_in_their_tables(tmp_path, bits, granularity):
     assert row["histogram"]["high"] == decoded.max()
 
 
+@pytest.mark.parametrize("table", ["normal_float", "mxfp4"])
+def test_a_kernel_with_one_table_and_scales_is_counted(tmp_path, table):
+    step = ncl.CodebookQuantization(bits=4, table=table, granularity="per_channel")
+    quantized = step(sequential(), ncl.Context())
+
+    row = rows(summarize(saved(quantized, tmp_path / "q.keras")))["out"]
+
+    kernel = next(weight for weight in row["weights"] if weight["name"] == "kernel")
+    assert kernel["dtype"] == "4-bit codes"
+    assert row["parameters"] == np.asarray(quantized.get_layer("out").kernel).size + 10
+
+
 def test_packed_attention_says_that_its_counts_are_bounds(tmp_path):
     inputs = keras.Input((5, 8))
     outputs = layers.MultiHeadAttention(2, 4, name="attention")(inputs, inputs)

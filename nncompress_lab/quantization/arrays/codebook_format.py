@@ -7,18 +7,28 @@ tells the two apart. Storey 1: it decodes with NumPy or, inside a layer, with `k
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from nncompress_lab.errors import check_choice
 from nncompress_lab.quantization.arrays.bitpacking import (
+    cast,
     pack_bits,
     packed_size,
     unpack_bits,
 )
-from nncompress_lab.quantization.arrays.codebook import nearest_codes
+from nncompress_lab.quantization.arrays.codebook import learned_table, nearest_codes
+from nncompress_lab.quantization.arrays.fixed_tables import (
+    LEAST_EXPONENT,
+    FixedTable,
+    check_finite,
+)
 from nncompress_lab.quantization.arrays.integer_format import KernelFormat, KernelView
+from nncompress_lab.quantization.arrays.many_codebooks import learned_tables
 from nncompress_lab.quantization.arrays.matrix_view import (
     Granularity,
     MatrixView,
@@ -28,6 +38,8 @@ from nncompress_lab.quantization.arrays.matrix_view import (
 Weights = npt.NDArray[Any]
 MakeTable = Callable[[Weights], npt.NDArray[np.float32]]
 MAX_BITS = 8
+Scales = Literal["none", "float", "power_of_two"]
+POWERS = np.exp2(np.arange(LEAST_EXPONENT, 128, dtype=np.float32))  # of two
 
 
 def _check_bits(bits: object) -> None:
@@ -48,6 +60,9 @@ class CodebookFormat:
             `group_size` weights of an output channel.
         group_size: Weights that share a table; only with `"per_group"`.
         kind: Tells a file's reader that these are the fields of this format.
+        scales: `"none"` if each part has a table of its own; else all have one, whose
+            values each multiplies by a scale: a float32 (`"float"`), or a power of two
+            whose exponent takes a byte.
 
     Raises:
         ValueError: If a value is out of range, or `group_size` does not fit the
@@ -58,9 +73,11 @@ class CodebookFormat:
     granularity: Granularity = "per_tensor"
     group_size: int | None = None
     kind: Literal["codebook"] = "codebook"
+    scales: Scales = "none"
 
     def __post_init__(self) -> None:
         _check_bits(self.bits)
+        check_choice("scales", self.scales, Scales)
         check_granularity(self.granularity, self.group_size)
 
     def view(
@@ -90,12 +107,19 @@ class CodebookView(MatrixView):
 
     @property
     def stored(self) -> dict[str, tuple[tuple[int, ...], str]]:
-        """Shape and dtype of each stored array, by name: q and table."""
+        """Shape and dtype of each stored array, by name: q and table, maybe scales."""
         count = math.prod(self.grouped_shape)
-        return {
+        scaled = self.format.scales != "none"
+        tables = 1 if scaled else math.prod(self.parts)
+        arrays: dict[str, tuple[tuple[int, ...], str]] = {
             "q": ((packed_size(count, bits=self.format.bits),), "uint8"),
-            "table": ((math.prod(self.parts), self.table_size), "float32"),
+            "table": ((tables, self.table_size), "float32"),
         }
+        if self.format.scales == "float":
+            arrays["scale"] = (self.parts, "float32")
+        elif scaled:
+            arrays["exponent"] = (self.parts, "int8")
+        return arrays
 
     def encode(self, kernel: Weights, make_table: MakeTable) -> dict[str, Weights]:
         """The arrays to store for a kernel, each weight coded as the nearest value.
@@ -123,15 +147,74 @@ class CodebookView(MatrixView):
             tables[part] = np.pad(table, (0, self.table_size - table.size), mode="edge")
         return self.pack(codes, tables)
 
+    def encode_learned(self, kernel: Weights) -> dict[str, Weights]:
+        """The arrays to store for a kernel, each part with the table that suits it best.
+
+        Args:
+            kernel: Array of the view's shape. It is not changed.
+
+        Returns:
+            Arrays as `encode` returns them.
+
+        Raises:
+            ValueError: If a weight is not finite.
+        """
+        if self.granularity == "per_tensor":
+            return self.encode(kernel, partial(learned_table, size=self.table_size))
+        grouped = self.grouped(self.matrix(kernel))
+        columns = grouped.transpose(1, 0, 2).reshape(self.group_size, -1)
+        rest = self.rows - (self.groups - 1) * self.group_size
+        held = np.full(self.parts, self.group_size)
+        held[-1] = rest  # what fills up the last group is no weight
+        tables = learned_tables(columns, held.reshape(-1), size=self.table_size)
+        return self.pack(_nearest(grouped, tables.reshape(*self.parts, -1)), tables)
+
+    def encode_scaled(self, kernel: Weights, table: FixedTable) -> dict[str, Weights]:
+        """The arrays to store for a kernel with one table, times a scale for each part.
+
+        Args:
+            kernel: Array of the view's shape. It is not changed.
+            table: Whose largest value each part's largest magnitude is to become.
+
+        Returns:
+            Arrays as `stored` describes them.
+
+        Raises:
+            ValueError: If a weight is not finite.
+        """
+        grouped = self.grouped(self.matrix(kernel))
+        check_finite(grouped)
+        whole = self.granularity == "per_tensor"
+        largest = np.abs(grouped).max(axis=(0, 1, 2) if whole else 1).astype(np.float64)
+        scales: dict[str, Weights] = (
+            {"scale": table.scale(largest).reshape(self.parts)}
+            if self.format.scales == "float"
+            else {"exponent": table.exponent(largest).reshape(self.parts)}
+        )
+        codes = nearest_codes(grouped / self.scale(scales), table.values)
+        missing = self.table_size - table.values.size
+        return {
+            **self.pack(codes, np.pad(table.values, (0, missing), "edge")),
+            **scales,
+        }
+
+    def scale(self, stored: dict[str, Any], *, xp: Any = np) -> Any:
+        """What the values of a part are multiplied by, of `params_shape`; else None."""
+        if "exponent" in stored:
+            places = cast(stored["exponent"], "int32", xp=xp) - LEAST_EXPONENT
+            return xp.reshape(xp.take(POWERS, places), self.params_shape)
+        scale = stored.get("scale")
+        return None if scale is None else xp.reshape(scale, self.params_shape)
+
     def pack(self, codes: Weights, tables: Weights) -> dict[str, Weights]:
         """The arrays to store for codes that something else has chosen.
 
         Args:
             codes: Integers below `2**bits`, uint8, of `grouped_shape`.
-            tables: With `2**bits` values for each part.
+            tables: With `2**bits` values for each part, or once where parts have scales.
 
         Returns:
-            Arrays as `stored` describes them.
+            Arrays as `stored` describes them, without scales.
         """
         packed = pack_bits(codes, bits=self.format.bits)
         return {"q": packed, "table": tables.reshape(self.stored["table"][0])}
@@ -149,13 +232,15 @@ class CodebookView(MatrixView):
         count = math.prod(self.grouped_shape)
         codes = unpack_bits(stored["q"], bits=self.format.bits, count=count, xp=xp)
         grouped = xp.reshape(codes, self.grouped_shape)
-        return self.kernel(self.pick(stored["table"], grouped, xp=xp), xp=xp)
+        values = self.pick(stored["table"], grouped, xp=xp)
+        scale = self.scale(stored, xp=xp)
+        return self.kernel(values if scale is None else values * scale, xp=xp)
 
     def pick(self, rows: Any, places: Any, *, xp: Any = np) -> Any:
         """For each weight an entry of the row that its part has.
 
         Args:
-            rows: One for each part, all of one length, as in a stored table.
+            rows: One for each part, or one for all; of one length, as in a stored table.
             places: In the rows, integers of `grouped_shape`.
             xp: `numpy` or `keras.ops`.
 
@@ -163,13 +248,23 @@ class CodebookView(MatrixView):
             Array of `grouped_shape`.
         """
         # All rows as one: each part's places begin where its own row does.
-        starts = np.arange(math.prod(self.parts), dtype=np.int32) * rows.shape[-1]
-        flat = xp.reshape(xp.add(places, starts.reshape(self.params_shape)), (-1,))
+        flat = xp.reshape(places, (-1,))
+        if rows.shape[0] > 1:
+            starts = np.arange(rows.shape[0], dtype=np.int32) * rows.shape[-1]
+            flat = xp.reshape(xp.add(places, starts.reshape(self.params_shape)), (-1,))
         return xp.reshape(xp.take(xp.reshape(rows, (-1,)), flat), self.grouped_shape)
 
     def _where(self, part: tuple[int, ...]) -> Any:
         whole = self.granularity == "per_tensor"
         return ... if whole else (part[0], slice(None), part[1])
+
+
+def _nearest(grouped: Weights, tables: Weights) -> npt.NDArray[np.uint8]:
+    """For each weight the place of the nearest value of its part's table."""
+    codes = np.zeros(grouped.shape, np.uint8)
+    for low, high in pairwise(np.moveaxis(tables.astype(np.float64), -1, 0)):
+        codes += grouped >= ((low + high) / 2)[:, None, :]
+    return codes
 
 
 Format = KernelFormat | CodebookFormat

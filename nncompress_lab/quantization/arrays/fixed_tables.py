@@ -1,13 +1,117 @@
 """Tables of values that are fixed beforehand, not learned. NumPy only."""
 
+from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 Table = npt.NDArray[np.float32]
+FixedName = Literal[
+    "power_of_two",
+    "normal_float",
+    "fp4",
+    "fp8_e4m3",
+    "fp8_e5m2",
+    "mxfp4",
+    "mxfp8_e4m3",
+    "mxfp8_e5m2",
+]
 MIN_BITS, MAX_BITS = 2, 8
+LEAST_EXPONENT, LARGEST_EXPONENT = -126, 127  # of a float32, and of a signed byte
+# Bits of a code, of the exponent and of the mantissa; the largest number that is finite.
+SHORT_FLOATS: dict[str, tuple[int, int, int, float]] = {
+    "fp4": (4, 2, 1, 6.0),
+    "fp8_e4m3": (8, 4, 3, 448.0),
+    "fp8_e5m2": (8, 5, 2, 57344.0),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class FixedTable:
+    """Values that are times a scale: the weights that share one are at most the largest.
+
+    Args:
+        values: Ascending, float32, with exactly one 0.
+        scales: `"float"`, so that the largest magnitude is the largest value, or
+            `"power_of_two"`.
+        headroom: For a power of two: by how much the largest magnitude may exceed the
+            power of two below it before the next one is taken, at least 1.
+    """
+
+    values: Table
+    scales: Literal["float", "power_of_two"] = "float"
+    headroom: float = 1.0
+
+    @classmethod
+    def of(cls, name: FixedName, bits: int) -> "FixedTable":
+        """The table of a name.
+
+        Args:
+            name: `"power_of_two"` and `"normal_float"` as the functions below;
+                `"fp4"` (E2M1), `"fp8_e4m3"` and `"fp8_e5m2"`, the floats of few bits;
+                the same with a power of two as the scale, `"mxfp4"` and so on, which
+                with 32 weights a group are the OCP's microscaling formats.
+            bits: Of a code: 2 to 8, or what the name says.
+
+        Raises:
+            ValueError: If `bits` does not fit.
+
+        Example:
+            >>> FixedTable.of("fp4", 4).values[7:]
+            array([0. , 0.5, 1. , 1.5, 2. , 3. , 4. , 6. ], dtype=float32)
+
+        References:
+            Micikevicius et al., "FP8 Formats for Deep Learning", 2022, section 3.
+            https://arxiv.org/abs/2209.05433
+            Rouhani et al., "Microscaling Data Formats for Deep Learning", 2023, section 2.
+            https://arxiv.org/abs/2310.10537
+        """
+        if name == "normal_float":
+            return cls(normal_float_table(np.ones(1), bits=bits))
+        if name == "power_of_two":
+            powers = power_of_two_table(np.ones(1), bits=bits)
+            return cls(powers, "power_of_two", headroom=4 / 3)
+        wanted, exponent, mantissa, most = SHORT_FLOATS[name.removeprefix("mx")]
+        if bits != wanted:
+            raise ValueError(
+                f"A code of table={name!r} has {wanted} bits. Received: bits={bits!r}."
+            )
+        values = _short_floats(exponent, mantissa, most)
+        if not name.startswith("mx"):
+            return cls(values)
+        # Up to 7 eighths of the next power of two, to which the largest value of each
+        # format comes near enough; the standard's own rule would cut that off.
+        return cls(values, "power_of_two", headroom=8 / 7)
+
+    def scale(self, largest: npt.NDArray[Any]) -> Table:
+        """What the values are multiplied by where the largest magnitude is this."""
+        scale = (largest / self.values[-1]).astype(np.float32)
+        return np.where(scale > 0, scale, np.float32(1))
+
+    def exponent(self, largest: npt.NDArray[Any]) -> npt.NDArray[np.int8]:
+        """The exponent of the power of two that they are multiplied by instead."""
+        positive = np.where(largest > 0, largest, 1.0)
+        powers = np.ceil(np.log2(positive * self.headroom)) - 1
+        powers -= np.floor(np.log2(self.values[-1]))
+        held = np.clip(powers, LEAST_EXPONENT, LARGEST_EXPONENT)
+        exponent: npt.NDArray[np.int8] = held.astype(np.int8)
+        return exponent
+
+    def fitted(self, weights: npt.NDArray[Any]) -> Table:
+        """The values with their scale, for weights that all share it.
+
+        Raises:
+            ValueError: If a weight is not finite.
+        """
+        largest = np.array(check_finite(weights))
+        if self.scales == "float":
+            return self.values * self.scale(largest)
+        fitted = self.values * np.exp2(self.exponent(largest).astype(np.float32))
+        normal = np.abs(fitted) >= np.finfo(np.float32).tiny
+        held: Table = fitted[normal | (fitted == 0)]
+        return np.unique(held)
 
 
 def power_of_two_table(weights: npt.NDArray[Any], *, bits: int) -> Table:
@@ -84,6 +188,17 @@ def normal_float_table(weights: npt.NDArray[Any], *, bits: int) -> Table:
     return np.sort(values / values.max() * largest).astype(np.float32)
 
 
+def _short_floats(exponent_bits: int, mantissa_bits: int, largest: float) -> Table:
+    """All finite numbers of a binary floating-point format, with one zero."""
+    bias = 2 ** (exponent_bits - 1) - 1
+    fractions = np.arange(2**mantissa_bits) / 2**mantissa_bits
+    exponents = np.arange(1, 2**exponent_bits) - bias
+    normal = (1 + fractions) * np.exp2(exponents)[:, None]
+    positive = np.append(fractions[1:] * 2.0 ** (1 - bias), normal)
+    positive = positive[positive <= largest]
+    return np.sort([*-positive, 0.0, *positive]).astype(np.float32)
+
+
 def _quantiles(tail: float, count: int) -> npt.NDArray[np.float64]:
     """Positive quantiles at equal steps of probability, from the tail to the middle."""
     places = np.linspace(tail, 0.5, count + 1)[:-1]
@@ -97,6 +212,11 @@ def _largest(weights: npt.NDArray[Any], bits: object) -> float:
             f"A fixed table needs codes of {MIN_BITS} to {MAX_BITS} bits. Received: "
             f"bits={bits!r}."
         )
+    return check_finite(weights)
+
+
+def check_finite(weights: npt.NDArray[Any]) -> float:
+    """The largest magnitude; a `ValueError` if a weight is not finite."""
     largest = float(np.abs(weights).max(initial=0.0))
     if not np.isfinite(largest):
         raise ValueError(

@@ -7,7 +7,6 @@ rounds them with `keras.ops`, with a gradient.
 
 import dataclasses
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,6 @@ from nncompress_lab.quantization.arrays.affine import (
     scale_and_zero_point,
 )
 from nncompress_lab.quantization.arrays.clipping import Clipping
-from nncompress_lab.quantization.arrays.codebook import learned_table
 from nncompress_lab.quantization.arrays.codebook_format import (
     CodebookFormat,
     CodebookView,
@@ -138,8 +136,7 @@ class TableRounding:
 
     def start(self, view: CodebookView, kernel: npt.NDArray[Any]) -> Arrays:
         """Where that begins: with the least squared error."""
-        make_table = partial(learned_table, size=view.table_size)
-        return {"table": view.encode(kernel, make_table)["table"]}
+        return {"table": view.encode_learned(kernel)["table"]}
 
     def rounded(self, view: CodebookView, weights: Any, trained: Trained) -> Any:
         """What float weights of `grouped_shape` are rounded to, with a gradient."""

@@ -36,7 +36,7 @@ def kernel_of(layer: Any, name: str, layout: Layout) -> Kernel:
         parts = layer.stored_kernel(name)
         stored = {part: to_numpy(variable) for part, variable in parts.items()}
         if isinstance(view, CodebookView):
-            return CodedKernel(name, layout, view, stored["q"], stored["table"])
+            return CodedKernel(name, layout, view, stored)
         return IntegerKernel.of(name, layout, view, stored)
     kernel = to_numpy(getattr(layer, name)).astype(np.float32)
     return FloatKernel(name, layout.of(kernel), layout.channels)
@@ -81,8 +81,7 @@ class CodedKernel:
     name: str
     layout: Layout
     view: CodebookView
-    packed: Array
-    table: Array
+    stored: dict[str, Array]
 
     def scaled(self, factor: Array) -> None:
         """None: channels share their tables."""
@@ -91,13 +90,19 @@ class CodedKernel:
         """None: codes are no numbers to multiply."""
 
     def write(self, graph: Graph, product: Product = "floats") -> str:
-        """Write the codes and Gather from the table."""
+        """Write the codes, Gather from the table, and multiply by the scales if any."""
+        table = self.stored["table"]
         view, bits = self.view, self.view.format.bits
-        codes = unpacked(self.packed, bits, view)
+        codes = unpacked(self.stored["q"], bits, view)
         places = compact.integers(graph, codes, bits, self.name)
-        if self.table.shape[0] > 1:  # each part's table begins where the last one ends
-            starts = np.arange(len(self.table), dtype=np.int32) * view.table_size
+        if len(table) > 1:  # each part's table begins where the last one ends
+            starts = np.arange(len(table), dtype=np.int32) * view.table_size
             starts = starts.reshape(view.params_shape)
             places = graph.op("Add", places, graph.constant(starts, "starts"))
-        table = graph.constant(self.table.reshape(-1), f"{self.name}_table")
-        return arranged(graph, graph.op("Gather", table, places), view, self.layout)
+        values = graph.constant(table.reshape(-1), f"{self.name}_table")
+        weights = graph.op("Gather", values, places)
+        scale = view.scale(self.stored)
+        if scale is not None:
+            each = graph.constant(scale.astype(np.float32), f"{self.name}_scale")
+            weights = graph.op("Mul", weights, each)
+        return arranged(graph, weights, view, self.layout)
