@@ -74,12 +74,20 @@ def outcome_card(
         if kept:
             lines.append("An earlier answer of yours passed; its points stay.")
             points += ", kept"
+        if outcome.seed is not None:
+            lines.append(
+                "The input was drawn at random. The same again: "
+                f"`seed={outcome.seed}` as the last argument of the check."
+            )
     heading = f"{icon} {outcome.status} · {exercise.title} · {points}"
     return Card(heading, (*lines, *notes), color)
 
 
 def score_card(
-    lesson_id: str, exercises: Iterable[Exercise], records: Mapping[str, Record]
+    lesson_id: str,
+    exercises: Iterable[Exercise],
+    records: Mapping[str, Record],
+    following: str = "",
 ) -> Card:
     """All exercises of a lesson with the points of the best answer to each.
 
@@ -87,6 +95,7 @@ def score_card(
         lesson_id: Two digits.
         exercises: Of the lesson, in order.
         records: The best outcomes, by the name of the exercise.
+        following: What to do next, in a sentence.
     """
     lines, earned, possible = [], 0, 0
     for exercise in exercises:
@@ -96,7 +105,8 @@ def score_card(
         lines.append(f"{icon} {points}/{exercise.points}  {exercise.title} ({status})")
         earned, possible = earned + points, possible + exercise.points
     closing = "Nothing is hidden: the checks are in `nncompress_lab/course/exercises`."
-    return Card(f"Lesson {lesson_id}: {earned} of {possible} points", (*lines, closing))
+    last = (closing, following) if following else (closing,)
+    return Card(f"Lesson {lesson_id}: {earned} of {possible} points", (*lines, *last))
 
 
 def stopped_card(message: str) -> Card:

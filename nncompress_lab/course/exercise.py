@@ -20,6 +20,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nncompress_lab.course.wording import in_words
+
+CALLED = "when it is called with "
 Check = Callable[[Any], None]
 
 
@@ -99,7 +102,7 @@ def choice(
         letters = ", ".join(repr(letter) for letter in options)
         require(
             _letter(answer) in options,
-            f"The answer is one of the letters {letters}. Received: {answer!r}.",
+            f"The answer is one of the letters {letters}. Received: {in_words(answer)}.",
         )
 
     exercise.check(is_one_of_the_letters)
@@ -110,7 +113,7 @@ def choice(
 
 
 def _letter(answer: Any) -> str:
-    return answer.strip(" ()").lower() if isinstance(answer, str) else ""
+    return answer.strip(" ().").lower() if isinstance(answer, str) else ""
 
 
 def _is_not(letter: str, explanation: str) -> Check:
@@ -130,6 +133,8 @@ def require(condition: object, mistake: str) -> None:
 def call(function: Any, *arguments: Any, **options: Any) -> Any:
     """Call the learner's function with copies, and refuse it if it changes them.
 
+    An exception of the function is given a note that says how it was called.
+
     Raises:
         Mistake: If it is not a function, changes an array that it was given, or
             returns nothing.
@@ -139,7 +144,11 @@ def call(function: Any, *arguments: Any, **options: Any) -> Any:
         f"This must be a function. Received: {type(function).__name__}.",
     )
     given = [_copied(argument) for argument in arguments]
-    result = function(*given, **options)
+    try:
+        result = function(*given, **options)
+    except Exception as error:
+        error.add_note(CALLED + " and ".join(map(in_words, arguments)))
+        raise
     for before, after in zip(arguments, given, strict=True):
         same = _same(before, after)
         require(
@@ -152,14 +161,18 @@ def call(function: Any, *arguments: Any, **options: Any) -> Any:
 def require_array(
     value: Any, *, shape: tuple[int, ...], what: str = "The result"
 ) -> npt.NDArray[Any]:
-    """The value as an array, if it is one of this shape.
+    """The value as an array, if it is one of numbers or truth values of this shape.
 
     Raises:
-        Mistake: If it is not an array, or has another shape.
+        Mistake: If it is not an array, or has another shape, or holds other objects.
     """
     require(
         isinstance(value, np.ndarray),
         f"{what} must be a NumPy array. Received: {type(value).__name__}.",
+    )
+    require(
+        value.dtype.kind in "biuf",
+        f"{what} must hold numbers. Received: an array of the type {value.dtype}.",
     )
     array: npt.NDArray[Any] = value
     require(
@@ -178,7 +191,7 @@ def require_number(value: Any, *, what: str = "The result") -> float:
     scalar = np.ndim(value) == 0 and isinstance(value, int | float | np.number)
     require(
         scalar and not isinstance(value, bool) and np.isfinite(value),
-        f"{what} must be one number. Received: {value!r}.",
+        f"{what} must be one number. Received: {in_words(value)}.",
     )
     return float(value)
 

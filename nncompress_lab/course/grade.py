@@ -6,12 +6,13 @@ import linecache
 import sysconfig
 import textwrap
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from nncompress_lab.course.exercise import Exercise, Mistake
+from nncompress_lab.course.draws import Draw, drawing
+from nncompress_lab.course.exercise import CALLED, Exercise, Mistake
 from nncompress_lab.course.progress import ERROR, FAIL, PASS, UNATTEMPTED, Record
 from nncompress_lab.course.reference import grading
 
@@ -31,12 +32,14 @@ class Outcome:
         status: `PASS`, `FAIL`, `UNATTEMPTED` or `ERROR`.
         message: What the learner is told.
         mistake: The name of the check that failed, or empty.
+        seed: From which the check that failed drew its inputs; None if it drew none.
     """
 
     exercise: Exercise
     status: str
     message: str
     mistake: str = ""
+    seed: int | None = None
 
     @property
     def earned(self) -> int:
@@ -49,13 +52,15 @@ class Outcome:
         return Record(self.status, self.message, self.mistake)
 
 
-def grade(exercise: Exercise, answer: Any) -> Outcome:
+def grade(exercise: Exercise, answer: Any, *, seed: int | None = None) -> Outcome:
     """Run the checks of an exercise, in order, until one fails.
 
     Args:
         exercise: What was asked.
         answer: The learner's function or value. `...` and a function that raises
             `NotImplementedError` are stubs.
+        seed: That of an earlier outcome, to try the same inputs again; fresh ones are
+            drawn without it.
 
     Returns:
         The outcome. Nothing is raised: an exception in the learner's code is the
@@ -63,16 +68,23 @@ def grade(exercise: Exercise, answer: Any) -> Outcome:
     """
     if answer is ...:
         return _unattempted(exercise)
-    with grading(exercise):
-        for check in exercise.checks:
-            try:
-                check(answer)
-            except NotImplementedError as stub:
-                return _unattempted(exercise, answer, str(stub))
-            except Mistake as mistake:
-                return Outcome(exercise, FAIL, str(mistake), check.__name__)
-            except (Exception, KeyboardInterrupt) as error:  # from the learner's code
-                return Outcome(exercise, ERROR, told(error), check.__name__)
+    with grading(exercise), drawing(seed) as drawn:
+        outcome = _checked(exercise, answer, drawn)
+    repeatable = outcome.mistake and drawn.used
+    return replace(outcome, seed=drawn.seed) if repeatable else outcome
+
+
+def _checked(exercise: Exercise, answer: Any, drawn: Draw) -> Outcome:
+    for check in exercise.checks:
+        drawn.used = False
+        try:
+            check(answer)
+        except NotImplementedError as stub:
+            return _unattempted(exercise, answer, str(stub))
+        except Mistake as mistake:
+            return Outcome(exercise, FAIL, str(mistake), check.__name__)
+        except (Exception, KeyboardInterrupt) as error:  # from the learner's code
+            return Outcome(exercise, ERROR, told(error), check.__name__)
     return Outcome(exercise, PASS, exercise.praise)
 
 
@@ -105,10 +117,17 @@ def told(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         where = f" in your line `{line}`" if line else ""
         return f"Stopped{where}. Does every loop come to an end?"
-    text = f"{type(error).__name__}: {error}".strip().rstrip(":")
+    text = f"{type(error).__name__}: {error}".strip().rstrip(":.")
+    text = ", ".join([text, *_calls(error)])
     if not line:
         return f"{text}. The check could not use your answer."
     return f"{text}, in your line: {line}"
+
+
+def _calls(error: BaseException) -> list[str]:
+    """How the learner's function was called, from within to without."""
+    notes = getattr(error, "__notes__", ())
+    return [note for note in notes if note.startswith(CALLED)][:1]
 
 
 def _own_line(trace: TracebackType | None) -> str:

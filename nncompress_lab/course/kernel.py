@@ -1,5 +1,6 @@
 """The notebook that this program runs in, if it runs in one."""
 
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,15 @@ def running_cell() -> int | None:
     """The number of the cell that runs; None outside a notebook."""
     notebook = shell()
     return notebook.execution_count if notebook else None
+
+
+def defined_since(name: str, cell: int) -> bool:
+    """Whether a cell that gives this name a value ran after the cell of this number."""
+    notebook = shell()
+    ran = notebook.user_ns["In"][cell + 1 :] if notebook else []
+    a_function, a_value = rf"def\s+{name}\b", rf"{name}\b[^=\n]*=(?!=)(?!.*accept\()"
+    defines = re.compile(rf"^\s*({a_function}|{a_value})", re.MULTILINE)
+    return any(defines.search(source) for source in ran)
 
 
 def show(result: object) -> None:

@@ -9,13 +9,19 @@ from nncompress_lab.course import catalogue, progress
 from nncompress_lab.course.cards import Card, outcome_card, score_card, stopped_card
 from nncompress_lab.course.exercise import Exercise
 from nncompress_lab.course.grade import Outcome, grade, told
-from nncompress_lab.course.kernel import show, show_when_stopped
+from nncompress_lab.course.kernel import (
+    defined_since,
+    running_cell,
+    show,
+    show_when_stopped,
+)
 from nncompress_lab.course.progress import PASS, UNATTEMPTED, Record, better
 from nncompress_lab.course.reference import Reference, is_reference
 from nncompress_lab.quiet import quiet_stderr
 
 NOTHING = "nothing yet"
 NOT_GRADED = "This is the reference answer, which is never graded."
+UNCHANGED = "This is the answer that was checked before."
 UNSAVED = "Your points and predictions are kept until the notebook's kernel stops."
 
 
@@ -38,6 +44,7 @@ class Lesson:
         self.id = lesson_id
         self._outcomes: dict[str, Record] = {}
         self._predictions: dict[str, str] = {}
+        self._checked_in: dict[str, int] = {}
         self._warned = False
         show_when_stopped(lambda stop: stopped_card(told(stop)))
 
@@ -46,12 +53,13 @@ class Lesson:
         count = len(self._exercises)
         return f"Lesson {self.id}: {count} exercises, {points} points."
 
-    def check(self, name: str, answer: Any) -> Card:
+    def check(self, name: str, answer: Any, *, seed: int | None = None) -> Card:
         """Grade an answer and keep the outcome, unless a better one is kept.
 
         Args:
             name: Of the exercise.
             answer: The learner's function or value.
+            seed: From a card, to draw the inputs of that check again.
 
         Returns:
             A card that shows the outcome.
@@ -64,14 +72,15 @@ class Lesson:
             best = self._best(name)
             outcome = Outcome(exercise, best.status, best.message, best.mistake)
             return outcome_card(outcome, notes=(f"{NOT_GRADED} {_used(name)}",))
-        return self._graded(exercise, answer)[1]
+        return self._graded(exercise, answer, seed)[1]
 
-    def accept(self, name: str, answer: Any) -> Any:
+    def accept(self, name: str, answer: Any, *, seed: int | None = None) -> Any:
         """Grade an answer, show the outcome, and return something to go on with.
 
         Args:
             name: Of the exercise.
             answer: The learner's function.
+            seed: From a card, to draw the inputs of that check again.
 
         Returns:
             The answer if it passes, else the reference answer, marked as such, so that
@@ -84,7 +93,7 @@ class Lesson:
         if is_reference(exercise, answer):
             show(self.check(name, answer))
             return Reference(exercise)
-        outcome, card = self._graded(exercise, answer, otherwise=_used(name))
+        outcome, card = self._graded(exercise, answer, seed, otherwise=_used(name))
         show(card)
         return answer if outcome.status == PASS else Reference(exercise)
 
@@ -151,19 +160,30 @@ class Lesson:
     def score(self) -> Card:
         """The points of all exercises of this lesson: of the best answer to each."""
         records = {name: self._best(name) for name in self._exercises}
-        return score_card(self.id, self._exercises.values(), records)
+        return score_card(
+            self.id, self._exercises.values(), records, _what_follows(self.id)
+        )
 
     def _graded(
-        self, exercise: Exercise, answer: Any, otherwise: str = ""
+        self, exercise: Exercise, answer: Any, seed: int | None, otherwise: str = ""
     ) -> tuple[Outcome, Card]:
-        outcome = grade(exercise, answer)
+        outcome = grade(exercise, answer, seed=seed)
         passed = outcome.status == PASS
         kept = self._best(exercise.name).passed and not passed
         record = better(self._outcomes.get(exercise.name), outcome.record)
         self._outcomes[exercise.name] = record
-        notes = () if passed or not otherwise else (otherwise,)
+        notes = (*self._unchanged(exercise.name), otherwise)
+        said = () if passed else tuple(note for note in notes if note)
+        self._checked_in[exercise.name] = running_cell() or 0
         trouble = self._try(lambda: progress.save(self.id, exercise.name, record))
-        return outcome, outcome_card(outcome, kept=kept, notes=(*notes, *trouble))
+        return outcome, outcome_card(outcome, kept=kept, notes=(*said, *trouble))
+
+    def _unchanged(self, name: str) -> tuple[str, ...]:
+        """Told where an answer comes to its check again without having been run."""
+        last = self._checked_in.get(name)
+        if last is None or running_cell() is None or defined_since(name, last):
+            return ()
+        return (f"{UNCHANGED} If you changed the cell of `{name}`, run it first.",)
 
     def _best(self, name: str) -> Record:
         """The best outcome, of this kernel and of all before it."""
@@ -210,6 +230,16 @@ def _solution_cell(lesson_id: str, name: str) -> str:
             source = cell["source"]
             return source if isinstance(source, str) else "".join(source)
     raise LookupError(f"{path} has no cell for the exercise {name!r}.")
+
+
+def _what_follows(lesson_id: str) -> str:
+    later = [lesson for lesson in catalogue.lessons() if lesson.id > lesson_id]
+    if not later:
+        return "This is the last lesson of the course so far."
+    return (
+        f"Next: lesson {later[0].id}, {later[0].title}. The course panel at the left "
+        "opens it."
+    )
 
 
 def _used(name: str) -> str:

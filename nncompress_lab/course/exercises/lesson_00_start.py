@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from nncompress_lab import zoo
+from nncompress_lab.course.draws import generator
 from nncompress_lab.course.exercise import (
     Exercise,
     Option,
@@ -16,16 +17,13 @@ from nncompress_lab.course.exercise import (
     require_number,
 )
 from nncompress_lab.course.exercises.lesson_00_bytes import bytes_needed
+from nncompress_lab.course.wording import because
 from nncompress_lab.pruning.arrays.masks import sparsity_of
 
 MATRIX = np.zeros((3, 4))
 BIAS = np.zeros(4)
 CONVOLUTION = np.zeros((5, 5, 1, 20))
 HALF = np.array([[0.0, 1.5, 0.0, 0.0], [-2.0, 0.0, 0.25, 3.0]])
-
-
-def _random(shape: tuple[int, ...], *, seed: int) -> Any:
-    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
 def _count(arrays: list[Any]) -> int:
@@ -59,10 +57,17 @@ def returns_one_number(answer):
 @count_weights.check
 def counts_both_axes_of_a_matrix(answer):
     received = _counted(answer, [MATRIX])
+    causes = {
+        0: "A weight of 0 is a weight, too: count entries, do not look at their values.",
+        1: "That is the number of arrays.",
+        3: "`len` is the length of the first axis.",
+        4: "That is the length of the last axis.",
+        MATRIX.nbytes: "`nbytes` is the number of bytes.",
+    }
     require(
         received == 12,
-        f"A matrix of 3 rows and 4 columns has 12 entries. Received: {received:g}. "
-        "(`len` is the length of the first axis.)",
+        f"A matrix of 3 rows and 4 columns has 12 entries. Received: {received:g}."
+        f"{because(received, causes)}",
     )
 
 
@@ -71,8 +76,8 @@ def counts_all_arrays(answer):
     received = _counted(answer, [MATRIX, MATRIX, MATRIX])
     require(
         received == 36,
-        f"Three matrices of 12 entries have 36. Received: {received:g}. Is every array "
-        "of the list added?",
+        f"Three matrices of 12 entries have 36. Received: {received:g}."
+        f"{because(received, {12: 'Is every array of the list added?'})}",
     )
 
 
@@ -92,7 +97,8 @@ def counts_all_axes_of_a_convolution(answer):
     require(
         received == 500,
         "A convolution's kernel of shape (5, 5, 1, 20) has 5 x 5 x 1 x 20 = 500 "
-        f"entries. Received: {received:g}. All axes count, not the first two.",
+        f"entries. Received: {received:g}."
+        f"{because(received, {25: 'All axes count, not only the first two.'})}",
     )
 
 
@@ -113,6 +119,18 @@ def agrees_with_keras(answer):
     require(
         received == expected,
         f"LeNet-5 has {expected:,} weights, says Keras. Received: {received:,.0f}.",
+    )
+
+
+@count_weights.check
+def counts_arrays_of_any_shape(answer):
+    rng = generator(1)
+    shapes = [tuple(rng.integers(1, 9, size=axes).tolist()) for axes in (4, 1, 3, 2, 5)]
+    received = _counted(answer, [np.zeros(shape) for shape in shapes])
+    expected = sum(math.prod(shape) for shape in shapes)
+    require(
+        received == expected,
+        f"Arrays of the shapes {shapes} have {expected} entries. Received: {received:g}.",
     )
 
 
@@ -159,7 +177,8 @@ def counts_zeros_and_not_the_others(answer):
     require(
         zeros == 1 and ones == 0,
         "An array of zeros has sparsity 1 and an array of ones sparsity 0. Received: "
-        f"{zeros:g} and {ones:g}. Is it the fraction of *non*-zeros?",
+        f"{zeros:g} and {ones:g}."
+        f"{because(ones - zeros, {1: 'Is it the fraction of what is not zero?'})}",
     )
 
 
@@ -184,13 +203,16 @@ def counts_exact_zeros_only(answer):
 
 @sparsity.check
 def equals_the_library(answer):
-    for seed, shape in enumerate([(50,), (7, 9), (5, 5, 3, 8)]):
-        weights = np.maximum(_random(shape, seed=seed), 0)
+    rng = generator(1)
+    for shape, least in (((50,), 0.0), ((7, 9), -1.0), ((5, 5, 3, 8), 1.0)):
+        weights = rng.normal(size=shape).astype(np.float32)
+        weights *= weights > least
         share, expected = _share(answer, weights), sparsity_of(weights)
         require(
             math.isclose(share, expected, rel_tol=1e-6),
-            f"For random weights of shape {shape} the library says {expected:.4f}. "
-            f"Received: {share:.4f}.",
+            f"For random weights of shape {shape} the library says {expected:.6f}. "
+            f"Received: {share:.6f}."
+            f"{because(share, {round(expected, 2): 'Do not round it.'})}",
         )
 
 

@@ -1,7 +1,6 @@
 """Lesson 01: bytes and multiply-accumulates; the exercises on time are in `timing`."""
 
 import math
-from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any
 
@@ -9,6 +8,7 @@ import keras
 import numpy as np
 
 from nncompress_lab import measure, zoo
+from nncompress_lab.course.draws import generator
 from nncompress_lab.course.exercise import (
     Exercise,
     Option,
@@ -18,6 +18,7 @@ from nncompress_lab.course.exercise import (
     require_number,
 )
 from nncompress_lab.course.exercises.lesson_01_timing import fastest, speedup, verdict
+from nncompress_lab.course.wording import because
 
 SIZE_TOLERANCE = 0.05
 
@@ -44,30 +45,26 @@ honest_size = Exercise(
 
 def _compiled() -> keras.Model:
     """A small model with the optimizer's moments, as after `fit`."""
-    keras.utils.set_random_seed(1)
+    units = generator(1).integers(120, 140, size=2).tolist()
     dense = keras.layers.Dense
-    model = keras.Sequential([keras.Input((24,)), dense(128), dense(128), dense(10)])
+    model = keras.Sequential([keras.Input((24,)), *map(dense, units), dense(10)])
     model.compile(optimizer="adam", loss="mse")
     model.optimizer.build(model.trainable_variables)
     return model
 
 
 def _uncompiled() -> keras.Model:
-    return keras.Sequential([keras.Input((6, 7, 16)), keras.layers.Conv2D(128, 3)])
+    filters = int(generator(2).integers(110, 140))
+    return keras.Sequential([keras.Input((6, 7, 16)), keras.layers.Conv2D(filters, 3)])
 
 
 @lru_cache(maxsize=1)
 def _sizes(answer: Any) -> tuple[tuple[float, int], ...]:
     """What the answer says, and what is right, for two models."""
     return tuple(
-        (require_number(call(answer, model()), what="The size"), _expected(model))
-        for model in (_compiled, _uncompiled)
+        (require_number(call(answer, model), what="The size"), _honest_size(model))
+        for model in (_compiled(), _uncompiled())
     )
-
-
-@cache
-def _expected(model: Callable[[], keras.Model]) -> int:
-    return _honest_size(model())
 
 
 @honest_size.check
@@ -168,10 +165,15 @@ def multiplies_each_weight_of_a_dense_layer_once(answer):
         "600 is the number of FLOPs: a multiplication and an addition count as one "
         "multiply-accumulate.",
     )
+    causes = {
+        0: "A Dense layer is used in one place, and the product of no numbers is 1.",
+        3000: "Its outputs are counted twice: they are in the shape of the kernel.",
+        30000: "The output of a Dense layer has no rows and columns.",
+    }
     require(
         received == 300,
         "A Dense layer with 30 inputs and 10 outputs multiplies 30 x 10 = 300 times. "
-        f"Received: {received:g}.",
+        f"Received: {received:g}.{because(received, causes)}",
     )
 
 
@@ -198,21 +200,28 @@ def counts_every_input_channel(answer):
 @layer_macs.check
 def counts_the_filters_once(answer):
     received = _macs(answer, (3, 3, 8, 4), (10, 10, 4))
+    causes = {
+        4 * 28800: "The filters are in both shapes and count once.",
+        400: "That is the size of the output. Each of its numbers takes many MACs.",
+        9 * 400: "The kernel has four axes; all of them count.",
+        9: "All four axes of the kernel count, and every position of the output.",
+    }
     require(
         received == 28800,
         "A kernel (3, 3, 8, 4) at 10 x 10 positions needs 3 x 3 x 8 x 4 x 100 = 28,800 "
-        f"MACs. Received: {received:,.0f}. The filters are in both shapes and count "
-        "once.",
+        f"MACs. Received: {received:,.0f}.{because(received, causes)}",
     )
 
 
 @layer_macs.check
 def agrees_with_the_library(answer):
-    for kernel, output, expected in _layers():
-        received = _macs(answer, kernel, output)
+    *kernel, rows, columns = generator(1).integers(1, 30, size=6).tolist()
+    drawn = tuple(kernel), (rows, columns, kernel[-1])
+    for shape, output, expected in (*_layers(), (*drawn, _layer_macs(*drawn))):
+        received = _macs(answer, shape, output)
         require(
             received == expected,
-            f"A kernel {kernel} with the output {output} needs {expected:,} MACs. "
+            f"A kernel {shape} with the output {output} needs {expected:,} MACs. "
             f"Received: {received:,.0f}.",
         )
 

@@ -4,10 +4,13 @@ from typing import Any
 
 import numpy as np
 
+from nncompress_lab.course.draws import generator
 from nncompress_lab.course.exercise import Exercise, call, require, require_number
+from nncompress_lab.course.wording import because, in_words
 
 TWINS_TOLERANCE = 0.03
 DOUBLE_TOLERANCE = 0.1
+LEAST = " Which block of each array was disturbed least?"
 FASTER, SLOWER, NO_CHANGE = "faster", "slower", "no measurable change"
 
 
@@ -32,9 +35,10 @@ speedup = Exercise(
 
 def _busy(milliseconds: float, *, seed: int, disturbed: float, blocks: int = 40) -> Any:
     """Times of blocks on a machine where most blocks are disturbed, by any amount."""
-    rng = np.random.default_rng(seed)
-    slow = (rng.random(blocks) < disturbed) * rng.exponential(1.5, size=blocks)
+    rng = generator(seed)
+    slow = rng.exponential(1.5, size=blocks)
     slow[0] += 3  # the first block warms up
+    slow[rng.permutation(blocks - 1)[: round((1 - disturbed) * blocks)] + 1] = 0
     return milliseconds * (1 + 0.01 * rng.random(blocks) + slow)
 
 
@@ -42,13 +46,40 @@ def _ratio(answer: Any, before: Any, after: Any) -> float:
     return require_number(call(answer, before, after), what="The speed-up")
 
 
+def _causes(before: Any, after: Any) -> dict[float, str]:
+    """What a usual mistake makes of these times, and what to say about it."""
+    middle = (
+        "Most blocks are disturbed, and a mean or a median of them measures the "
+        "disturbance."
+    )
+    pairs = (
+        "The blocks of a pair are not disturbed alike: do not divide block by block."
+    )
+    whole = "Do not round the ratio."
+    ratios, best = before / after, before.min() / after.min()
+    return {
+        float(before.mean() / after.mean()): middle,
+        float(np.median(before) / np.median(after)): middle,
+        float(before[1:].mean() / after[1:].mean()): middle,
+        float(ratios.mean()): pairs,
+        float(np.median(ratios)): pairs,
+        float(ratios.min()): pairs,
+        float(ratios.max()): pairs,
+        float(int(best)): whole,
+    }
+
+
 @speedup.check
 def is_above_one_when_faster(answer):
     received = _ratio(answer, np.full(4, 2.0), np.full(4, 1.0))
+    causes = {
+        0.5: "Above 1 means faster: is the ratio upside down, or what was saved?",
+        1.0: "A difference has a unit; a speed-up is a ratio.",
+    }
     require(
         received == 2,
         "2 ms before and 1 ms after, in every block, is a speed-up of 2. Received: "
-        f"{received:g}. Above 1 means faster.",
+        f"{received:g}.{because(received, causes)}",
     )
 
 
@@ -58,8 +89,8 @@ def looks_past_the_first_block(answer):
     received = _ratio(answer, before, after)
     require(
         received != 3,
-        "3 is what the first blocks say. The first block is the slowest, because "
-        "memory and caches are still cold: use all blocks.",
+        "3 is the ratio of the first blocks. They are the slowest, because memory and "
+        "caches are still cold: look at all blocks, and not for the slowest one.",
     )
 
 
@@ -72,8 +103,8 @@ def finds_twins_equal(answer):
         require(
             abs(received - 1) <= TWINS_TOLERANCE,
             "Both arrays are times of the same model on a busy machine, so the "
-            f"speed-up is 1. Received: {received:.2f}. Most blocks are disturbed, and "
-            "a mean or a median of them measures the disturbance.",
+            f"speed-up is 1. Received: {received:.2f}."
+            f"{because(received, _causes(before, after)) or LEAST}",
         )
 
 
@@ -111,10 +142,18 @@ verdict = Exercise(
 )
 
 
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.3g} %"
+
+
 def _said(answer: Any, ratio: float, band: float) -> str:
     said = call(answer, ratio, band)
     words = (FASTER, SLOWER, NO_CHANGE)
-    require(said in words, f"The verdict is one of {words}. Received: {said!r}.")
+    require(
+        isinstance(said, str) and said in words,
+        f"The verdict is one of {', '.join(map(repr, words))}, written like this. "
+        f"Received: {in_words(said)}.",
+    )
     return str(said)
 
 
@@ -134,7 +173,7 @@ def takes_noise_for_no_change(answer):
         said = _said(answer, ratio, band)
         require(
             said == NO_CHANGE,
-            f"The same model measured twice differs by up to {band:.0%} here, so the "
+            f"The same model measured twice differs by up to {_percent(band)} here, so the "
             f"ratio {ratio:g} is no measurable change. Received: {said!r}.",
         )
 
@@ -156,10 +195,28 @@ def is_the_same_from_both_sides(answer):
         one, other = _said(answer, ratio, band), _said(answer, 1 / ratio, band)
         require(
             mirrored[one] == other,
-            f"With a band of {band:g}, A is {one!r} against B at the ratio {ratio:g}, "
-            f"and B is {other!r} against A at {1 / ratio:.3f}. The two must mirror "
-            "each other: treat `ratio` and `1 / ratio` alike.",
+            f"With a band of {_percent(band)}, A is {one!r} against B at the ratio "
+            f"{ratio:g}, and B is {other!r} against A at {1 / ratio:.3f}. The two must "
+            "mirror each other: treat `ratio` and `1 / ratio` alike.",
         )
+
+
+@verdict.check
+def keeps_to_the_band(answer):
+    rng = generator(1)
+    for band, factor in zip(rng.uniform(0.05, 0.6, 8), (0.97, 1.03) * 4, strict=True):
+        ratio = 1 + float(band * factor)
+        for each in (ratio, 1 / ratio):
+            said, expected = (
+                _said(answer, each, float(band)),
+                _verdict(each, float(band)),
+            )
+            require(
+                said == expected,
+                f"With a band of {_percent(band)} the ratio {each:.3f} is {expected!r}: "
+                f"one model needs {_percent(ratio - 1)} more time than the other. "
+                f"Received: {said!r}.",
+            )
 
 
 def _fastest(milliseconds: dict[str, float], band: float) -> list[str]:
@@ -185,7 +242,7 @@ def _names(answer: Any, milliseconds: dict[str, float], band: float) -> list[Any
     names = call(answer, milliseconds, band)
     require(
         isinstance(names, list | tuple) and all(isinstance(n, str) for n in names),
-        f"Return a list of names. Received: {names!r}.",
+        f"Return a list of names. Received: {in_words(names)}.",
     )
     return list(names)
 
@@ -199,8 +256,8 @@ def _require_names(
     )
     require(
         received == expected,
-        f"For {milliseconds} and a band of {band:.0%} the answer is {expected}: {why} "
-        f"Received: {received}.",
+        f"For {milliseconds} and a band of {_percent(band)} the answer is {expected}: "
+        f"{why} Received: {received}.",
     )
 
 
@@ -227,3 +284,13 @@ def obeys_the_band(answer):
     times = {"e": 0.7, "c": 0.31, "a": 0.25, "d": 0.5, "b": 0.3125}
     for band in (0.0, 0.02, 0.25, 0.9, 3.0):
         _require_names(answer, times, band, "equal to the band is within it.")
+
+
+@fastest.check
+def orders_by_time_and_not_by_name(answer):
+    rng = generator(1)
+    for band in (0.1, 0.7):
+        factors = rng.permutation([1.0, 1 + 0.5 * band, 1 + 0.9 * band, 1 + 1.2 * band])
+        times = dict(zip("dacb", np.round(7 * factors, 2).tolist(), strict=True))
+        why = "the smallest time comes first, and what is within the band of it counts."
+        _require_names(answer, times, band, why)

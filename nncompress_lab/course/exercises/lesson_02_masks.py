@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from nncompress_lab.course.draws import generator
 from nncompress_lab.course.exercise import Mistake, require
 from nncompress_lab.pruning.arrays.masks import Mask, Weights, magnitude_mask
 
@@ -13,13 +14,18 @@ SMALL = np.array([[0.1, -9.0, 0.4], [2.0, -0.3, 0.0]], dtype=np.float32)
 
 
 def random_weights(*shape: int, seed: int) -> Weights:
-    """Weights with signs of both kinds, no two of them equal."""
-    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+    """Fresh weights with signs of both kinds, hardly two of them equal."""
+    return generator(seed).normal(size=shape).astype(np.float32)
 
 
 def tied_weights(*shape: int, seed: int) -> Weights:
     """Weights of which many have the same magnitude, as rounded ones have."""
     return np.round(random_weights(*shape, seed=seed), 1)
+
+
+def listed(weights: Weights) -> str:
+    """Few weights, for a message."""
+    return str(np.round(weights.astype(float), 3).tolist())
 
 
 def require_smallest_dropped(
@@ -38,19 +44,17 @@ def require_smallest_dropped(
             smallest, or of equal ones not the earlier.
     """
     expected = magnitude_mask(weights, sparsity=sparsity)
-    asked, dropped = (int(np.count_nonzero(~mask)) for mask in (expected, kept))
     asking = f"at sparsity {sparsity:g} of {weights.size} weights"
     require(
         not np.array_equal(kept, ~expected),
         f"{what} is upside down {asking}: it drops what must stay.",
     )
-    counted = _count(dropped, asked, sparsity * weights.size)
-    require(dropped == asked, f"{what} drops {dropped} {asking}. {counted}")
+    require_count(kept, weights, sparsity, what=what)
     magnitudes = np.abs(weights)
-    if dropped and magnitudes[~kept].max() > magnitudes[kept].min():
+    if not kept.all() and magnitudes[~kept].max() > magnitudes[kept].min():
         lost = weights[~kept][magnitudes[~kept].argmax()]
         stays = weights[kept][magnitudes[kept].argmin()]
-        shown = f" of {weights.tolist()}" if weights.size <= SMALL.size else ""
+        shown = f" of {listed(weights)}" if weights.size <= SMALL.size else ""
         raise Mistake(
             f"{what} drops {lost:.3g} and keeps {stays:.3g}{shown} {asking}: the "
             "smallest magnitudes must go. Rank np.abs(weights), over all axes."
@@ -58,7 +62,7 @@ def require_smallest_dropped(
     require(
         np.array_equal(kept, expected),
         f"{what} drops the right number {asking}, but of equal magnitudes the one that "
-        "comes first must go first: sort with kind='stable'.",
+        "comes first must go first: sort with kind='stable', from front to back.",
     )
 
 
@@ -79,16 +83,48 @@ def require_shape_and_type(mask: Any, weights: Weights) -> None:
     )
 
 
-def _count(dropped: int, asked: int, exact: float) -> str:
-    if asked >= 100 and abs(dropped - asked / 100) <= 1:
-        return (
-            f"{asked} must go, a hundred times as many. `sparsity` is a fraction such as "
-            "0.5: do not divide it by 100. (np.percentile wants 0 to 100; np.quantile "
-            "wants a fraction.)"
-        )
-    if dropped in (math.floor(exact), math.ceil(exact)):
-        return f"{asked} must go: round({exact:.1f}), neither down nor up."
-    return (
-        f"{asked} must go: round(sparsity * size), with the sparsity that is asked for "
-        "and the size of the whole array."
+def require_count(
+    kept: Mask, weights: Weights, sparsity: float, *, what: str = "The mask"
+) -> None:
+    """Refuse a mask that drops too many or too few weights.
+
+    Args:
+        kept: True where a weight is kept.
+        weights: What the mask is for.
+        sparsity: The fraction that had to go.
+        what: What drops the weights, at the beginning of a sentence.
+
+    Raises:
+        Mistake: If the number is not `round(sparsity * size)`.
+    """
+    asked, dropped = round(sparsity * weights.size), int(np.count_nonzero(~kept))
+    asking = f"at sparsity {sparsity:g} of {weights.size} weights"
+    counted = _count(dropped, asked, sparsity, weights)
+    require(dropped == asked, f"{what} drops {dropped} {asking}. {counted}")
+
+
+def _count(dropped: int, asked: int, sparsity: float, weights: Weights) -> str:
+    """How many must go, and the mistake that leads to the number that goes instead."""
+    exact, rows = sparsity * weights.size, sparsity * len(weights)
+    causes = {
+        "`sparsity` is a fraction of the number of weights, no threshold: these are the "
+        "weights below it.": dropped == np.count_nonzero(np.abs(weights) < sparsity),
+        "It drops as many as must stay.": dropped == weights.size - asked,
+        "`len` is the number of rows; `weights.size` counts all weights.": (
+            weights.ndim > 1 and dropped in {round(rows), int(rows)}
+        ),
+        "That is a hundred times as many. `sparsity` is a fraction such as 0.5: do not "
+        "divide it by 100. (np.percentile wants 0 to 100; np.quantile wants a "
+        "fraction.)": asked >= 100 and abs(dropped - asked / 100) <= 1,
+        f"That is round({exact:.1f}), neither always down nor always up.": (
+            dropped in {math.floor(exact), math.ceil(exact)}
+        ),
+        "That is one more or less. Is it a threshold, and what becomes of the weight "
+        "that lies at it?": abs(dropped - asked) == 1,
+    }
+    usual = (
+        "That is round(sparsity * size), with the sparsity that is asked for and the "
+        "size of the whole array."
     )
+    likely = next((cause for cause, holds in causes.items() if holds), usual)
+    return f"{asked} must go. {likely}"

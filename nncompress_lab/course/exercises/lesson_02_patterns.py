@@ -56,7 +56,7 @@ def groups_along_the_inputs(answer):
     require(
         (mask.reshape(-1, 4, 8).sum(axis=1) == 2).all(),
         "The groups of four are along the outputs. A kernel is (inputs, outputs), and the "
-        "groups are consecutive *inputs*: rows 0 to 3 of a column, rows 4 to 7, ...",
+        "groups are consecutive inputs: rows 0 to 3 of a column, rows 4 to 7, ...",
     )
 
 
@@ -78,5 +78,6 @@ def equals_the_librarys_pattern(answer):
         require(
             np.array_equal(mask, two_of_four.reference(kernel)),
             f"For a kernel of shape {kernel.shape} the mask differs from the library's. "
-            "Of equal magnitudes the earlier goes: sort with kind='stable'.",
+            "The two largest magnitudes of each group stay; of equal magnitudes the "
+            "earlier goes (kind='stable' keeps their order).",
         )

@@ -7,11 +7,13 @@ import keras
 import numpy as np
 
 from nncompress_lab import measure, zoo
+from nncompress_lab.course.draws import generator
 from nncompress_lab.course.exercise import Exercise, Option, choice, require
 from nncompress_lab.course.exercises.lesson_02_masks import (
     SETTINGS,
     require_smallest_dropped,
 )
+from nncompress_lab.course.wording import in_words
 from nncompress_lab.data import fashion_mnist
 from nncompress_lab.models.kernels import kernel_layers, to_numpy
 from nncompress_lab.models.selection import Selection
@@ -30,19 +32,19 @@ def _prune_model(model: keras.Model, sparsity: float) -> keras.Model:
 
 def _tiny(*, rounded: bool = False) -> keras.Model:
     """A model with each kind of weight; rounded, many weights are equal and none is 0."""
-    keras.utils.set_random_seed(0)
+    layers = keras.layers
     model = keras.Sequential(
         [
             keras.Input((8, 8, 2)),
-            keras.layers.Conv2D(6, 3, bias_initializer="random_normal", name="conv"),
-            keras.layers.BatchNormalization(
-                gamma_initializer="random_normal", name="bn"
-            ),
-            keras.layers.Flatten(),
-            keras.layers.Dense(4, bias_initializer="random_normal", name="dense"),
+            layers.Conv2D(6, 3, name="conv"),
+            layers.BatchNormalization(name="bn"),
+            layers.Flatten(),
+            layers.Dense(4, name="dense"),
         ],
         name="tiny",
     )
+    rng = generator(15)
+    model.set_weights([0.2 * rng.normal(size=w.shape) for w in model.get_weights()])
     if rounded:
         for layer in kernel_layers(model):
             steps = [np.ceil(np.abs(kernel) * 50) for kernel in layer.arrays()]
@@ -80,7 +82,7 @@ def returns_a_model(answer):
     _, pruned = _halved(answer)
     require(
         isinstance(pruned, keras.Model),
-        f"Return the pruned model. Received: {type(pruned).__name__}.",
+        f"Return the pruned model. Received: {in_words(pruned)}.",
     )
 
 
@@ -94,7 +96,12 @@ def leaves_the_original_alone(answer):
 @prune_model.check
 def copies_the_weights(answer):
     model, pruned = _halved(answer)
-    for original, kept in _kernels(model, pruned).values():
+    for name, (original, kept) in _kernels(model, pruned).items():
+        require(
+            set(np.unique(kept).tolist()) != {0, 1},
+            f"The kernel of {name} holds 0 and 1: that is the mask. Use it to choose "
+            "between the kernel's weights and 0.",
+        )
         require(
             np.array_equal(kept[kept != 0], original[kept != 0]),
             "The weights that stay are not those of the model: clone_model makes new "
@@ -113,11 +120,21 @@ def leaves_biases_and_normalization_alone(answer):
         )
         for before, after in pairs:
             if before.name != "kernel":
-                require(
-                    np.array_equal(to_numpy(before), to_numpy(after)),
-                    f"{name}'s {before.name} was pruned. It has few weights and each "
-                    "of them moves a whole channel: prune kernels only.",
-                )
+                _require_as_before(f"{name}'s {before.name}", before, after)
+
+
+def _require_as_before(what: str, before: Any, after: Any) -> None:
+    weights, left = to_numpy(before), to_numpy(after)
+    require(
+        np.isin(left, weights).any() or not weights.any(),
+        f"{what} has other weights than that of the model. clone_model makes new ones: "
+        "copy all weights over, not those of the kernels alone.",
+    )
+    require(
+        np.array_equal(weights, left),
+        f"{what} was pruned. It has few weights and each of them moves a whole channel: "
+        "prune kernels only.",
+    )
 
 
 @prune_model.check
@@ -180,8 +197,18 @@ def is_registered(answer):
     require(
         isinstance(answer, Pass),
         "Hand over what the control registered, or the pass that its code shows, such "
-        f"as ncl.MagnitudePruning(sparsity=0.5). Received: {type(answer).__name__}.",
+        "as ncl.MagnitudePruning(sparsity=0.5), or several of them in ncl.pipeline(...). "
+        f"Received: {in_words(answer)}.",
     )
+    require(
+        not answer.needs,
+        "The goal is to be met without any training and without data: leave out what "
+        f"needs {' and '.join(sorted(answer.needs))}.",
+    )
+
+
+def _sentence(clause: str | None) -> str:
+    return f"{clause[0].upper()}{clause[1:]}." if clause else ""
 
 
 @chosen_pruning.check
@@ -194,7 +221,7 @@ def prunes_enough(answer):
     zeros = sum(np.count_nonzero(kernel == 0) for kernel in kernels)
     sparsity = zeros / sum(kernel.size for kernel in kernels)
     lacking = GOAL.shortfall("zeros", sparsity)
-    require(not lacking, f"{lacking}. dense1 holds most of the weights.")
+    require(not lacking, f"{_sentence(lacking)} dense1 holds most of the weights.")
 
 
 @chosen_pruning.check
@@ -204,7 +231,7 @@ def keeps_the_accuracy(answer):
     pruned = answer(model, Context())
     drop = measure.accuracy(model, images) - measure.accuracy(pruned, images)
     lacking = GOAL.shortfall("accuracy_drop", drop)
-    require(not lacking, f"{lacking}. Some layers bear less than others.")
+    require(not lacking, f"{_sentence(lacking)} Some layers bear less than others.")
 
 
 why_no_smaller = choice(

@@ -9,12 +9,15 @@ from nncompress_lab.course.exercises import lesson_02_pruned_models as pruned_mo
 from nncompress_lab.course.exercises.lesson_02_masks import (
     SETTINGS,
     SMALL,
+    listed,
     random_weights,
+    require_count,
     require_shape_and_type,
     require_smallest_dropped,
     tied_weights,
 )
 from nncompress_lab.course.exercises.lesson_02_patterns import two_of_four
+from nncompress_lab.course.wording import because
 from nncompress_lab.pruning.arrays.masks import (
     global_magnitude_masks,
     magnitude_mask as library_mask,
@@ -67,9 +70,14 @@ def drops_the_small_and_keeps_the_large(answer):
 def keeps_large_negative_weights(answer):
     pruned = call(answer, SMALL, 0.5)
     require(
+        pruned[0, 1] != 9,
+        "-9 became 9: compare the absolute value with the threshold, and keep the weight "
+        "itself.",
+    )
+    require(
         pruned[0, 1] == -9,
-        "-9 is a large weight and became "
-        f"{pruned[0, 1]:g}: compare the absolute value with the threshold.",
+        f"-9 is a large weight and became {pruned[0, 1] + 0:g}: compare the absolute "
+        "value with the threshold.",
     )
 
 
@@ -78,7 +86,7 @@ def keeps_weights_at_the_threshold(answer):
     pruned = call(answer, np.array([0.5, -0.5, 0.25]), 0.5)
     require(
         pruned[0] == 0.5 and pruned[1] == -0.5,
-        "0.5 and -0.5 are not *below* the threshold 0.5, so they stay: compare with >=.",
+        "0.5 and -0.5 are not below the threshold 0.5, so they stay: compare with >=.",
     )
 
 
@@ -146,26 +154,23 @@ def keeps_the_largest(answer):
 
 @magnitude_mask.check
 def counts_all_axes(answer):
-    mask = _mask(answer, random_weights(4, 50, seed=2), 0.5)
-    dropped = int(np.count_nonzero(~mask))
-    require(
-        dropped == 100,
-        f"Half of 4 x 50 weights are 100. The mask drops {dropped}: "
-        "does the count use the size of the whole array?",
-    )
+    weights = random_weights(4, 50, seed=2)
+    mask = _mask(answer, weights, 0.5)
+    require_count(mask, weights, 0.5)
 
 
 @magnitude_mask.check
 def obeys_the_sparsity(answer):
-    low, high = (
-        np.count_nonzero(~_mask(answer, random_weights(4, 50, seed=2), sparsity))
-        for sparsity in SETTINGS
-    )
+    weights = random_weights(4, 50, seed=2)
+    masks = [_mask(answer, weights, sparsity) for sparsity in SETTINGS]
+    low, high = (int(np.count_nonzero(~mask)) for mask in masks)
     require(
         low != high,
         f"The mask drops {low} of 200 weights at sparsity 0.3 and at 0.8: use the "
         "argument `sparsity`.",
     )
+    for mask, sparsity in zip(masks, SETTINGS, strict=True):
+        require_count(mask, weights, sparsity)
 
 
 @magnitude_mask.check
@@ -185,16 +190,22 @@ def is_exact_with_ties(answer):
     dropped = int(np.count_nonzero(~mask))
     require(
         dropped == 3,
-        "Of twelve equal weights a quarter is 3. The mask drops "
-        f"{dropped}: a threshold alone cannot split equal weights.",
+        f"Of twelve equal weights a quarter is 3. The mask drops {dropped}."
+        f"{because(dropped % 12, {0: 'A threshold alone cannot split equal weights.'})}",
     )
 
 
 @magnitude_mask.check
 def keeps_everything_at_zero(answer):
+    mask = _mask(answer, SMALL, 0.0)
     require(
-        call(answer, SMALL, 0.0).all(),
+        mask[SMALL != 0].all(),
         "With sparsity 0 every weight stays. (`a[:-0]` is an empty slice.)",
+    )
+    require(
+        mask.all(),
+        f"With sparsity 0 every weight stays, and one of {listed(SMALL)} is dropped: the "
+        "0. The mask says where weights stay, not where they are other than 0.",
     )
 
 
@@ -233,10 +244,11 @@ global_masks = Exercise(
 
 def _masks(answer: Any, arrays: list[Any], sparsity: float) -> list[Any]:
     masks = call(answer, arrays, sparsity)
+    what = f"Return a list with one mask for each of the {len(arrays)} arrays."
     require(
-        isinstance(masks, list | tuple) and len(masks) == len(arrays),
-        f"Return a list with one mask for each of the {len(arrays)} arrays.",
+        isinstance(masks, list | tuple), f"{what} Received: {type(masks).__name__}."
     )
+    require(len(masks) == len(arrays), f"{what} Received: {len(masks)} masks.")
     for array, mask in zip(arrays, masks, strict=True):
         require_shape_and_type(mask, array)
     return list(masks)

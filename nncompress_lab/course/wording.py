@@ -1,0 +1,45 @@
+"""How the values of a learner are told in a sentence."""
+
+from collections.abc import Mapping
+from types import BuiltinFunctionType, FunctionType, MethodType
+from typing import Any
+
+import numpy as np
+
+LONGEST, FEW = 80, 4
+
+
+def in_words(value: Any) -> str:
+    """A value in a few words: arrays by their shape, what is long by its type.
+
+    Example:
+        >>> in_words(np.zeros((2, 3))), in_words(0.5), in_words(int)
+        ('an array of shape (2, 3)', '0.5', 'the class int')
+    """
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape}"
+    if isinstance(value, list) and value and isinstance(value[0], np.ndarray):
+        shapes = ", ".join(str(np.shape(each)) for each in value)
+        few = len(value) <= FEW
+        return f"a list of {len(value)} arrays" + f" of the shapes {shapes}" * few
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    if isinstance(value, FunctionType | MethodType | BuiltinFunctionType):
+        return f"the function {value.__name__} itself (to call it takes brackets)"
+    text = repr(value)
+    short = len(text) <= LONGEST and "\n" not in text and not text.startswith("<")
+    return text if short else f"an object of the type {type(value).__name__}"
+
+
+def because(received: float, causes: Mapping[Any, str]) -> str:
+    """What is likely to have led to a wrong number, to end a message with.
+
+    Nothing where the number is none of those that a known mistake leads to: a wrong
+    guess at the cause sends a learner astray.
+
+    Args:
+        received: The wrong number.
+        causes: A sentence by the number that its mistake leads to.
+    """
+    found = (text for number, text in causes.items() if np.isclose(received, number))
+    return f" {text}" if (text := next(found, "")) else ""
