@@ -41,7 +41,9 @@ class Lesson:
             from nncompress_lab.course.exercises import exercises_of
 
             self._exercises = exercises_of(lesson_id)
+            from nncompress_lab.course.results_table import ResultsTable
         self.id = lesson_id
+        self.table = ResultsTable(lesson_id)
         self._outcomes: dict[str, Record] = {}
         self._predictions: dict[str, str] = {}
         self._checked_in: dict[str, int] = {}

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from nncompress_lab.course import figures
+from nncompress_lab.course.figures import style
 
 PIXELS = np.linspace(0, 1, 3 * 28 * 28).reshape(3, 28, 28)
 MATRIX = np.array([[0.1, -0.9], [0.0, 0.5], [1.0, 0.25]], dtype=np.float32)
@@ -23,6 +24,16 @@ DRAWN = {
     "curves": lambda: figures.curves(
         "T", {"a": [0.9, 0.2]}, [0.1, 0.5], xlabel="x", ylabel="y", level=("all", 0.9)
     ),
+    "points": lambda: figures.points(
+        "T",
+        {"original": [(9, 0.9, "all")], "mine": [(1, 0.8, "4 bits")]},
+        xlabel="kB",
+        ylabel="accuracy",
+    ),
+    "staircase": lambda: figures.staircase(
+        "T", np.array([0.2, -0.9]), np.array([-1.0, 0, 1])
+    ),
+    "levels": lambda: figures.levels("T", {"even": (MATRIX, np.array([-1.0, 0, 1]))}),
     "sliding_kernel": lambda: figures.sliding_kernel("T", image=5, kernel=3),
 }
 SAID = {
@@ -34,6 +45,9 @@ SAID = {
     "times": "fastest 1.0, mean 3.2",
     "dots": "mean 1.00 to 1.00",
     "curves": "a: 0.20 at 0.5",
+    "points": "all 0.900 at 9, 4 bits 0.800 at 1",
+    "staircase": "0.2 becomes 0, -0.9 becomes -1",
+    "levels": "even: 3 of 3 levels used",
     "sliding_kernel": "3 x 3 places",
 }
 
@@ -41,7 +55,7 @@ SAID = {
 @pytest.mark.parametrize("name", DRAWN)
 def test_a_picture_is_transparent_and_says_what_it_shows(name, monkeypatch):
     shown = []
-    monkeypatch.setattr(figures, "show", shown.append)
+    monkeypatch.setattr(style, "show", shown.append)
     DRAWN[name]()
 
     bundle, metadata = shown[0]._repr_mimebundle_()

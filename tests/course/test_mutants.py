@@ -22,6 +22,7 @@ SOLUTIONS = [
     for name, code in build.answers(source).items()
     if f"def {name}(" in code
 ]
+SEARCH = "for reach in np.linspace(0, largest, 501)[1:]:"
 ALSO_RIGHT = {
     "layer_macs": {
         "np.prod(output_shape[:-1]) -> np.prod(output_shape[:-1][:2])": "an output has "
@@ -42,6 +43,25 @@ ALSO_RIGHT = {
     },
     "prune_model": {
         "pruned.layers -> pruned.layers[::-1]": "the layers do not depend on each other",
+    },
+    "pack_nibbles": {
+        "codes.size -> len(codes)": "the codes have one axis",
+        "codes.size -> codes.shape[-1]": "the codes have one axis",
+        "codes.size -> codes.nbytes": "a code is one byte",
+    },
+    "best_range": {
+        f"{SEARCH} -> for reach in list(np.linspace(0, largest, 501)[1:])[1:]:": "the "
+        "narrowest of 500 ranges is never the best",
+        f"{SEARCH} -> for reach in list(np.linspace(0, largest, 501)[1:])[:-1]:": "the "
+        "widest but one is within 0.2 % of the least error",
+        "np.linspace(0, largest, 501)[1:] -> np.linspace(0, largest, 501)[:]": "a range "
+        "of 0 has an error that is not a number, which is not less",
+        "np.sum((weights - rounded) ** 2) -> np.mean((weights - rounded) ** 2)": "the "
+        "mean is least where the sum is",
+        "error < least -> error <= least": "ties have the same error",
+        "501 -> 502": "one candidate more",
+        "1 -> 2 [2]": "the narrowest of 500 ranges is never the best",
+        "weights - rounded -> (rounded) - (weights)": "the square has no sign",
     },
 }
 

@@ -1,62 +1,22 @@
-"""The pictures of the lessons, in one style, so that code cells hold the ideas only.
+"""Charts of the lessons: images, matrices, bars, dots, curves."""
 
-Each function draws one kind of picture and shows it in the running cell. The background
-is transparent and the text of a middle grey, so that it is legible on light and on dark
-pages; the title says what to see, and with the numbers it is the alt text.
-"""
-
-import base64
 from collections.abc import Collection, Mapping, Sequence
-from html import escape
-from io import BytesIO
 from itertools import starmap
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from nncompress_lab.course.kernel import show
-
-BLUE, ORANGE, GREY, TEXT = "#3f83bf", "#d9730d", "#999999", "#7f7f7f"
-_COLORS = (BLUE, ORANGE, GREY, "#7a68b3")
-_STYLE: Any = {
-    "text.color": TEXT,
-    "axes.labelcolor": TEXT,
-    "axes.edgecolor": TEXT,
-    "xtick.color": TEXT,
-    "ytick.color": TEXT,
-    "axes.facecolor": "none",
-    "figure.facecolor": "none",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "font.size": 10,
-    "figure.titlesize": 12,
-    "axes.titlesize": 11,
-}
-Array = npt.NDArray[Any]
-
-
-class Picture:
-    """A drawn figure with its alt text."""
-
-    def __init__(self, figure: Figure, alt: str) -> None:
-        drawn = BytesIO()
-        figure.savefig(drawn, dpi=110, transparent=True)
-        self._png = base64.b64encode(drawn.getvalue()).decode("ascii")
-        self.alt = alt
-
-    def __repr__(self) -> str:
-        return self.alt
-
-    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
-        image = (
-            f'<img alt="{escape(self.alt)}" src="data:image/png;base64,{self._png}">'
-        )
-        bundle = {"text/html": image, "image/png": self._png, "text/plain": self.alt}
-        return bundle, {"image/png": {"alt": self.alt}}
+from nncompress_lab.course.figures.style import (
+    BLUE,
+    COLORS,
+    GREY,
+    ORANGE,
+    TEXT,
+    Array,
+    finish,
+    new_figure,
+)
 
 
 def images(
@@ -70,7 +30,7 @@ def images(
         names: Below the images.
         framed: The places of images to point at.
     """
-    figure, axes = _figure(1, len(pixels), size=(1.4 * len(pixels), 2.4))
+    figure, axes = new_figure(1, len(pixels), size=(1.4 * len(pixels), 2.4))
     for place, axis in enumerate(axes):
         axis.imshow(pixels[place], cmap="gray_r")
         axis.set(xticks=[], yticks=[])
@@ -79,7 +39,7 @@ def images(
             axis.xaxis.label.set(color=ORANGE, weight="bold")
             for spine in axis.spines.values():
                 spine.set(color=ORANGE, linewidth=3, visible=True)
-    _finish(figure, title, alt=f"Images: {', '.join(names)}".replace("\n", " "))
+    finish(figure, title, alt=f"Images: {', '.join(names)}".replace("\n", " "))
 
 
 def matrices(title: str, *, reach: float = 1.3, **arrays: Array) -> None:
@@ -91,7 +51,9 @@ def matrices(title: str, *, reach: float = 1.3, **arrays: Array) -> None:
         arrays: By name; an underscore is shown as a space.
     """
     columns = max(array.shape[1] for array in arrays.values())
-    figure, axes = _figure(1, len(arrays), size=(0.75 * columns * len(arrays) + 1, 2.9))
+    figure, axes = new_figure(
+        1, len(arrays), size=(0.75 * columns * len(arrays) + 1, 2.9)
+    )
     for axis, (name, array) in zip(axes, arrays.items(), strict=True):
         axis.imshow(array, cmap="PuOr", vmin=-reach, vmax=reach, aspect="auto")
         axis.set(title=name.replace("_", " "), xticks=[], yticks=[])
@@ -99,27 +61,29 @@ def matrices(title: str, *, reach: float = 1.3, **arrays: Array) -> None:
             color = "white" if abs(value) > 0.55 * reach else "black"
             text = f"{value:.2g}"
             axis.text(column, row, text, ha="center", va="center", color=color)
-    _finish(figure, title, alt="; ".join(starmap(_rows, arrays.items())))
+    finish(figure, title, alt="; ".join(starmap(_rows, arrays.items())))
 
 
 def bars(
     title: str, values: Mapping[str, float], unit: str, *, marked: Collection[str] = ()
 ) -> None:
     """Horizontal bars with their numbers; the marked ones in the other colour."""
-    figure, (axis,) = _figure(size=(8, 0.8 + 0.45 * len(values)))
+    figure, (axis,) = new_figure(size=(8, 0.8 + 0.45 * len(values)))
     colors = [ORANGE if name in marked else BLUE for name in values]
     _horizontal(axis, values, colors)
     axis.set_xlabel(unit)
-    _finish(figure, title, alt=f"{_listed(values)} ({unit})")
+    finish(figure, title, alt=f"{_listed(values)} ({unit})")
 
 
 def panels(title: str, groups: Mapping[str, Mapping[str, float]]) -> None:
     """Several groups of horizontal bars beside each other, for the same names."""
-    figure, axes = _figure(1, len(groups), size=(3.2 * len(groups), 2.6), sharey=True)
+    figure, axes = new_figure(
+        1, len(groups), size=(3.2 * len(groups), 2.6), sharey=True
+    )
     for axis, (heading, values) in zip(axes, groups.items(), strict=True):
-        _horizontal(axis, values, list(_COLORS[: len(values)]))
+        _horizontal(axis, values, list(COLORS[: len(values)]))
         axis.set_title(heading)
-    _finish(
+    finish(
         figure,
         title,
         alt="; ".join(f"{name}: {_listed(values)}" for name, values in groups.items()),
@@ -128,26 +92,26 @@ def panels(title: str, groups: Mapping[str, Mapping[str, float]]) -> None:
 
 def shares(title: str, groups: Mapping[str, Mapping[str, float]]) -> None:
     """What part of several totals each name holds, as upright bars in percent."""
-    figure, (axis,) = _figure(size=(7.2, 3))
+    figure, (axis,) = new_figure(size=(7.2, 3))
     alt = []
     for number, (label, values) in enumerate(groups.items()):
         total = sum(values.values())
         percents = {name: 100 * value / total for name, value in values.items()}
         places = np.arange(len(values)) + 0.4 * number - 0.2
         drawn = axis.bar(
-            places, list(percents.values()), 0.38, color=_COLORS[number], label=label
+            places, list(percents.values()), 0.38, color=COLORS[number], label=label
         )
         axis.bar_label(drawn, fmt="%.1f %%", padding=2, fontsize=9, color=TEXT)
         axis.set_xticks(np.arange(len(values)), labels=list(values))
         alt.append(f"{label}: {_listed(percents)}")
     axis.set(ylim=(0, 110), ylabel="share in %")
     axis.legend(labelcolor=TEXT, frameon=False)
-    _finish(figure, title, alt="; ".join(alt))
+    finish(figure, title, alt="; ".join(alt))
 
 
 def times(title: str, microseconds: Array) -> None:
     """A histogram of many timings of one thing, in multiples of the fastest."""
-    figure, (axis,) = _figure(size=(7.6, 2.9))
+    figure, (axis,) = new_figure(size=(7.6, 2.9))
     fastest, mean = microseconds.min(), microseconds.mean()
     multiples = microseconds / fastest
     top = max(2.0, float(multiples.max()))
@@ -165,19 +129,19 @@ def times(title: str, microseconds: Array) -> None:
     axis.set_xticks(ticks, labels=[f"{tick:g}" for tick in ticks])
     axis.minorticks_off()
     axis.legend(labelcolor=TEXT, frameon=False)
-    _finish(figure, title, alt=f"fastest {fastest:.1f}, mean {mean:.1f} microseconds")
+    finish(figure, title, alt=f"fastest {fastest:.1f}, mean {mean:.1f} microseconds")
 
 
 def dots(title: str, rows: Mapping[str, Array], xlabel: str, *, truth: float) -> None:
     """Repeated measurements as dots, a row for each way to measure."""
-    figure, (axis,) = _figure(size=(7.6, 2.6))
+    figure, (axis,) = new_figure(size=(7.6, 2.6))
     axis.axvline(truth, color=GREY, linestyle=":")
     for place, (values, marker) in enumerate(zip(rows.values(), "^osD", strict=False)):
         axis.plot(
             values,
             np.full(len(values), len(rows) - 1 - place),
             marker,
-            color=_COLORS[1 - place % 2],
+            color=COLORS[1 - place % 2],
             alpha=0.7,
         )
     axis.set_yticks(range(len(rows)), labels=list(rows)[::-1])
@@ -186,7 +150,7 @@ def dots(title: str, rows: Mapping[str, Array], xlabel: str, *, truth: float) ->
         name: f"{values.min():.2f} to {values.max():.2f}"
         for name, values in rows.items()
     }
-    _finish(
+    finish(
         figure, title, alt="; ".join(f"{name} {span}" for name, span in spans.items())
     )
 
@@ -201,24 +165,22 @@ def curves(
     level: tuple[str, float],
 ) -> None:
     """Curves over the same places, with a dotted line at a level to compare with."""
-    figure, (axis,) = _figure(size=(7.2, 3.6))
+    figure, (axis,) = new_figure(size=(7.2, 3.6))
     for (name, values), marker, color in zip(
-        lines.items(), "os^D", _COLORS, strict=False
+        lines.items(), "os^D", COLORS, strict=False
     ):
         axis.plot(at, values, marker=marker, color=color, label=name)
     axis.axhline(level[1], color=GREY, linestyle=":", label=level[0])
     axis.set(xlabel=xlabel, ylabel=ylabel, ylim=(0, 1))
     axis.legend(loc="lower left", fontsize=9, labelcolor=TEXT, frameon=False)
     ends = {name: f"{values[-1]:.2f} at {at[-1]:g}" for name, values in lines.items()}
-    _finish(
-        figure, title, alt="; ".join(f"{name}: {end}" for name, end in ends.items())
-    )
+    finish(figure, title, alt="; ".join(f"{name}: {end}" for name, end in ends.items()))
 
 
 def sliding_kernel(title: str, *, image: int, kernel: int) -> None:
     """A kernel at the first and the last place of a square image, and the output."""
     places = image - kernel + 1
-    figure, (left, right) = _figure(1, 2, size=(7.2, 3.4))
+    figure, (left, right) = new_figure(1, 2, size=(7.2, 3.4))
     for corner, style in ((0, "-"), (places - 1, "--")):
         window = mpl.patches.Rectangle(
             (corner - 0.42, corner - 0.42), kernel - 0.16, kernel - 0.16
@@ -239,22 +201,7 @@ def sliding_kernel(title: str, *, image: int, kernel: int) -> None:
         axis.set_yticks(np.arange(size + 1) - 0.5, labels=[])
         axis.grid(color=GREY)
         axis.tick_params(length=0)
-    _finish(figure, title, alt=f"the kernel has {places} x {places} places")
-
-
-def _figure(
-    rows: int = 1, columns: int = 1, *, size: tuple[float, float], sharey: bool = False
-) -> tuple[Figure, list[Axes]]:
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=size)
-        grid = figure.subplots(rows, columns, squeeze=False, sharey=sharey)
-    return figure, list(grid.flat)
-
-
-def _finish(figure: Figure, title: str, alt: str) -> None:
-    figure.suptitle(title, color=TEXT)
-    figure.tight_layout()
-    show(Picture(figure, f"{title}. {alt}."))
+    finish(figure, title, alt=f"the kernel has {places} x {places} places")
 
 
 def _horizontal(axis: Axes, values: Mapping[str, float], colors: list[str]) -> None:

@@ -1,0 +1,271 @@
+"""The table that travels through the course: every model that the learner measured.
+
+Each lesson adds rows to one small file beside the progress file; the scatter at a lesson's
+end shows its points among the earlier ones, and the capstone is planned from them.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from nncompress_lab.atomic import replace_file
+from nncompress_lab.course import figures, progress
+from nncompress_lab.report import formats
+from nncompress_lab.report.figures import Figures
+
+VERSION = 1
+ORIGINAL = "original"
+BEARABLE = 0.01  # of the original's accuracy; a technique's best row loses no more
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measured model.
+
+    Args:
+        lesson: Two digits: where it was measured.
+        model: For example `"LeNet-5"`.
+        technique: For example `"uniform quantization"`; `"original"` for the model that
+            the others of its lesson were made from.
+        setting: For example `"4 bits"`.
+        accuracy: A fraction; None without data.
+        memory_bytes: Bytes of the weights as they are held.
+        keras_bytes: Bytes of the `.keras` file.
+        packed_bytes: Bytes of the `.ncz` file.
+        macs: Multiply-accumulates for one example; None where they cannot be counted.
+        latency_ms: Milliseconds for one batch; None where it was not measured.
+        noise_band: Half the width of the latency's noise, as a fraction of it.
+    """
+
+    lesson: str
+    model: str
+    technique: str
+    setting: str
+    accuracy: float | None
+    memory_bytes: int
+    keras_bytes: int
+    packed_bytes: int
+    macs: int | None
+    latency_ms: float | None = None
+    noise_band: float | None = None
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What makes two rows the same measurement, of which the later one counts."""
+        return self.lesson, self.model, self.technique, self.setting
+
+
+class ResultsTable:
+    """The rows of all lessons, as one lesson adds to them and shows them.
+
+    Args:
+        lesson: Two digits: the lesson whose rows are added.
+    """
+
+    def __init__(self, lesson: str) -> None:
+        self._lesson = lesson
+        self._unsaved: dict[tuple[str, ...], Row] = {}
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """All rows, by lesson and in the order in which they were added."""
+        kept = {row.key: row for row in load()} | self._unsaved
+        return tuple(sorted(kept.values(), key=lambda row: row.lesson))
+
+    def add(
+        self, report: Figures, *, model: str, technique: str | Mapping[str, str]
+    ) -> "ResultsTable":
+        """Add the stages of a report; a row that is there already is measured anew.
+
+        Args:
+            report: As `measure_stages`, `compare` and `result.report` return it. Its
+                first stage is the original.
+            model: The model's name in the table.
+            technique: What made the other stages, or by stage what made each; a stage
+                that such a mapping leaves out is not added.
+
+        Returns:
+            The table, to be shown.
+
+        Raises:
+            LookupError: If `technique` names a stage that the report does not have.
+        """
+        for row in _rows(report, self._lesson, model, technique):
+            self._unsaved[row.key] = row
+        try:
+            _write(self.rows)
+        except OSError:
+            pass  # a place that cannot be written: the rows live as long as the kernel
+        else:
+            self._unsaved.clear()
+        return self
+
+    def scatter(self, *, model: str | None = None) -> None:
+        """Draw accuracy against packed bytes, this lesson's points among the earlier.
+
+        Args:
+            model: Show this model's rows only; None shows all.
+        """
+        shown = [
+            row
+            for row in self.rows
+            if model in (None, row.model) and row.accuracy is not None
+        ]
+        groups: dict[str, list[tuple[float, float, str]]] = {}
+        for row in shown:
+            here = "this lesson" if row.lesson == self._lesson else "earlier lessons"
+            name = ORIGINAL if row.technique == ORIGINAL else here
+            point = (row.packed_bytes / 1000, row.accuracy or 0.0, row.setting)
+            if row.technique != ORIGINAL or point not in groups.get(ORIGINAL, []):
+                groups.setdefault(name, []).append(point)
+        figures.points(
+            f"{model or 'Every model'}: the upper left corner is where we want to be",
+            groups,
+            xlabel="packed file, kB (log scale)",
+            ylabel="accuracy",
+        )
+
+    def __repr__(self) -> str:
+        lines = ["  ".join(_TITLES), *("  ".join(_cells(row)) for row in self.rows)]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{title}</th>" for title in _TITLES)
+        body = "".join(
+            f"<tr>{''.join(_html_cells(row, bold=row.lesson == self._lesson))}</tr>"
+            for row in self.rows
+        )
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def best_rows(rows: Iterable[Row]) -> list[Row]:
+    """The best row of each technique, for each model, in the order of the lessons.
+
+    The smallest packed file whose accuracy is at most a point below the original's; if
+    there is none, the row with the highest accuracy.
+    """
+    groups: dict[tuple[str, str], list[Row]] = {}
+    original: dict[tuple[str, str], float] = {}
+    for row in rows:
+        if row.technique == ORIGINAL:
+            original[row.lesson, row.model] = row.accuracy or 0.0
+        elif row.accuracy is not None:
+            groups.setdefault((row.model, row.technique), []).append(row)
+
+    def drop(row: Row) -> float:
+        return original.get((row.lesson, row.model), 0.0) - (row.accuracy or 0.0)
+
+    def best(group: list[Row]) -> Row:
+        bearable = [row for row in group if drop(row) <= BEARABLE]
+        if bearable:
+            return min(bearable, key=lambda row: row.packed_bytes)
+        return min(group, key=drop)
+
+    return [best(group) for group in groups.values()]
+
+
+def path() -> Path:
+    """Where the file lies: beside the progress file, named after it."""
+    return progress.path().with_suffix(".results.json")
+
+
+def load(file: Path | None = None) -> tuple[Row, ...]:
+    """The rows of the file; none if it is missing or cannot be read.
+
+    A row that cannot be read is left out.
+
+    Args:
+        file: Another file than that of `path()`.
+    """
+    try:
+        content = json.loads((file or path()).read_text(encoding="utf-8"))
+        rows = content["rows"]
+        return tuple(row for each in rows if (row := _row(each)) is not None)
+    except (OSError, ValueError, LookupError, TypeError):
+        return ()
+
+
+def _row(values: Any) -> Row | None:
+    known = {field.name for field in fields(Row)}
+    try:
+        row = Row(**{name: values[name] for name in values if name in known})
+        texts = all(isinstance(text, str) for text in row.key)
+        return row if texts and int(row.packed_bytes) >= 0 else None
+    except (TypeError, ValueError, LookupError):
+        return None
+
+
+def _write(rows: Iterable[Row]) -> None:
+    target = path()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    content = {"version": VERSION, "rows": [asdict(row) for row in rows]}
+    with replace_file(target) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def _rows(
+    report: Figures, lesson: str, model: str, technique: str | Mapping[str, str]
+) -> Iterable[Row]:
+    stages = {stage.name: stage for stage in report.stages}
+    first, *others = stages
+    made = dict.fromkeys(others, technique) if isinstance(technique, str) else technique
+    if unknown := [name for name in made if name not in stages]:
+        raise LookupError(
+            f"The report has no stage {unknown[0]!r}. It has: {', '.join(stages)}."
+        )
+    for name, by in {first: ORIGINAL, **made}.items():
+        stage = stages[name]
+        yield Row(
+            lesson,
+            model,
+            by,
+            name,
+            stage.accuracy,
+            stage.memory_bytes,
+            stage.keras_bytes,
+            stage.packed_bytes,
+            stage.macs,
+            stage.latency_ms,
+            report.setup.noise_band if stage.latency_ms else None,
+        )
+
+
+_TITLES = (
+    "lesson",
+    "model",
+    "technique",
+    "setting",
+    "accuracy",
+    "in memory",
+    ".keras",
+    "packed",
+    "MACs",
+    "latency",
+)
+_TEXTS = 4  # the columns before the numbers
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    latency = formats.milliseconds(row.latency_ms)
+    band = f" ±{100 * row.noise_band:.0f} %" if row.noise_band is not None else ""
+    return (
+        row.lesson,
+        row.model,
+        row.technique,
+        row.setting,
+        formats.percent(row.accuracy),
+        *map(formats.size, (row.memory_bytes, row.keras_bytes, row.packed_bytes)),
+        formats.count(row.macs),
+        f"{latency}{band}",
+    )
+
+
+def _html_cells(row: Row, *, bold: bool) -> Iterable[str]:
+    for place, text in enumerate(_cells(row)):
+        side = "left" if place < _TEXTS else "right"
+        weight = ";font-weight:600" if bold else ""
+        style = f"text-align:{side};white-space:nowrap{weight}"
+        yield f'<td style="{style}">{escape(text)}</td>'
