@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from html import escape
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +134,7 @@ class ResultsTable:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{title}</th>" for title in _TITLES)
+        head = "".join(starmap(_html_title, enumerate(_TITLES)))
         body = "".join(
             f"<tr>{''.join(_html_cells(row, bold=row.lesson == self._lesson))}</tr>"
             for row in self.rows
@@ -263,9 +264,16 @@ def _cells(row: Row) -> tuple[str, ...]:
     )
 
 
+def _html_title(place: int, title: str) -> str:
+    return f'<th style="text-align:{_side(place)};white-space:nowrap">{title}</th>'
+
+
+def _side(place: int) -> str:
+    return "left" if place < _TEXTS else "right"
+
+
 def _html_cells(row: Row, *, bold: bool) -> Iterable[str]:
     for place, text in enumerate(_cells(row)):
-        side = "left" if place < _TEXTS else "right"
         weight = ";font-weight:600" if bold else ""
-        style = f"text-align:{side};white-space:nowrap{weight}"
+        style = f"text-align:{_side(place)};white-space:nowrap{weight}"
         yield f'<td style="{style}">{escape(text)}</td>'

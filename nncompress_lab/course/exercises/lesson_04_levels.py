@@ -123,7 +123,9 @@ def equals_the_librarys_range(answer):
 
 
 def _quantize(weights: Any, scale: float, zero_point: int, bits: int) -> Any:
-    params = AffineParams(np.float32(scale)[None], np.uint8(zero_point)[None])
+    params = AffineParams(
+        np.array([scale], np.float32), np.array([zero_point], np.uint8)
+    )
     return library_quantize(weights, params, bits=bits, symmetric=False)
 
 

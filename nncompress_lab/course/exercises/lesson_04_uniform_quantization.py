@@ -155,7 +155,7 @@ def keeps_enough_accuracy(answer):
 
 why_not_faster = choice(
     "why_not_faster",
-    title="Why is it not faster?",
+    title="Why is Keras not faster?",
     hints=(
         "Which numbers does the layer multiply: the codes, or what they stand for?",
         "Something must turn 3-bit codes into what the processor can multiply, every time "
@@ -170,8 +170,8 @@ why_not_faster = choice(
         ),
         "b": Option(
             "Integer multiplications are slower than float ones.",
-            "On today's processors they are faster, where a runtime uses them. None was "
-            "used here: look at what the layer multiplies.",
+            "On today's processors they are faster, where a runtime uses them, as ONNX "
+            "Runtime did above. Keras uses none: look at what the layer multiplies.",
         ),
         "c": Option(
             "A model of 430,000 weights is too small for any speedup.",

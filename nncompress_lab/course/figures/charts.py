@@ -59,7 +59,7 @@ def matrices(title: str, *, reach: float = 1.3, **arrays: Array) -> None:
         axis.set(title=name.replace("_", " "), xticks=[], yticks=[])
         for (row, column), value in np.ndenumerate(array):
             color = "white" if abs(value) > 0.55 * reach else "black"
-            text = f"{value:.2g}"
+            text = f"{value + 0.0:.2g}"
             axis.text(column, row, text, ha="center", va="center", color=color)
     finish(figure, title, alt="; ".join(starmap(_rows, arrays.items())))
 
@@ -213,7 +213,7 @@ def _horizontal(axis: Axes, values: Mapping[str, float], colors: list[str]) -> N
 
 
 def _rows(name: str, array: Array) -> str:
-    rows = (" ".join(f"{value:.2g}" for value in row) for row in array)
+    rows = (" ".join(f"{value + 0.0:.2g}" for value in row) for row in array)
     return f"{name}: {', '.join(rows)}"
 
 

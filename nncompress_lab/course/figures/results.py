@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from matplotlib.ticker import LogLocator
+
 from nncompress_lab.course.figures.style import (
     BLUE,
     GREY,
@@ -46,5 +48,8 @@ def points(
         alt += [f"{text} {y:.3f} at {x:.3g}" for x, y, text in group]
     axis.set(xscale="log", xlabel=xlabel, ylabel=ylabel)
     axis.margins(x=0.15, y=0.1)
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.xaxis.set_major_formatter("{x:g}")
+    axis.minorticks_off()
     axis.legend(loc="lower right", fontsize=9, labelcolor=TEXT, frameon=False)
     finish(figure, title, alt=", ".join(alt))
