@@ -61,9 +61,8 @@ def _packed(answer: Any, codes: list[int]) -> list[int]:
         "Return an array of bytes, np.uint8. Received: "
         f"{getattr(packed, 'dtype', type(packed).__name__)}.",
     )
-    return require_array(
-        packed, shape=(-(-given.size // 2),), what="The bytes"
-    ).tolist()
+    array = require_array(packed, shape=(-(-given.size // 2),), what="The bytes")
+    return [int(byte) for byte in array]
 
 
 @pack_nibbles.check
