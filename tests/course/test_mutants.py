@@ -49,6 +49,15 @@ ALSO_RIGHT = {
         "codes.size -> codes.shape[-1]": "the codes have one axis",
         "codes.size -> codes.nbytes": "a code is one byte",
     },
+    "calibrated_range": {
+        "np.concatenate([batch.ravel() for batch in batches]) -> "
+        "np.concatenate([batch.ravel() for batch in batches][::-1])": "quantiles do not "
+        "depend on the order",
+        "batch.ravel() -> batch.ravel(order='F')": "quantiles do not depend on the order",
+    },
+    "fixed_point": {
+        "mantissa == 2 ** 31 -> mantissa >= 2 ** 31": "it is never larger than 2**31",
+    },
     "best_range": {
         f"{SEARCH} -> for reach in list(np.linspace(0, largest, 501)[1:])[1:]:": "the "
         "narrowest of 500 ranges is never the best",

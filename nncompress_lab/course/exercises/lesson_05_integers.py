@@ -1,0 +1,124 @@
+"""Lesson 05: activations of few bits, and one network in two runtimes."""
+
+from typing import Any
+
+from nncompress_lab import measure, zoo
+from nncompress_lab.course.exercise import Exercise, Option, choice, require
+from nncompress_lab.course.exercises.lesson_05_arithmetic import (
+    fake_quantize,
+    fixed_point,
+    integer_dense,
+)
+from nncompress_lab.course.exercises.lesson_05_ranges import (
+    calibrated_range,
+    fold_batch_norm,
+)
+from nncompress_lab.data import fashion_mnist
+from nncompress_lab.passes import Context, Pass
+from nncompress_lab.quantization.activation_quantization import ActivationQuantization
+from nncompress_lab.quantization.layers.fake_quantize import FakeQuantize
+from nncompress_lab.trials.goal import Goal
+
+GOAL = Goal(accuracy_drop=0.01)
+GOAL_BITS = 4
+GOAL_EXAMPLES = 1000
+CALIBRATION_EXAMPLES = 512
+
+
+chosen_calibration = Exercise(
+    "chosen_calibration",
+    title="Activations of 4 bits",
+    points=2,
+    hints=(
+        "Which ranges does `ncl.ActivationQuantization` offer? Look at its docstring: "
+        "`help(ncl.ActivationQuantization)`.",
+        "The largest activation of 512 images decides a range that covers all of them. A "
+        "range with the least squared error leaves it outside.",
+        'ncl.ActivationQuantization(bits=4, calibration="mse")',
+    ),
+    reference=ActivationQuantization(bits=GOAL_BITS, calibration="mse"),
+)
+
+
+def _calibrated(answer: Any) -> tuple[Any, Any]:
+    model = zoo.lenet5()
+    calibration = fashion_mnist().train.take(CALIBRATION_EXAMPLES)
+    return model, answer(model, Context(calibration=calibration))
+
+
+@chosen_calibration.check
+def is_a_pass(answer):
+    if answer is None:
+        raise NotImplementedError(
+            "Nothing is registered yet: press Register in the control, then run the cell "
+            "of `chosen_calibration` and this one again."
+        )
+    require(
+        isinstance(answer, Pass),
+        "Hand over a pass, such as ncl.ActivationQuantization(bits=8). Received: "
+        f"{type(answer).__name__}.",
+    )
+
+
+@chosen_calibration.check
+def rounds_to_four_bits(answer):
+    model, rounded = _calibrated(answer)
+    bits = [layer.bits for layer in rounded.layers if isinstance(layer, FakeQuantize)]
+    kernels = sum(hasattr(layer, "kernel") for layer in model.layers)
+    require(
+        len(bits) == kernels and max(bits, default=0) <= GOAL_BITS,
+        f"The inputs of all {kernels} layers with a kernel must be rounded to at most "
+        f"{GOAL_BITS} bits. Received: {bits or 'none'}.",
+    )
+
+
+@chosen_calibration.check
+def keeps_enough_accuracy(answer):
+    images = fashion_mnist().validation.take(GOAL_EXAMPLES)
+    before, after = (measure.accuracy(each, images) for each in _calibrated(answer))
+    lacking = GOAL.shortfall("accuracy_drop", before - after)
+    require(not lacking, f"{lacking}. How is the range chosen?")
+
+
+why_slower = choice(
+    "why_slower",
+    title="One network, two runtimes",
+    hints=(
+        "Are the multiplications different ones in the two files? Is what executes them?",
+        "Compare each runtime's integers with its own floats. What would you need to know "
+        "about the two programs to explain the ratio?",
+    ),
+    options={
+        "a": Option(
+            "One of the two files is larger, and reading it takes longer.",
+            "Both int8 files have nearly the same number of bytes, and the file is read "
+            "once, before the clock starts.",
+        ),
+        "b": Option(
+            "Integers of 8 bits are slower on this processor than floats.",
+            "The other runtime shows on this very processor what integers can do.",
+        ),
+        "c": Option(
+            "How good a runtime's integer kernels are for these layers and this "
+            "processor, beside its float ones, decides; int8 alone decides nothing.",
+            "Yes. So a speedup is a property of model, file, runtime and machine "
+            "together, and whoever wants it measures it there.",
+            right=True,
+        ),
+        "d": Option(
+            "The int8 file has more multiplications.",
+            "The MACs are those of the float network. Only quantizing and dequantizing "
+            "in between is added, where the runtime does not stay in integers.",
+        ),
+    },
+)
+
+EXERCISES = (
+    fake_quantize,
+    calibrated_range,
+    integer_dense,
+    fold_batch_norm,
+    chosen_calibration,
+    why_slower,
+    fixed_point,
+)
