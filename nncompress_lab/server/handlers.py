@@ -83,10 +83,10 @@ class LessonsHandler(_Handler):
 
     @authenticated
     async def get(self) -> None:
-        """List the lessons with what was earned in each."""
+        """List the lessons with what was earned in each, and the best results."""
         sessions = await ensure_async(self.session_manager.list_sessions())
         answer = await asyncio.to_thread(_lessons, sessions, self.root(), self._pids())
-        self.reply({"lessons": answer})
+        self.reply({"lessons": answer, "results": await asyncio.to_thread(_results)})
 
     @authenticated
     async def post(self) -> None:
@@ -141,6 +141,23 @@ def _lessons(
     return [
         {**_lesson(lesson, records), "running": running.get(lesson.id, [])}
         for lesson in catalogue.lessons()
+    ]
+
+
+def _results() -> list[dict[str, Any]]:
+    """The best that the learner measured with each technique."""
+    from nncompress_lab.course import results
+
+    rows = results.load()
+    return [
+        {
+            "model": row.model,
+            "technique": row.technique,
+            "setting": row.setting,
+            "accuracy": row.accuracy,
+            "packed": row.packed_bytes,
+        }
+        for row in results.best_rows(rows)
     ]
 
 

@@ -121,7 +121,7 @@ fake_quantize = lesson.accept("fake_quantize", fake_quantize)
 # into `dense1` for 512 images:
 
 # %%
-into_dense1 = keras.Model(model.inputs, model.get_layer("dense1").input)
+into_dense1 = keras.Model(model.input, model.get_layer("dense1").input)
 flowing = keras.ops.convert_to_numpy(into_dense1(calibration.x))
 
 
@@ -333,7 +333,7 @@ integer_dense = lesson.accept("integer_dense", integer_dense)
 # %% tags=["check"]
 logits = model.get_layer("logits")
 kernel, bias = map(keras.ops.convert_to_numpy, (logits.kernel, logits.bias))
-into_logits = keras.Model(model.inputs, logits.input)
+into_logits = keras.Model(model.input, logits.input)
 x = keras.ops.convert_to_numpy(into_logits(images.x))
 
 x_scale = x.max() / 255  # after a ReLU nothing is below 0: the zero point is 0

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from nncompress_lab.course import progress, results_table
+from nncompress_lab.course import progress, results
 from nncompress_lab.course.figures import style
-from nncompress_lab.course.results_table import ResultsTable, Row, best_rows, load
+from nncompress_lab.course.results import Row, best_rows, load
+from nncompress_lab.course.results_table import ResultsTable
 from nncompress_lab.report.figures import Figures, Setup, Stage
 
 SETUP = Setup("images", "a runtime", 1, 1, 0.04, "a machine", "versions")
@@ -101,7 +102,7 @@ def test_the_best_row_is_the_smallest_of_those_that_lose_at_most_a_point():
 
 def test_the_file_lies_beside_the_progress_and_bad_rows_are_left_out():
     added()
-    file = results_table.path()
+    file = results.path()
     assert file.parent == progress.path().parent
     content = json.loads(file.read_text(encoding="utf-8"))
     content["rows"] += [{"lesson": 4}, 7, {"unknown": 1}]

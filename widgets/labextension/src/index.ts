@@ -20,7 +20,7 @@ import {
 } from './commands';
 import { icon } from './icon';
 import { watchControls } from './insert';
-import { fetchLessons } from './lessons';
+import { fetchCourse } from './lessons';
 import { CoursePanel } from './panel';
 import { PROVIDER, SummaryProvider } from './provider';
 import { watchStale } from './stale';
@@ -124,8 +124,8 @@ const course: JupyterFrontEndPlugin<void> = {
     if (palette) {
       fillPalette(palette, [CommandIDs.openCourse, CommandIDs.showCourse]);
       void app.restored
-        .then(() => fetchLessons(settings))
-        .then(lessons => addLessons(palette, lessons))
+        .then(() => fetchCourse(settings))
+        .then(({ lessons }) => addLessons(palette, lessons))
         .catch(() => undefined); // the panel tells what is wrong
     }
   }

@@ -33,14 +33,27 @@ export interface ILesson {
   running: IRunning[];
 }
 
+/** The best that was measured with one technique. */
+export interface IResult {
+  model: string;
+  technique: string;
+  setting: string;
+  /** A fraction. */
+  accuracy: number;
+  /** Bytes of the packed file. */
+  packed: number;
+}
+
+export interface ICourse {
+  lessons: ILesson[];
+  results: IResult[];
+}
+
 export const FIRST_LESSON = '00';
 
-/** All lessons with what was earned in each. */
-export async function fetchLessons(
-  settings: ServerConnection.ISettings
-): Promise<ILesson[]> {
-  const answer = await request<{ lessons: ILesson[] }>('lessons', settings);
-  return answer.lessons;
+/** All lessons with what was earned in each, and the best results. */
+export function fetchCourse(settings: ServerConnection.ISettings): Promise<ICourse> {
+  return request<ICourse>('lessons', settings);
 }
 
 /** Copy a lesson to the learner's folder unless it is there; its path. */

@@ -5,9 +5,17 @@ import { Message } from '@lumino/messaging';
 import { Debouncer } from '@lumino/polling';
 import { Widget } from '@lumino/widgets';
 import { element, marked } from './dom';
-import { bytes, counted } from './format';
+import { bytes, counted, percent } from './format';
 import { icon } from './icon';
-import { fetchLessons, ICheck, ILesson, IRunning, Status } from './lessons';
+import {
+  fetchCourse,
+  ICheck,
+  ICourse,
+  ILesson,
+  IResult,
+  IRunning,
+  Status
+} from './lessons';
 
 const DIFFICULTIES = 5;
 const PAUSE = 300; // milliseconds; running all cells asks once, not once a cell
@@ -73,8 +81,8 @@ export class CoursePanel extends Widget {
 
   private async refresh(): Promise<void> {
     try {
-      const lessons = await fetchLessons(this.settings);
-      this.redraw(JSON.stringify(lessons), () => course(lessons));
+      const answer = await fetchCourse(this.settings);
+      this.redraw(JSON.stringify(answer), () => course(answer));
     } catch (error) {
       const text = (error as Error).message;
       this.redraw(text, () => [
@@ -130,7 +138,7 @@ export class CoursePanel extends Widget {
   private readonly debouncer = new Debouncer(() => this.refresh(), PAUSE);
 }
 
-function course(lessons: ILesson[]): HTMLElement[] {
+function course({ lessons, results }: ICourse): HTMLElement[] {
   if (lessons.length === 0) {
     return [
       element('p', 'nncl-Panel-failure', [
@@ -145,8 +153,40 @@ function course(lessons: ILesson[]): HTMLElement[] {
       progress('The course', earned, points),
       score(earned, points)
     ]),
-    element('ol', 'nncl-Lessons', lessons.map(lessonItem))
+    element('ol', 'nncl-Lessons', lessons.map(lessonItem)),
+    ...(results.length > 0 ? best(results) : [])
   ];
+}
+
+/** What the learner measured: of each technique the smallest file that still works. */
+function best(results: IResult[]): HTMLElement[] {
+  const titles = ['technique', 'accuracy', 'packed'];
+  return [
+    element('h3', 'nncl-Results-title', ['Your best results'], {
+      title: 'Of each technique the smallest file that loses at most a point'
+    }),
+    element('table', 'nncl-Results', [
+      element('thead', '', [
+        element(
+          'tr',
+          '',
+          titles.map(title => element('th', '', [title], { scope: 'col' }))
+        )
+      ]),
+      element('tbody', '', results.map(resultRow))
+    ])
+  ];
+}
+
+function resultRow(result: IResult): HTMLElement {
+  return element('tr', '', [
+    element('td', '', [
+      result.technique,
+      element('span', 'nncl-Results-setting', [`${result.model}, ${result.setting}`])
+    ]),
+    element('td', '', [percent(result.accuracy)]),
+    element('td', '', [bytes(result.packed)])
+  ]);
 }
 
 function lessonItem(lesson: ILesson): HTMLElement {
