@@ -131,15 +131,15 @@ def affine_levels(lowest, highest, bits):
     return scale * (np.arange(2**bits) - round(-lowest / scale))
 
 
+ends = flowing.min(), flowing.max()
+middle = np.quantile(flowing, 0.005), np.quantile(flowing, 0.995)
 figures.levels(
-    "The largest activation of all decides the levels of the others (3 bits)",
+    "The farthest activation of all decides the levels of the others (3 bits)",
     {
-        "all of them": (flowing, affine_levels(0, flowing.max(), 3)),
-        "without the highest 1 %": (
-            flowing,
-            affine_levels(0, np.quantile(flowing, 0.99), 3),
-        ),
+        "all of them": (flowing, affine_levels(*ends, 3)),
+        "the middle 99 %": (flowing, affine_levels(*middle, 3)),
     },
+    what="activations",
 )
 
 # %% [markdown]
@@ -637,7 +637,7 @@ lesson.compare_predictions(
 from nncompress_lab.report import measure_stages
 
 report = measure_stages(
-    {"original": model, "8-bit weights and activations": pretending},
+    {"original": model, "8 bits, activations too": pretending},
     data=data.validation,
 )
 lesson.table.add(report, model="LeNet-5", technique="integers throughout")

@@ -45,26 +45,29 @@ def staircase(title: str, weights: Array, levels: Array) -> None:
     finish(figure, title, alt=", ".join(f"{a:.3g} becomes {b:.3g}" for a, b in pairs))
 
 
-def levels(title: str, rows: Mapping[str, tuple[Array, Array]]) -> None:
-    """Histograms of weights below each other, with the levels that they are rounded to.
+def levels(
+    title: str, rows: Mapping[str, tuple[Array, Array]], *, what: str = "weights"
+) -> None:
+    """Histograms of numbers below each other, with the levels that they are rounded to.
 
     Args:
         title: What to see.
-        rows: By name, the weights and their levels.
+        rows: By name, the numbers and their levels.
+        what: What the numbers are.
     """
     figure, axes = new_figure(len(rows), 1, size=(7.6, 1.8 * len(rows) + 0.7))
     reach = 1.04 * max(np.abs(pair[k]).max() for pair in rows.values() for k in (0, 1))
     edges = np.linspace(-reach, reach, BINS + 1)
     alt = []
-    for axis, (name, (weights, values)) in zip(axes, rows.items(), strict=True):
-        axis.hist(np.ravel(weights), bins=[float(edge) for edge in edges], color=GREY)
+    for axis, (name, (numbers, values)) in zip(axes, rows.items(), strict=True):
+        axis.hist(np.ravel(numbers), bins=[float(edge) for edge in edges], color=GREY)
         for value in np.unique(values):
             axis.axvline(float(value), color=BLUE, linewidth=1)
-        used = np.unique(_nearest(np.ravel(weights), np.unique(values)))
-        axis.set(yscale="log", xlim=(-reach, reach), ylabel="weights")
+        used = np.unique(_nearest(np.ravel(numbers), np.unique(values)))
+        axis.set(yscale="log", xlim=(-reach, reach), ylabel=what)
         axis.set_title(f"{name}: {len(used)} of {len(np.unique(values))} levels used")
         alt.append(f"{name}: {len(used)} of {len(np.unique(values))} levels used")
-    axes[-1].set_xlabel("weight, and the levels as lines")
+    axes[-1].set_xlabel("value, and the levels as lines")
     finish(figure, title, alt="; ".join(alt))
 
 
