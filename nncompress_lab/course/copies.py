@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from nncompress_lab.atomic import replace_file
-from nncompress_lab.course import catalogue
+from nncompress_lab.course import catalogue, kept_file
 from nncompress_lab.course.catalogue import METADATA
 from nncompress_lab.errors import CompressionError
 
@@ -61,7 +61,7 @@ def copy_lesson(lesson_id: str, target: Path) -> Path:
     copy = target / source.name
     if not copy.exists() and (renamed := _renamed(lesson_id, copy)):
         return renamed
-    if copy.exists() and _digest(copy) != _read_record(target).get(copy.name):
+    if copy.exists() and _digest(copy) not in _shipped(target, copy.name):
         return copy
     return _copied(source, copy)
 
@@ -112,9 +112,11 @@ def _copied(source: Path, copy: Path) -> Path:
     copy.parent.mkdir(parents=True, exist_ok=True)
     latest = _digest(source)
     if not copy.exists() or _digest(copy) != latest:
+        # Both before, one after: whenever this is interrupted, the copy is known.
+        _record(copy, [*_shipped(copy.parent, copy.name)[-1:], latest])
         with replace_file(copy) as temporary:
             shutil.copyfile(source, temporary)
-    _write_record(copy.parent, {**_read_record(copy.parent), copy.name: latest})
+    _record(copy, [latest])
     return copy
 
 
@@ -145,15 +147,17 @@ def _written(cell: dict[str, Any]) -> list[Any]:
     return [cell["cell_type"], "".join(cell["source"]), cell.get("attachments")]
 
 
-def _read_record(target: Path) -> dict[str, str]:
-    try:
-        content = json.loads((target / _RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
+def _shipped(target: Path, name: str) -> list[str]:
+    """The digests that a copy may have which nobody changed."""
+    content, _ = kept_file.read(target / _RECORD)
+    known = content.get(name, []) if isinstance(content, dict) else []
+    return [known] if isinstance(known, str) else list(known)
 
 
-def _write_record(target: Path, record: dict[str, str]) -> None:
-    if record != _read_record(target):
-        with replace_file(target / _RECORD) as temporary:
-            temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+def _record(copy: Path, digests: list[str]) -> None:
+    if digests != _shipped(copy.parent, copy.name):
+        file = copy.parent / _RECORD
+        with kept_file.changing(file) as write:
+            content, damaged = kept_file.read(file)
+            content = content if isinstance(content, dict) else {}
+            write({**content, copy.name: digests}, damaged)

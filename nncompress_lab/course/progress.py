@@ -4,15 +4,13 @@ The notebook's kernel writes it, JupyterLab's course panel reads it. It holds th
 outcome of each check and the predictions, and nothing about the learner.
 """
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from itertools import count
 from pathlib import Path
 from typing import Any
 
-from nncompress_lab.atomic import replace_file
+from nncompress_lab.course import kept_file
 
 ENVIRONMENT_VARIABLE = "NNCOMPRESS_PROGRESS"
 VERSION = 1
@@ -91,10 +89,11 @@ def save(lesson: str, exercise: str, record: Record) -> None:
     Raises:
         OSError: If the folder cannot be written.
     """
-    kept = _read(path())
-    name = f"{lesson}/{exercise}"
-    kept.records[name] = better(kept.records.get(name), record)
-    _write(kept)
+    with kept_file.changing(path()) as write:
+        kept = _read(path())
+        name = f"{lesson}/{exercise}"
+        kept.records[name] = better(kept.records.get(name), record)
+        write(kept.content, kept.damaged)
 
 
 def predictions(lesson: str) -> dict[str, str]:
@@ -108,9 +107,10 @@ def save_predictions(lesson: str, guesses: Mapping[str, str]) -> None:
     Raises:
         OSError: If the folder cannot be written.
     """
-    kept = _read(path())
-    kept.predictions[lesson] = {**kept.predictions.get(lesson, {}), **guesses}
-    _write(kept)
+    with kept_file.changing(path()) as write:
+        kept = _read(path())
+        kept.predictions[lesson] = {**kept.predictions.get(lesson, {}), **guesses}
+        write(kept.content, kept.damaged)
 
 
 @dataclass(frozen=True)
@@ -121,14 +121,22 @@ class _Kept:
     predictions: dict[str, dict[str, str]] = field(default_factory=dict)
     damaged: bool = False
 
+    @property
+    def content(self) -> dict[str, Any]:
+        """What the file is to hold."""
+        return {
+            "version": VERSION,
+            "checks": {
+                name: asdict(self.records[name]) for name in sorted(self.records)
+            },
+            "predictions": self.predictions,
+        }
+
 
 def _read(file: Path) -> _Kept:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return _Kept()
-    except (OSError, ValueError):
-        return _Kept(damaged=True)
+    content, damaged = kept_file.read(file)
+    if damaged or content is None:
+        return _Kept(damaged=damaged)
     if not isinstance(content, dict):
         return _Kept(damaged=True)
     checks, guesses = content.get("checks", {}), content.get("predictions", {})
@@ -160,22 +168,3 @@ def _record(fields: Any) -> Record | None:
 
 def _text(guess: Any) -> str | None:
     return guess if isinstance(guess, str) else None
-
-
-def _write(kept: _Kept) -> None:
-    target = path()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if kept.damaged:
-        target.replace(_free_name_beside(target))
-    content = {
-        "version": VERSION,
-        "checks": {name: asdict(kept.records[name]) for name in sorted(kept.records)},
-        "predictions": kept.predictions,
-    }
-    with replace_file(target) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-
-
-def _free_name_beside(file: Path) -> Path:
-    names = (file.with_suffix(f".damaged-{number}.json") for number in count(1))
-    return next(name for name in names if not name.exists())

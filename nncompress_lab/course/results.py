@@ -4,14 +4,12 @@ The rows of all lessons lie in one file beside the progress file. Neither Keras 
 matplotlib is needed to read it, because JupyterLab's course panel shows the best of them.
 """
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from nncompress_lab.atomic import replace_file
-from nncompress_lab.course import progress
+from nncompress_lab.course import kept_file, progress
 
 VERSION = 1
 ORIGINAL = "original"
@@ -94,12 +92,34 @@ def load(file: Path | None = None) -> tuple[Row, ...]:
     Args:
         file: Another file than that of `path()`.
     """
-    try:
-        content = json.loads((file or path()).read_text(encoding="utf-8"))
-        rows = content["rows"]
-        return tuple(row for each in rows if (row := _row(each)) is not None)
-    except (OSError, ValueError, LookupError, TypeError):
-        return ()
+    return _read(file or path())[0]
+
+
+def add(rows: Iterable[Row]) -> None:
+    """Add rows to those of the file; one that is there already is replaced.
+
+    A file that cannot be read is moved aside and not written over.
+
+    Raises:
+        OSError: If the folder cannot be written.
+    """
+    with kept_file.changing(path()) as write:
+        kept, damaged = _read(path())
+        together = {row.key: row for row in (*kept, *rows)}
+        content = [asdict(row) for row in together.values()]
+        write({"version": VERSION, "rows": content}, damaged)
+
+
+def _read(file: Path) -> tuple[tuple[Row, ...], bool]:
+    """The rows, and whether some of the file cannot be read."""
+    content, damaged = kept_file.read(file)
+    if damaged or content is None:
+        return (), damaged
+    rows = content.get("rows") if isinstance(content, dict) else None
+    if not isinstance(rows, list):
+        return (), True
+    found = tuple(row for each in rows if (row := _row(each)) is not None)
+    return found, len(found) < len(rows)
 
 
 def _row(values: Any) -> Row | None:
@@ -110,16 +130,3 @@ def _row(values: Any) -> Row | None:
         return row if texts and int(row.packed_bytes) >= 0 else None
     except (TypeError, ValueError, LookupError):
         return None
-
-
-def save(rows: Iterable[Row]) -> None:
-    """Write all rows.
-
-    Raises:
-        OSError: If the folder cannot be written.
-    """
-    target = path()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    content = {"version": VERSION, "rows": [asdict(row) for row in rows]}
-    with replace_file(target) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from itertools import starmap
 
-from nncompress_lab.course import figures
-from nncompress_lab.course.results import ORIGINAL, Row, load, save
+from nncompress_lab.course import figures, results
+from nncompress_lab.course.results import ORIGINAL, Row
 from nncompress_lab.report import formats
 from nncompress_lab.report.figures import Figures
 
@@ -28,7 +28,7 @@ class ResultsTable:
     @property
     def rows(self) -> tuple[Row, ...]:
         """All rows, by lesson and in the order in which they were added."""
-        kept = {row.key: row for row in load()} | self._unsaved
+        kept = {row.key: row for row in results.load()} | self._unsaved
         return tuple(sorted(kept.values(), key=lambda row: row.lesson))
 
     def add(
@@ -52,7 +52,7 @@ class ResultsTable:
         for row in _rows(report, self._lesson, model, technique):
             self._unsaved[row.key] = row
         try:
-            save(self.rows)
+            results.add(self._unsaved.values())
         except OSError:
             pass  # a place that cannot be written: the rows live as long as the kernel
         else:

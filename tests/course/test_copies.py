@@ -81,6 +81,29 @@ def test_an_untouched_copy_of_an_older_version_is_brought_up_to_date(
     assert copy.read_bytes() == (newer / copy.name).read_bytes()
 
 
+@pytest.mark.parametrize("step", ["replace_file", "_record"])
+def test_a_copy_whose_making_was_interrupted_is_brought_up_to_date(
+    tmp_path, older, monkeypatch, step
+):
+    copies.copy_lesson("00", tmp_path)
+    older()
+    original, calls = getattr(copies, step), []
+
+    def killed(*arguments):
+        calls.append(arguments)
+        if step == "replace_file" or len(calls) == 2:
+            raise KeyboardInterrupt
+        return original(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(copies, step, killed)
+        with pytest.raises(KeyboardInterrupt):
+            copies.copy_lesson("00", tmp_path)
+    latest = catalogue.folder() / catalogue.find("00").file
+
+    assert copies.copy_lesson("00", tmp_path).read_bytes() == latest.read_bytes()
+
+
 def test_a_deleted_copy_comes_back(tmp_path):
     copy = copies.copy_lesson("00", tmp_path)
     copy.unlink()

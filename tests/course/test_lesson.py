@@ -232,7 +232,7 @@ class TestProgress:
         progress.save("00", "two", progress.Record("PASS"))
         assert progress.load()["00/one"].status == "PASS"
         assert beside.read_text() == "an older one"
-        kept = {path.name for path in progress_file.parent.iterdir()}
+        kept = {path.name for path in progress_file.parent.glob("[!.]*")}
         assert kept == {beside.name, "progress.damaged-2.json", progress_file.name}
         assert (progress_file.parent / "progress.damaged-2.json").read_text() == content
 
