@@ -16,6 +16,7 @@ from nncompress_lab.course.figures.charts import (
     sliding_kernel,
     times,
 )
+from nncompress_lab.course.figures.codebook import cells, code_counts, rates, rounds
 from nncompress_lab.course.figures.results import points
 from nncompress_lab.course.figures.rounding import levels, staircase
 from nncompress_lab.course.figures.style import Picture
@@ -23,6 +24,8 @@ from nncompress_lab.course.figures.style import Picture
 __all__ = [
     "Picture",
     "bars",
+    "cells",
+    "code_counts",
     "curves",
     "dots",
     "images",
@@ -30,6 +33,8 @@ __all__ = [
     "matrices",
     "panels",
     "points",
+    "rates",
+    "rounds",
     "shares",
     "sliding_kernel",
     "staircase",
