@@ -18,7 +18,7 @@ Typical use:
 is first used, so that the command line answers at once and a Jupyter server can use this
 package without starting Keras. The quantized layers register with Keras as soon as both
 packages are imported, in either order, so that `keras.saving.load_model` reads the files
-of compressed models.
+of compressed models. TensorFlow's greetings are kept out of a user's notebook; see `quiet`.
 """
 
 import importlib
@@ -28,6 +28,8 @@ from typing import Any
 
 import lazy_loader
 import wrapt
+
+from nncompress_lab.quiet import quiet_tensorflow
 
 __version__ = version("nncompress-lab")
 
@@ -60,4 +62,5 @@ def _register_layers(_keras: ModuleType) -> None:
         importlib.import_module(f"{__name__}.{module}")
 
 
+quiet_tensorflow()
 wrapt.register_post_import_hook(_register_layers, "keras")

@@ -18,6 +18,7 @@ import nncompress_lab as ncl
 from nncompress_lab import measure
 from nncompress_lab.passes import Pass
 from nncompress_lab.report import LayerRow, Report, Setup, Stage, measure_stages
+from nncompress_lab.report.formats import count, milliseconds, size
 
 QUIET = ncl.Context(progress=False)
 
@@ -476,7 +477,7 @@ class _Tags(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.count[tag] = self.count.get(tag, 0) + 1
-        if tag != "br":
+        if tag not in {"br", "wbr"}:
             self.open.append(tag)
 
     def handle_endtag(self, tag):
@@ -484,7 +485,7 @@ class _Tags(HTMLParser):
             self.wrong.append(tag)
 
     def handle_data(self, data):
-        self.text += data
+        self.text += data.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def parsed_html(report: Report) -> _Tags:
@@ -512,6 +513,41 @@ def test_html_holds_every_figure():
     parser = parsed_html(long_report())
 
     assert missing_figures(parser.text, stages=6) == []
+
+
+def test_html_breaks_no_line_between_a_number_and_its_unit():
+    shown = report_of(stage(macs=2_290_000), stage("small", packed_bytes=999))
+
+    html_text = shown._repr_html_()
+
+    for figure in ("2.29 M", "999 B", "2.0x less"):
+        assert figure.replace(" ", "\N{NO-BREAK SPACE}") in html_text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1_000, "1.00 kB"),
+        (1_100_000, "1.10 MB"),
+        (31_000_000, "31.0 MB"),
+        (999_499, "999 kB"),
+        (999_500, "1.00 MB"),
+        (2_000_000_000_000, "2,000 GB"),
+    ],
+)
+def test_figures_have_three_digits(number, text):
+    assert size(number) == text
+    assert count(number) == text.removesuffix("B").strip()
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0.05, "0.0500 ms"), (2, "2.00 ms"), (123.4, "123 ms"), (4567, "4,567 ms")],
+)
+def test_times_have_three_digits(number, text):
+    assert milliseconds(number) == text
 
 
 def test_html_escapes_names():
@@ -618,7 +654,8 @@ def test_the_table_of_layers_shows_zeros_and_notes():
 
     # 750 of 1000 are zero
     assert line.split() == [
-        *("conv", "Conv2D", "1", "k", "75.0", "%", "90", "k", "4", "kB", "1", "kB"),
+        *("conv", "Conv2D", "1.00", "k", "75.0", "%", "90.0", "k"),
+        *("4.00", "kB", "1.00", "kB"),
         *("left", "out"),
     ]
 
@@ -626,7 +663,7 @@ def test_the_table_of_layers_shows_zeros_and_notes():
 def test_half_the_bytes_are_two_times_less():
     report = report_of(stage(), stage("small", packed_bytes=1000))
 
-    assert "1 kB (2.0x less)" in report.to_markdown()
+    assert "1.00 kB (2.0x less)" in report.to_markdown()
 
 
 def test_twice_the_bytes_are_not_called_less():
@@ -640,7 +677,7 @@ def test_twice_the_bytes_are_not_called_less():
 def test_a_figure_that_stayed_is_the_same():
     report = report_of(stage(), stage("pruned"))
 
-    assert "5 k (same)" in report.to_markdown()
+    assert "5.00 k (same)" in report.to_markdown()
 
 
 def test_accuracy_changes_by_percentage_points():

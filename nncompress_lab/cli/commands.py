@@ -50,7 +50,6 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command line; bad input ends with a message and exit code 2."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GLOG_minloglevel", "3")
     try:
         app()
@@ -261,12 +260,24 @@ def unpack(
 def grade(
     notebook: Annotated[Path, typer.Argument(metavar="NOTEBOOK.ipynb")],
     *,
+    alone: Annotated[
+        bool,
+        typer.Option(
+            help="Count what this notebook earns and nothing else, for teachers: your "
+            "own progress is neither read nor written."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Run a lesson's notebook in a fresh kernel and print its points."""
-    from nncompress_lab.course.grading import grade_notebook
+    """Run a lesson's notebook in a fresh kernel and print its points.
+
+    They are added to your progress, where the best answer to each exercise counts.
+    """
+    from nncompress_lab.course.grading import grade_notebook, with_progress
 
     grades = grade_notebook(notebook)
+    if not alone:
+        grades = with_progress(grades)
     if as_json:
         typer.echo(grades.to_json())
     else:

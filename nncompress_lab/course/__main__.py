@@ -1,12 +1,9 @@
 """`python -m nncompress_lab.course build | copy`: make the notebooks, hand them out."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 app = typer.Typer(add_completion=False, help="Build and copy the course.")
 

@@ -162,7 +162,14 @@ def _stub(match: re.Match[str]) -> str:
         for target in node.targets
         if isinstance(target, ast.Name)
     ]
-    return "".join(f"{name} = ...  # your answer here\n" for name in names)
+    return "".join(f"{name} = ...  # {_wanted(match['body'])}\n" for name in names)
+
+
+def _wanted(body: str) -> str:
+    """What a learner writes in the place of a value."""
+    here, value = "your answer here", ast.parse(body).body[-1]
+    is_letter = isinstance(value, ast.Assign) and isinstance(value.value, ast.Constant)
+    return f'{here}: a letter, such as "a"' if is_letter else here
 
 
 def _read(source: Path) -> NotebookNode:

@@ -11,7 +11,14 @@ from html import escape
 
 from nncompress_lab.course.exercise import Exercise
 from nncompress_lab.course.grade import Outcome
-from nncompress_lab.course.progress import ERROR, FAIL, PASS, UNATTEMPTED, Record
+from nncompress_lab.course.progress import (
+    ERROR,
+    FAIL,
+    KEPT,
+    PASS,
+    UNATTEMPTED,
+    Record,
+)
 
 _CODE = re.compile("`([^`]+)`")
 _LOOKS = {
@@ -72,7 +79,7 @@ def outcome_card(
     if outcome.status != PASS:
         lines.append(f'A hint: `lesson.hint("{exercise.name}")`')
         if kept:
-            lines.append("An earlier answer of yours passed; its points stay.")
+            lines.append(KEPT)
             points += ", kept"
         if outcome.seed is not None:
             lines.append(

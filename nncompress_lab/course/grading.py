@@ -1,7 +1,7 @@
 """Grade a whole notebook: run it in a fresh kernel, collect what its checks say."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +9,14 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from nncompress_lab.course import catalogue
+from nncompress_lab.course import catalogue, progress
 from nncompress_lab.course.execute import (
     CELL_SECONDS,
     NotebookRunError,
     execute,
     read_notebook,
 )
-from nncompress_lab.course.progress import ERROR, FAIL, PASS, UNATTEMPTED, Record
+from nncompress_lab.course.progress import ERROR, FAIL, KEPT, PASS, UNATTEMPTED, Record
 
 _STYLES = {PASS: "green", FAIL: "red", ERROR: "red", UNATTEMPTED: "dim"}
 
@@ -125,6 +125,32 @@ def grade_notebook(path: Path) -> Grades:
         peak_bytes=run.peak_bytes,
         errors=run.errors,
     )
+
+
+def with_progress(grades: Grades) -> Grades:
+    """Add the grades to the learner's progress, and give what it now says.
+
+    So the command, the course panel and the cards in the notebook read one file and
+    count alike: the best outcome of each exercise.
+
+    Args:
+        grades: Of a notebook of the learner whose progress this is.
+
+    Raises:
+        OSError: If the progress cannot be written.
+    """
+    for mark in grades.marks:
+        record = Record(mark.status, mark.message, mark.mistake)
+        progress.save(grades.lesson, mark.name, record)
+    best = progress.load()
+    marks = (_best(mark, best[f"{grades.lesson}/{mark.name}"]) for mark in grades.marks)
+    return replace(grades, marks=tuple(marks))
+
+
+def _best(mark: Mark, kept: Record) -> Mark:
+    if not kept.passed or mark.earned:
+        return mark
+    return replace(mark, earned=mark.points, message=f"{mark.message} {KEPT}")
 
 
 def _lesson_of(notebook: Any, path: Path) -> catalogue.LessonEntry:

@@ -45,7 +45,6 @@ def launch(options: Sequence[str]) -> None:
                 server.default_url += f"/tree/{_copied_start(server)}"
             return server
 
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     paths = (os.environ.get(_CONFIG_PATH), str(_SETTINGS))
     os.environ[_CONFIG_PATH] = os.pathsep.join(filter(None, paths))
     CourseApp.launch_instance(argv=[*_OFFLINE, *options])

@@ -1,7 +1,6 @@
 """What a lesson's notebook talks to: checks, hints, solutions, predictions, the score."""
 
 import json
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +16,6 @@ from nncompress_lab.course.kernel import (
 )
 from nncompress_lab.course.progress import PASS, UNATTEMPTED, Record, better
 from nncompress_lab.course.reference import Reference, is_reference
-from nncompress_lab.quiet import quiet_stderr
 
 NOTHING = "nothing yet"
 NOT_GRADED = "This is the reference answer, which is never graded."
@@ -36,12 +34,10 @@ class Lesson:
     """
 
     def __init__(self, lesson_id: str) -> None:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        with quiet_stderr():
-            from nncompress_lab.course.exercises import exercises_of
+        from nncompress_lab.course.exercises import exercises_of
+        from nncompress_lab.course.results_table import ResultsTable
 
-            self._exercises = exercises_of(lesson_id)
-            from nncompress_lab.course.results_table import ResultsTable
+        self._exercises = exercises_of(lesson_id)
         self.id = lesson_id
         self.table = ResultsTable(lesson_id)
         self._outcomes: dict[str, Record] = {}

@@ -19,6 +19,7 @@ PASS = "PASS"
 FAIL = "FAIL"
 UNATTEMPTED = "UNATTEMPTED"
 ERROR = "ERROR"
+KEPT = "An earlier answer of yours passed; its points stay."
 _RANKS = {PASS: 2, FAIL: 1, ERROR: 1}
 
 

@@ -2,6 +2,7 @@
 
 import html
 import importlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -72,35 +73,41 @@ def percent(fraction: float | None) -> str:
 
 
 def count(number: int | None) -> str:
-    """A number with a metric prefix, for example `"431 k"`; a dash for None.
+    """A number with a metric prefix, to three digits; a dash for None.
 
     Example:
-        >>> count(431080), count(950), count(2293000)
-        ('431 k', '950', '2.29 M')
+        >>> count(431080), count(950), count(31000000)
+        ('431 k', '950', '31.0 M')
     """
     return "-" if number is None else _prefixed(number, "")
 
 
 def size(number: int) -> str:
-    """Bytes with a metric prefix (1 kB = 1000 bytes), for example `"1.73 MB"`.
+    """Bytes with a metric prefix (1 kB = 1000 bytes), to three digits.
 
     Example:
-        >>> size(1734000), size(999)
-        ('1.73 MB', '999 B')
+        >>> size(1734000), size(1100000), size(999)
+        ('1.73 MB', '1.10 MB', '999 B')
     """
     return _prefixed(number, "B")
 
 
 def milliseconds(number: float | None) -> str:
-    """A latency, for example `"0.0512 ms"`; a dash for None."""
-    return "-" if number is None else f"{number:.3g} ms"
+    """A latency to three digits, for example `"0.0510 ms"`; a dash for None."""
+    return "-" if number is None else f"{_three_digits(number)} ms"
+
+
+def _three_digits(number: float) -> str:
+    if number >= 999.5:
+        return f"{number:,.0f}"
+    return f"{number:#.3g}".rstrip(".")
 
 
 def _prefixed(number: float, unit: str) -> str:
     value = float(number)
     for prefix in ("", "k", "M", "G"):
         if value < 999.5 or prefix == "G":
-            digits = f"{value:.0f}" if not prefix else f"{value:.3g}"
+            digits = f"{value:.0f}" if not prefix else _three_digits(value)
             return f"{digits} {prefix}{unit}".strip()
         value /= 1000
     raise AssertionError(number)
@@ -213,8 +220,17 @@ def _cell(tag: str, value: str, change: str = "", *, right: bool = True) -> str:
     style = (
         f"text-align:{'right' if right else 'left'};vertical-align:top;padding:4px 8px"
     )
-    below = f"<br><small>{html.escape(change)}</small>" if change else ""
-    return f'<{tag} style="{style}">{html.escape(value)}{below}</{tag}>'
+    below = f"<br><small>{_breaking(change)}</small>" if change else ""
+    return f'<{tag} style="{style}">{_breaking(value)}{below}</{tag}>'
+
+
+def _breaking(text: str) -> str:
+    """Text as HTML whose lines do not end between a number and its unit.
+
+    The settings of a pass may begin a line, so that its name does not widen the table.
+    """
+    unbroken = re.sub(r"(\d\S*) (?=\S)", "\\1\N{NO-BREAK SPACE}", text)
+    return html.escape(unbroken).replace("(", "<wbr>(", 1)
 
 
 def dataframe(rows: list[dict[str, Any]]) -> Any:

@@ -48,6 +48,7 @@ OTHER_CALLS = {
     "np.cumsum": ("np.sort({0})",),
     "np.ones": ("np.zeros({0}, dtype=bool)",),
     "np.zeros": ("np.ones({0}, dtype=bool)",),
+    "ncl.pipeline": ("{0}", "{1}", "ncl.pipeline()"),
     ".min": ("{self}.max()", "{self}.mean()", "np.median({self})", "{self}[0]"),
     ".max": ("{self}.min()", "{self}.mean()", "{self}[0]"),
     ".mean": ("{self}.sum()", "{self}.max()"),
@@ -60,6 +61,7 @@ OTHER_ATTRIBUTES = {
     "st_size": ("{self}.st_blocks", "{self}.st_mode"),
     "layers": ("{self}.layers[1:]", "{self}.layers[:-1]", "{self}.layers[::-1]"),
 }
+OTHER_WORDS = {"dense1": ("conv1", "conv2"), "conv2": ("conv1", "dense1")}
 RESULTS = (
     "None",
     "0",
@@ -103,7 +105,7 @@ class Names(NamedTuple):
 
 
 def mutants(code: str, name: str, others: set[str]) -> list[Mutant]:
-    """All mutants of a cell that defines the function `name`.
+    """All mutants of a cell that defines the function or the value `name`.
 
     Args:
         code: The cell, with a right answer.
@@ -122,17 +124,18 @@ def mutants(code: str, name: str, others: set[str]) -> list[Mutant]:
             alike = sum(other.startswith(mistake) for other in found.values())
             found.setdefault(changed, f"{mistake} [{alike + 1}]" if alike else mistake)
     found.pop(ast.unparse(tree), None)
-    found[code + SPOILING.format(name=name)] = "changes its input"
+    if names.parameters:
+        found[code + SPOILING.format(name=name)] = "changes its input"
     return [Mutant(mistake, changed) for changed, mistake in found.items()]
 
 
 def _parameters(tree: ast.Module, name: str) -> list[str]:
-    (function,) = (
-        node
+    return [
+        argument.arg
         for node in tree.body
         if isinstance(node, ast.FunctionDef) and node.name == name
-    )
-    return [argument.arg for argument in function.args.args]
+        for argument in node.args.args
+    ]
 
 
 def _replaced(code: str, position: int, replacement: str) -> str:
@@ -227,8 +230,12 @@ def _other_parts(node: ast.Subscript, names: Names) -> Iterator[str]:
 def _other_constants(node: ast.Constant, names: Names) -> Iterator[str]:
     if isinstance(node.value, bool):
         yield repr(not node.value)
-    elif isinstance(node.value, int | float):
+    elif isinstance(node.value, float):
+        yield from (repr(round(1 - node.value, 3)), repr(node.value / 10))
+    elif isinstance(node.value, int):
         yield repr(node.value + 1)
+    elif isinstance(node.value, str):
+        yield from map(repr, OTHER_WORDS.get(node.value, ()))
 
 
 def _other_results(node: ast.Return, names: Names) -> Iterator[str]:

@@ -18,7 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 from nncompress_lab.cli import commands as cli
-from nncompress_lab.course import catalogue, grading, launch
+from nncompress_lab.course import Lesson, catalogue, grading, launch, progress
 from nncompress_lab.errors import CompressionError
 
 NEWS = "@jupyterlab/apputils-extension:notification"
@@ -157,6 +157,30 @@ def test_grade_prints_json_for_programs(graded, monkeypatch):
     assert (sparsity["status"], sparsity["earned"]) == ("PASS", sparsity["points"])
     assert facts["earned"] == sparsity["points"] < facts["possible"]
     assert facts["seconds"] > 0
+
+
+def test_grade_counts_as_the_panel_and_the_cards_do(graded, monkeypatch):
+    progress.save("00", "count_weights", progress.Record("PASS", "Right."))
+
+    run = grade(graded, monkeypatch, "--json")
+
+    one = {mark["name"]: mark for mark in json.loads(run.stdout)["checks"]}
+    assert one["count_weights"]["status"] == "FAIL"
+    assert one["count_weights"]["earned"] == one["count_weights"]["points"]
+    assert "An earlier answer of yours passed" in one["count_weights"]["message"]
+    assert progress.load()["00/sparsity"].passed
+    assert repr(Lesson("00").score()).startswith(
+        f"Lesson 00: {json.loads(run.stdout)['earned']} of"
+    )
+
+
+def test_grade_alone_leaves_the_progress_out(graded, monkeypatch):
+    progress.save("00", "count_weights", progress.Record("PASS", "Right."))
+
+    run = grade(graded, monkeypatch, "--alone", "--json")
+
+    assert json.loads(run.stdout)["earned"] == graded.earned
+    assert set(progress.load()) == {"00/count_weights"}
 
 
 def test_grade_ends_with_0_when_everything_passes(graded, monkeypatch):

@@ -1,6 +1,7 @@
 """No mechanical mistake in a right answer earns points, unless it is right too.
 
-Every exercise whose answer is a function is covered as soon as it has a solution. A mutant
+Every exercise but the choices, whose options are all tried, is covered as soon as it has a
+solution. A mutant
 that passes shows a check that hides something: an input that is square or symmetric, one
 setting only, a count in place of a comparison.
 """
@@ -20,9 +21,10 @@ SOLUTIONS = [
     pytest.param(source.name[:2], name, code, id=f"{source.name[:2]}-{name}")
     for source in build.sources()
     for name, code in build.answers(source).items()
-    if f"def {name}(" in code
+    if not isinstance(exercises_of(source.name[:2])[name].reference, str)
 ]
 SEARCH = "for reach in np.linspace(0, largest, 501)[1:]:"
+SEED = 1  # of the inputs, which are fresh ones for learners
 ALSO_RIGHT = {
     "layer_macs": {
         "np.prod(output_shape[:-1]) -> np.prod(output_shape[:-1][:2])": "an output has "
@@ -40,6 +42,9 @@ ALSO_RIGHT = {
         "np.argsort(groups, axis=1, kind='stable') -> np.argsort(groups, axis=1)": "four "
         "numbers are sorted by insertion, which is stable",
         "1 -> 2": "NumPy takes every negative length for the one that is open",
+    },
+    "chosen_pruning": {
+        "0.6 -> 0.4": "dense1 alone comes near to the goal",
     },
     "prune_model": {
         "pruned.layers -> pruned.layers[::-1]": "the layers do not depend on each other",
@@ -81,7 +86,7 @@ def passing(lesson, name, code):
     for mutant in mutants(code, name, set(exercises) - {name}):
         with warnings.catch_warnings(action="ignore"):  # a mutant may be odd Python
             answer = answer_of(mutant.code, exercises[name], lesson)
-            if grade(exercises[name], answer).status == PASS:
+            if grade(exercises[name], answer, seed=SEED).status == PASS:
                 yield mutant.mistake
 
 
@@ -94,7 +99,7 @@ def test_every_mutant_of_a_solution_fails_or_is_known_to_be_right(lesson, name, 
 def test_a_solution_has_many_mutants(lesson, name, code):
     found = mutants(code, name, set())
 
-    assert len(found) > 10
+    assert len(found) >= 10
     assert len({mutant.code for mutant in found}) == len(found)
     assert len({mutant.mistake for mutant in found}) == len(found)
     assert set(ALSO_RIGHT.get(name, {})) <= {mutant.mistake for mutant in found}
