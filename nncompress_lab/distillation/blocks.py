@@ -1,4 +1,4 @@
-"""Which residual blocks of a model repeat each other, and a model without some of them.
+"""Which residual blocks of a model repeat each other, and which a student leaves out.
 
 A residual block adds something to its input, so without the block the input goes on as it
 was. Blocks repeat each other when they follow one another and have the same layers.
@@ -8,11 +8,17 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from nncompress_lab.distillation import config_graph as graph
-from nncompress_lab.distillation.config_graph import Config, Tensor
+import keras
+
+from nncompress_lab.models.cloning import settings
+from nncompress_lab.models.graph import ModelGraph, Node
 
 # What may differ between two blocks that repeat each other.
 NOT_COMPARED = {"name", "seed", "rate", "drop_path_rate", "trainable"}
+WEIGHTLESS = {"Activation", "ReLU", "LeakyReLU", "Dropout"}
+
+Makers = dict[int, Node]
+"""The call that returns each tensor, by the id of the tensor; an input has none."""
 
 
 @dataclass(frozen=True)
@@ -20,109 +26,107 @@ class Block:
     """One residual addition.
 
     Args:
-        name: Of the layer that adds.
-        skipped: The tensor that goes on without the block.
+        node: The call that adds.
+        place: Which of the two that it adds goes on without the block, 0 or 1.
         content: What the block computes, comparable.
     """
 
-    name: str
-    skipped: Tensor
+    node: Node
+    place: int
     content: str
 
 
-def shallower(config: Config, depth: float) -> list[str]:
-    """Leave out repeated residual blocks, evenly spaced, in place.
+def left_out(model: keras.Model, depth: float) -> dict[int, int]:
+    """The additions of repeated residual blocks to leave out, evenly spaced.
 
     Args:
-        config: Of a functional model.
+        model: A functional model.
         depth: Fraction of the blocks of each repetition that stay, in (0, 1]; at least
             one of them stays.
 
     Returns:
-        The names of the additions that are gone; empty if nothing repeats.
+        By the id of what adds: which of its inputs goes on; empty if nothing repeats.
 
     References:
         Every second block of a teacher makes the student in Sanh, Debut, Chaumond, Wolf,
         "DistilBERT", 2019, section 3. https://arxiv.org/abs/1910.01108
     """
-    dropped: dict[tuple[str, int, int], list[Any]] = {}
-    for chain in _chains(config):
+    found: dict[int, int] = {}
+    for chain in _chains(ModelGraph(model)):
         period = _period([block.content for block in chain])
         repeats = len(chain) // period
         stay = max(1, round(depth * repeats))
         kept = {index * repeats // stay for index in range(stay)}
-        for position, block in enumerate(chain):
-            if position // period not in kept:
-                source = list(block.skipped.key)
-                # What went before may be gone, too.
-                dropped[block.name, 0, 0] = dropped.get(block.skipped.key, source)
-    graph.redirect(config, dropped)
-    return [name for name, _, _ in dropped]
+        found |= {
+            id(block.node.operation): block.place
+            for position, block in enumerate(chain)
+            if position // period not in kept
+        }
+    return found
 
 
-def _chains(config: Config) -> list[list[Block]]:
-    entries = {entry["name"]: entry for entry in config["layers"]}
+def _chains(graph: ModelGraph) -> list[list[Block]]:
+    makers = {id(one): node for node in graph.nodes for one in node.outputs}
     chains: list[list[Block]] = []
-    for entry in config["layers"]:
-        block = _block(entry, entries)
+    for node in graph.nodes:
+        block = _block(node, graph, makers)
         if block is None:
             continue
-        last = chains[-1][-1] if chains else None
-        if last and last.name in _passed_on(block.skipped, entries):
-            chains[-1].append(block)
-        else:
+        before = _passed_on(node.inputs[block.place], makers)
+        chain = next((one for one in chains if one[-1].node in before), None)
+        if chain is None:
             chains.append([block])
+        else:
+            chain.append(block)
     return chains
 
 
-def _block(entry: Config, entries: dict[str, Config]) -> Block | None:
-    added = graph.calls(entry)
-    if entry["class_name"] != "Add" or len(added) != 1 or len(added[0]) != 2:
+def _block(node: Node, graph: ModelGraph, makers: Makers) -> Block | None:
+    once = len(graph.calls_of(node.operation)) == 1
+    if type(node.operation).__name__ != "Add" or len(node.inputs) != 2 or not once:
         return None
-    for skipped, branch in (added[0], reversed(added[0])):
-        content = _between(branch, skipped, entries)
-        if content and skipped.shape == branch.shape:
-            return Block(entry["name"], skipped, json.dumps([skipped.shape, *content]))
+    for place, skipped in enumerate(node.inputs):
+        branch = node.inputs[1 - place]
+        inside = _between(branch, skipped, makers)
+        if inside and skipped.shape == branch.shape:
+            contents = [_content(one.operation) for one in graph.nodes if one in inside]
+            return Block(node, place, json.dumps([skipped.shape, *contents]))
     return None
 
 
-def _between(end: Tensor, start: Tensor, entries: dict[str, Config]) -> list[str]:
-    """The layers from one tensor to another; empty if there is another way in."""
-    waiting, seen = [end], set()
+def _between(end: Any, start: Any, makers: Makers) -> list[Node]:
+    """The calls from one tensor to another; empty if there is another way in."""
+    waiting, seen = [end], list[Node]()
     while waiting:
         tensor = waiting.pop()
-        if tensor.key == start.key or tensor.layer in seen:
+        node = makers.get(id(tensor))
+        if tensor is start or node in seen:
             continue
-        sources = [one for call in graph.calls(entries[tensor.layer]) for one in call]
-        if not sources:
+        if node is None:
             return []
-        seen.add(tensor.layer)
-        waiting += sources
-    return [_content(entries[name]) for name in entries if name in seen]
+        seen.append(node)
+        waiting += node.inputs
+    return seen
 
 
-def _content(entry: Config) -> str:
-    settings = {
-        key: value for key, value in entry["config"].items() if key not in NOT_COMPARED
-    }
-    return json.dumps([entry["class_name"], settings], sort_keys=True, default=str)
+def _content(called: Any) -> str:
+    if isinstance(called, keras.Layer):
+        config = settings(called)
+    else:
+        config = {name: one for name, one in vars(called).items() if name[0] != "_"}
+    compared = {name: one for name, one in config.items() if name not in NOT_COMPARED}
+    return json.dumps([type(called).__name__, compared], sort_keys=True, default=str)
 
 
-def _passed_on(tensor: Tensor, entries: dict[str, Config]) -> list[str]:
-    """The layer a tensor comes from and, behind layers without weights, those before."""
-    names = [tensor.layer]
-    while True:
-        entry = entries[names[-1]]
-        sources = [one for call in graph.calls(entry) for one in call]
-        weightless = entry["class_name"] in {
-            "Activation",
-            "ReLU",
-            "LeakyReLU",
-            "Dropout",
-        }
-        if not weightless or len(sources) != 1:
-            return names
-        names.append(sources[0].layer)
+def _passed_on(tensor: Any, makers: Makers) -> list[Node]:
+    """The call a tensor comes from and, behind layers without weights, those before."""
+    nodes: list[Node] = []
+    while (node := makers.get(id(tensor))) is not None:
+        nodes.append(node)
+        if type(node.operation).__name__ not in WEIGHTLESS or len(node.inputs) != 1:
+            break
+        tensor = node.inputs[0]
+    return nodes
 
 
 def _period(contents: list[str]) -> int:

@@ -1,20 +1,27 @@
 """A smaller model of the same design: narrower layers, fewer residual blocks."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import keras
 
-from nncompress_lab.distillation.blocks import shallower
-from nncompress_lab.distillation.config_graph import Config
+from nncompress_lab.distillation.blocks import left_out
 from nncompress_lab.distillation.widths import narrower
 from nncompress_lab.errors import UnsupportedModelError
+from nncompress_lab.models.cloning import cloned
 from nncompress_lab.models.copying import copy_weights
 from nncompress_lab.models.kernels import kernel_layers, walk
-from nncompress_lab.models.rewrite import check_model
+from nncompress_lab.models.rewrite import check_model, redraw_layers
 from nncompress_lab.settings import check_settings
 from nncompress_lab.training.while_training import seeded
 
+# Arguments that are layers, and where TimeDistributed and Bidirectional keep them.
+WRAPPED = (
+    ("layer", "layer"),
+    ("layer", "forward_layer"),
+    ("backward_layer", "backward_layer"),
+)
 Initialise = Literal["random", "copy"]
 
 
@@ -118,43 +125,54 @@ class Student:
         return student
 
     def _build(self, teacher: keras.Model) -> keras.Model:
-        config = teacher.get_config()
-        kind = (
-            keras.Sequential if isinstance(teacher, keras.Sequential) else keras.Model
-        )
-        if self.depth < 1:
-            dropped = kind is keras.Model and shallower(config, self.depth)
-            if not dropped:
-                raise UnsupportedModelError(
-                    f"{teacher.name!r} has no residual blocks of equal shape that follow "
-                    f"one another, so depth={self.depth} leaves none of its layers out. "
-                    "Set depth=1 and a smaller width, or pass a model of your own."
-                )
-        _edit(config, narrower(teacher, self.width) if self.width < 1 else {})
-        own = {
-            type(layer).__name__: type(layer)
-            for _, layer in walk(teacher)
-            if type(layer).__module__.partition(".")[0] != "keras"
-        }
+        dropped: dict[int, int] = {}
+        if self.depth < 1 and not isinstance(teacher, keras.Sequential):
+            dropped = left_out(teacher, self.depth)
+        if self.depth < 1 and not dropped:
+            raise UnsupportedModelError(
+                f"{teacher.name!r} has no residual blocks of equal shape that follow "
+                f"one another, so depth={self.depth} leaves none of its layers out. "
+                "Set depth=1 and a smaller width, or pass a model of your own."
+            )
+        changes = narrower(teacher, self.width) if self.width < 1 else {}
+
+        def draw(layer: Any) -> Any:
+            if id(layer) in dropped:
+                return _take(dropped[id(layer)])
+            if not isinstance(layer, keras.Layer):
+                return None
+            return _drawn(layer, changes)
+
         try:
-            return kind.from_config(config, custom_objects=own)
-        except (TypeError, ValueError) as error:
+            return redraw_layers(teacher, draw)
+        except UnsupportedModelError:
+            raise
+        except Exception as error:  # of any layer or backend, about sizes
             raise UnsupportedModelError(
                 f"No student of width {self.width} can be made from {teacher.name!r}: "
-                f"{error} Pass a model of your own as student=."
+                f"{str(error).strip().partition(chr(10))[0]} Pass a model of your own as "
+                "student=."
             ) from error
 
 
-def _edit(config: Config, changes: dict[str, Config], *, prefix: str = "") -> None:
-    """Change the settings of the layers in place, and forget for which shapes they are."""
-    config.pop("build_input_shape", None)
-    for entry in config["layers"]:
-        entry.pop("build_config", None)
-        inner: Any = entry["config"]
-        path = prefix + inner["name"]
-        inner.update(changes.get(path, {}))
-        if "layers" in inner:
-            _edit(inner, changes, prefix=f"{path}/")
+def _take(place: int) -> Callable[..., Any]:
+    """What is called instead of an addition: it returns one of what is added."""
+
+    def take(*added: Any) -> Any:
+        return keras.tree.flatten(added)[place]
+
+    return take
+
+
+def _drawn(layer: Any, changes: dict[int, dict[str, Any]]) -> Any:
+    """A layer like another one with some settings changed, also of one that it wraps."""
+    own = changes.get(id(layer), {})
+    if isinstance(layer, keras.layers.InputLayer):
+        return cloned(layer, **own) if own else None
+    for name, held in WRAPPED:
+        if id(inner := getattr(layer, held, None)) in changes:
+            own = {**own, name: _drawn(inner, changes)}
+    return cloned(layer, **own)
 
 
 def _check_floats(teacher: keras.Model) -> None:
@@ -168,7 +186,7 @@ def _check_floats(teacher: keras.Model) -> None:
 
 
 def _is_constant(layer: keras.Layer) -> bool:
-    return bool(layer.variables) and not layer.trainable_variables
+    return not any(one.trainable for one in layer.variables)
 
 
 def _copy_own(source: keras.Layer, target: keras.Layer) -> None:

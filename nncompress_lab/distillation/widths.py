@@ -7,6 +7,7 @@ import numpy as np
 
 from nncompress_lab.models.channels.groups import follow_channels, groups_of
 from nncompress_lab.models.channels.widths import Widths
+from nncompress_lab.models.cloning import settings
 from nncompress_lab.models.kernels import keras_classes, walk
 
 # Numbers inside a layer, which no other layer has to agree with.
@@ -16,7 +17,7 @@ INNER = {
 }
 
 
-def narrower(model: keras.Model, width: float) -> dict[str, dict[str, Any]]:
+def narrower(model: keras.Model, width: float) -> dict[int, dict[str, Any]]:
     """What to change in the configurations of a model's layers.
 
     Args:
@@ -24,7 +25,7 @@ def narrower(model: keras.Model, width: float) -> dict[str, dict[str, Any]]:
         width: Fraction of the channels that stay, in (0, 1].
 
     Returns:
-        Values by the path of the layer; layers that have no width have none.
+        Values by the id of the layer; layers that have no width have none.
     """
     flow = follow_channels(model, new_weights=True)
     kept = np.ones(len(flow.units), dtype=np.bool_)
@@ -32,11 +33,11 @@ def narrower(model: keras.Model, width: float) -> dict[str, dict[str, Any]]:
         if group.reason is None:
             kept[group.units[max(1, round(group.channels * width)) :]] = False
     widths = Widths(flow, kept[flow.units.roots(np.arange(len(kept)))])
-    changes = {entry.path: widths.settings(entry) for entry in flow.layers.values()}
-    for path, layer in walk(model):
+    changes = {key: widths.settings(entry) for key, entry in flow.layers.items()}
+    for _, layer in walk(model):
         for kind in set(keras_classes(layer)) & set(INNER):
-            config = layer.get_config()
-            changes.setdefault(path, {}).update(
+            config = settings(layer)
+            changes.setdefault(id(layer), {}).update(
                 (name, max(1, round(config[name] * width)))
                 for name in INNER[kind]
                 if config[name]

@@ -7,6 +7,7 @@ names the layer.
 
 import inspect
 import math
+import warnings
 from contextlib import nullcontext, suppress
 from typing import Any
 
@@ -21,7 +22,7 @@ Config = dict[str, Any]
 OF_EVERY_LAYER = {"name": "name", "trainable": "trainable", "dtype": "dtype_policy"}
 
 
-def cloned(layer: Any, kind: Any = None, **changes: Any) -> Any:
+def cloned(layer: Any, kind: Any = None, /, **changes: Any) -> Any:
     """A layer, not built yet, with the settings of another.
 
     Args:
@@ -52,7 +53,10 @@ def settings(layer: Any) -> Config:
     twin = object.__new__(type(layer))  # Keras writes its own functions down, at least
     vars(twin).update(vars(layer) | dict.fromkeys(own, keras.activations.linear))
     try:
-        config = twin.get_config()
+        with warnings.catch_warnings(
+            action="ignore"
+        ):  # about files, and lambdas in them
+            config = twin.get_config()
     except Exception as error:  # of whoever wrote the layer
         raise _refused(layer, error) from error
     if is_foreign(type(layer)):
@@ -99,8 +103,9 @@ def _constructed(source: Any, kind: Any, config: Config) -> Any:
             return kind.from_config(dict(config))
     parts = {
         name: clones
-        for name in config
-        if (clones := _inner_clones(getattr(source, name, None))) is not None
+        for name, value in config.items()
+        if not isinstance(value, keras.Layer)
+        and (clones := _inner_clones(getattr(source, name, None))) is not None
     }
     if parts or any(map(callable, config.values())):
         return kind(**{**config, **parts})

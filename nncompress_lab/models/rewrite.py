@@ -64,6 +64,24 @@ def rewrite_layers(model: keras.Model, rewrite: Rewrite) -> keras.Model:
     return _Rewriting(rewrite).model(model)
 
 
+def redraw_layers(
+    model: keras.Model, draw: Callable[[keras.Layer], Any]
+) -> keras.Model:
+    """A model with the graph of another and layers of its own, whose weights are new.
+
+    Args:
+        model: A built functional or sequential model; inner models are entered.
+        draw: Called with each layer, an attention layer as a whole. It returns the layer
+            to use instead, not built, or a function to call instead. For an InputLayer
+            only another InputLayer counts.
+
+    Raises:
+        UnsupportedModelError: If the model, or one inside it, is subclassed or unbuilt.
+    """
+    check_model(model)
+    return _Redrawing(draw).model(model)
+
+
 def replaceable_layers(model: Any) -> set[int]:
     """The ids of layers that `rewrite_layers` offers: nodes of the graph, projections."""
     found: set[int] = set()
@@ -117,7 +135,7 @@ class _Rewriting:
 
         def clone(layer: keras.Layer) -> keras.Layer:
             result = self._chain(layer)
-            if len(result) == 1:
+            if len(result) == 1 and hasattr(result[0], "name"):
                 return result[0]
             # clone_model wants one layer for one; `call` calls the others instead.
             placeholder = keras.layers.Identity(name=layer.name)
@@ -205,6 +223,16 @@ class _Rewriting:
         shape = layer.get_build_config()["input_shape"]
         entry = keras.Input(batch_shape=shape)
         return keras.Sequential([entry, *replacement], name=layer.name)
+
+
+class _Redrawing(_Rewriting):
+    """One run of `redraw_layers`."""
+
+    def _rewritten(self, layer: keras.Layer) -> list[Any]:
+        if isinstance(layer, keras.Model):
+            return [self._clone(layer)]
+        drawn = self.rewrite(layer)
+        return [unlinked(layer) if drawn is None else drawn]
 
 
 def rebuilt(layer: keras.Layer) -> keras.Layer:

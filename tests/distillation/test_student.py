@@ -134,8 +134,8 @@ def test_layers_of_ones_own_pass_on_as_many_channels_as_they_get():
     "mix",
     [
         lambda x: layers.Dot((2, 2))([x, x]),
-        layers.Bidirectional(layers.LSTM(2)),
-        layers.TimeDistributed(layers.Dense(16)),
+        layers.RNN(layers.LSTMCell(2)),
+        layers.TimeDistributed(keras.Sequential([layers.Dense(16)])),
         lambda x: keras.ops.reshape(x, (-1, 80)),
         lambda x: keras.ops.transpose(x, (0, 2, 1)),
     ],

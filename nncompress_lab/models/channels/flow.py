@@ -94,7 +94,8 @@ class LayerChannels:
     output: Channels | None = None
 
 
-Rule = Callable[["Flow", Call], Channels]
+# The channels of what is returned: of one tensor, or of each of several.
+Rule = Callable[["Flow", Call], Channels | list[Channels]]
 
 
 class Flow:
@@ -251,9 +252,10 @@ class Flow:
         rule = self._rule_for(node)
         if rule is not None:
             result = rule(self, call)
+            results = result if isinstance(result, list) else [result]
             if id(operation) in self.layers:
-                self.layers[id(operation)].output = result
-            return [result]
+                self.layers[id(operation)].output = results[0]
+            return results
         self.fix(call, "through which channels cannot be followed")
         return [self.fixed(shape, f"output of {call.name}") for shape in call.outputs]
 

@@ -144,13 +144,6 @@ def prelu(flow: Flow, call: Call) -> Channels:
     return channels
 
 
-def recurrent(flow: Flow, call: Call) -> Channels:
-    """SimpleRNN, LSTM and GRU: with new weights, as all gates are cut alike."""
-    flow.read(call, 2)
-    units = flow.make(call.layer, call.layer.cell.recurrent_kernel, 0)
-    return kept_zero(len(call.outputs[0]) - 1, units)
-
-
 def _reads(flow: Flow, call: Call, kernel: Any, *, axis: int) -> None:
     inputs = flow.read(call, channel_axis(call))
     if inputs is not None:
@@ -174,4 +167,3 @@ KERNELS: dict[str, Rule] = {
     "UnitNormalization": mixing_norm,
     "PReLU": prelu,
 }
-RECURRENT: dict[str, Rule] = dict.fromkeys(("SimpleRNN", "LSTM", "GRU"), recurrent)

@@ -6,7 +6,7 @@ import keras
 
 from nncompress_lab.models.channels.attention_rules import ATTENTION, attention
 from nncompress_lab.models.channels.flow import Rule
-from nncompress_lab.models.channels.kernel_rules import KERNELS, RECURRENT
+from nncompress_lab.models.channels.kernel_rules import KERNELS
 from nncompress_lab.models.channels.structure_rules import (
     OPERATIONS,
     STRUCTURE,
@@ -14,6 +14,12 @@ from nncompress_lab.models.channels.structure_rules import (
     joined,
     operation,
     passed_on,
+)
+from nncompress_lab.models.channels.student_rules import (
+    WITH_NEW_WEIGHTS,
+    bidirectional,
+    recurrent,
+    split,
 )
 from nncompress_lab.models.graph import Node
 from nncompress_lab.models.kernels import (
@@ -24,7 +30,15 @@ from nncompress_lab.models.kernels import (
 )
 
 LAYERS: dict[str, Rule] = {**STRUCTURE, **KERNELS, **ATTENTION}
-OF_SEVERAL_INPUTS = (attention, concatenated, joined, operation)
+OF_SEVERAL_INPUTS = (
+    attention,
+    concatenated,
+    joined,
+    operation,
+    recurrent,
+    bidirectional,
+)
+OF_SEVERAL_OUTPUTS = (recurrent, bidirectional, split)
 # Of what has no rule, these return other channels than go in, whatever their shapes say.
 MIXING = {"Einsum", "Matmul", "Reshape", "Transpose"}
 
@@ -41,21 +55,31 @@ def rule_for(node: Node, *, new_weights: bool = False) -> Rule | None:
             taken to be those of the class that it is derived from.
     """
     rule = _rule_of(node.operation, new_weights=new_weights)
-    one_input = len(node.inputs) == 1
-    if len(node.outputs) != 1 or not (one_input or rule in OF_SEVERAL_INPUTS):
+    one_output = len(node.outputs) == 1
+    one_input = len(_given(node, new_weights=new_weights)) == 1
+    if not (one_input or rule in OF_SEVERAL_INPUTS):
+        rule = None
+    if not (one_output or rule in OF_SEVERAL_OUTPUTS):
         rule = None
     if rule is None and new_weights and _keeps_width(node):
         return passed_on
     return rule
 
 
+def _given(node: Node, *, new_weights: bool) -> list[Any]:
+    """What a call is given; with new weights, a mask does not matter."""
+    masks = [one for one in node.inputs[1:] if new_weights and one.dtype == "bool"]
+    return [one for one in node.inputs if not any(one is mask for mask in masks)]
+
+
 def _rule_of(called: Any, *, new_weights: bool) -> Rule | None:
     kind = type(called)
     if not isinstance(called, keras.Layer):
         known = kind.__module__.startswith("keras.src.ops.")
-        return OPERATIONS.get(kind.__name__) if known else None
+        operations = OPERATIONS | {"Split": split} if new_weights else OPERATIONS
+        return operations.get(kind.__name__) if known else None
     if new_weights:
-        return (LAYERS | RECURRENT).get(keras_classes(called)[0])
+        return (LAYERS | WITH_NEW_WEIGHTS).get(keras_classes(called)[0])
     if getattr(keras.layers, kind.__name__, None) is not kind:
         return None
     parts = [called, *(layer for _, layer in walk(called))]
@@ -71,4 +95,22 @@ def _keeps_width(node: Node) -> bool:
         return True
     wraps = hasattr(called, "layer") or hasattr(called, "cell")
     mixes = type(called).__name__ in MIXING or wraps or bool(kernel_names(called))
-    return len(node.inputs) == len(node.outputs) == 1 and not mixes
+    given = _given(node, new_weights=True)
+    alone = len(given) == len(node.outputs) == 1 and not mixes
+    return alone and (bool(getattr(called, "weights", None)) or _narrows(node))
+
+
+def _narrows(node: Node) -> bool:
+    """Whether with fewer channels in, as many fewer come out: no constant says how many."""
+    given, returned = node.inputs[0], node.outputs[0]
+    if not given.shape[-1] or not returned.shape:
+        return False
+    fewer = max(1, given.shape[-1] - 1)
+    narrow = keras.KerasTensor((*given.shape[:-1], fewer), given.dtype)
+    values = {id(one): one for one in node.inputs} | {id(given): narrow}
+    args, kwargs = node.filled(values)
+    try:
+        result = node.operation.compute_output_spec(*args, **kwargs)
+    except Exception:  # whatever the operation makes of it
+        return False
+    return tuple(result.shape) == (*returned.shape[:-1], fewer)
