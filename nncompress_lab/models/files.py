@@ -1,14 +1,24 @@
 """Loading and saving models, with errors that say what is wrong."""
 
+import json
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import h5py
 import keras
 
 from nncompress_lab.atomic import replace_file
 from nncompress_lab.errors import ModelFileError
+from nncompress_lab.limits import most_bytes
+from nncompress_lab.models.declared import check_config, variable_bytes
 from nncompress_lab.models.paths import check_source, check_target
+
+CONFIG, WEIGHTS = "config.json", "model.weights.h5"
+LONGEST_REASON = 400
+OWN_LAYERS = "If it uses layers of your own"
 
 
 def load_model(path: str | Path) -> keras.Model:
@@ -28,7 +38,40 @@ def load_model(path: str | Path) -> keras.Model:
     """
     check_source(path)
     with keras_errors(f"{path} cannot be loaded"):
+        _check_declared(Path(path), most_bytes(Path(path).stat().st_size))
         return keras.saving.load_model(path)
+
+
+def _check_declared(path: Path, most: int) -> None:
+    """Raise unless what a file says about itself fits into what it may become."""
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(one.file_size for one in archive.infolist())
+        _check_bytes("unpack to", unpacked, most)
+        config = json.loads(archive.read(CONFIG))
+        if WEIGHTS in archive.namelist():
+            with archive.open(WEIGHTS) as member, h5py.File(member, "r") as weights:
+                _check_bytes("hold arrays of", _array_bytes(weights), most)
+    check_config(config, most)
+    _check_bytes("build a model of", variable_bytes(config), most)
+
+
+def _check_bytes(what: str, needed: int, most: int) -> None:
+    if needed > most:
+        raise ValueError(
+            f"it would {what} {needed} bytes, and by its length {most} are allowed. It is "
+            "damaged or was made to mislead."
+        )
+
+
+def _array_bytes(weights: h5py.File) -> int:
+    sizes: list[int] = []
+
+    def note(_name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            sizes.append(int(item.nbytes))
+
+    weights.visititems(note)
+    return sum(sizes)
 
 
 @contextmanager
@@ -44,12 +87,22 @@ def keras_errors(problem: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # Keras raises many kinds for damaged and foreign files
-        first_line = str(error).strip().partition("\n")[0]
         raise ModelFileError(
-            f"{problem}: {first_line} If it uses layers of your own, "
-            "import the module that registers them with "
-            "keras.saving.register_keras_serializable."
+            f"{problem}: {_reason(error)} {OWN_LAYERS}, import the module "
+            "that registers them with keras.saving.register_keras_serializable."
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    """What it comes from, of an error of Keras that tells where it went on from there."""
+    text = str(error).strip() or type(error).__name__
+    for before in ("Exception encountered: ", "Example error message for object"):
+        text = text.rpartition(before)[2]
+    # Not the configuration of the whole model, which may follow in the same line.
+    lines = text.partition("Full object config")[0].strip().splitlines()
+    said = [line.strip() for line in lines if line.strip()]
+    most = 2 if text != str(error).strip() else 1
+    return " ".join(said[:most])[:LONGEST_REASON]
 
 
 def save_model(model: keras.Model, path: str | Path) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncompress_lab.errors import CorruptFileError, ModelFileError
+from nncompress_lab.limits import EXPANSION, most_bytes
 from nncompress_lab.packing import tensors, zstd
 from nncompress_lab.packing.tensors import DTYPES, Layout
 
@@ -27,8 +28,6 @@ VERSION = 1
 _HEAD = struct.Struct("<HII")  # version, bytes of the index, bytes of it unpacked
 _CHECKSUM = struct.Struct("<I")
 
-# A file of n bytes restores to at most FLOOR + EXPANSION * n bytes of tensors.
-FLOOR, EXPANSION = 64 * 2**20, 1000
 _PIECE = 2**16  # bytes that are checked at a time
 _INDEX_FLOOR, _MOST_INDEX = 2**20, 64 * 2**20
 _MOST_AXES, _MOST_ENTRIES = 32, 2**32
@@ -132,7 +131,7 @@ class Reader:
         self, file: IO[bytes], size: int, max_bytes: int | None = None
     ) -> None:
         self._file = file
-        self.max_bytes = FLOOR + EXPANSION * size if max_bytes is None else max_bytes
+        self.max_bytes = most_bytes(size) if max_bytes is None else max_bytes
         with _naming("its index"):
             index = _index(_read_index(file, size))
             self.about: dict[str, Any] = index["about"]

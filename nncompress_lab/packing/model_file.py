@@ -10,16 +10,25 @@ from typing import IO, Any
 import keras
 
 from nncompress_lab.atomic import replace_file
-from nncompress_lab.errors import CorruptFileError, ModelFileError
-from nncompress_lab.models.files import keras_errors
+from nncompress_lab.errors import (
+    CorruptFileError,
+    ModelFileError,
+    UnsupportedModelError,
+)
+from nncompress_lab.models.declared import (
+    check_config,
+    variable_bytes,
+    without_compiling,
+)
+from nncompress_lab.models.files import OWN_LAYERS, keras_errors
 from nncompress_lab.models.kernels import walk
 from nncompress_lab.models.paths import PACKED_SUFFIX, check_packed, check_target
 from nncompress_lab.models.rewrite import copy_model
 from nncompress_lab.packing import archive, container
-from nncompress_lab.packing.declared import variable_bytes
 from nncompress_lab.packing.tensors import Layout, layout_of
 from nncompress_lab.quantization.layers.stored import QuantizedKernels
 
+_ANY = 2**62  # bytes: of a model that is in memory already
 REFUSED = "Keras does not accept its model"
 
 
@@ -41,14 +50,41 @@ def pack(model: keras.Model, path: str | Path) -> int:
     Raises:
         ValueError: If the path does not end in `.ncz`.
         FileNotFoundError: If its folder does not exist.
-        UnsupportedModelError: If the model is compiled and cannot be copied, or has
-            variables of a type that Keras does not save.
+        UnsupportedModelError: If the model is compiled and cannot be copied, has
+            variables of a type that Keras does not save, or could not be read again,
+            as one with a Lambda layer; the message names the layer.
     """
     check_target(path, suffix=PACKED_SUFFIX)
     with replace_file(path) as temporary:
         with temporary.open("wb") as file:
             _write(model, file)
+        _check_readable(model, temporary)
         return temporary.stat().st_size
+
+
+def _check_readable(model: keras.Model, path: Path) -> None:
+    try:
+        unpack(path, max_bytes=_ANY)
+    except ModelFileError as error:
+        reason = str(error).removeprefix(f"{path} cannot be unpacked. ")
+        reason = reason.partition(f" {OWN_LAYERS}")[0]
+        raise UnsupportedModelError(
+            f"{model.name!r} cannot be packed, because nobody could read the file: "
+            f"{_named(model)}{reason} Register functions and layers of your own with "
+            "keras.saving.register_keras_serializable; replace Lambda layers by them."
+        ) from error
+
+
+def _named(model: keras.Model) -> str:
+    """Which layer Keras does not make from its own configuration, as a beginning."""
+    for path, layer in walk(model):
+        try:
+            config = keras.saving.serialize_keras_object(layer)
+            with keras.StatelessScope():
+                keras.saving.deserialize_keras_object(config, safe_mode=True)
+        except Exception:
+            return f"it is layer {path!r} ({type(layer).__name__}). "
+    return ""
 
 
 def packed_bytes(model: keras.Model) -> int:
@@ -141,7 +177,9 @@ def _restored(reader: container.Reader) -> keras.Model:
     config, version = reader.about.get("config"), reader.about.get("keras")
     if not isinstance(config, dict) or not isinstance(version, str):
         raise CorruptFileError("it describes no model")
+    config = without_compiling(config)
     with keras_errors(REFUSED):
+        check_config(config, reader.max_bytes)
         needed = variable_bytes(config)
     if needed > reader.max_bytes:
         raise CorruptFileError(

@@ -20,6 +20,7 @@ PRIVATE_NODES = (
 STOREYS = {
     # 1: arrays -> arrays
     "errors": 1,
+    "limits": 1,
     "atomic": 1,
     "quiet": 1,
     "progress": 1,
@@ -50,7 +51,6 @@ STOREYS = {
     # 3: models -> facts
     "compression": 3,
     "measure": 3,
-    "packing.declared": 3,
     "packing.model_file": 3,
     "report": 3,
     "runtimes": 3,
