@@ -47,6 +47,7 @@ from .pruning.channels.channel_pruning import ChannelPruning as ChannelPruning
 from .pruning.channels.remove_dead_channels import (
     RemoveDeadChannels as RemoveDeadChannels,
 )
+from .pruning.channels.sparse_gammas import SparseGammas as SparseGammas
 from .pruning.gradual_callback import GradualPruningCallback as GradualPruningCallback
 from .pruning.gradual_pruning import GradualPruning as GradualPruning
 from .pruning.magnitude_pruning import MagnitudePruning as MagnitudePruning

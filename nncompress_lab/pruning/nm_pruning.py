@@ -72,12 +72,9 @@ class NMPruning(LayerPass):
 
     def obstacle(self, layer: KernelLayer) -> Skip | None:
         """It has no such score, or no inputs to group."""
-        grouped = any(
-            input_axis(layer.layer, name, len(kernel_shape(layer.layer, name)))
-            is not None
-            for name in layer.kernel_names
+        return unscored(layer, self.score) or (
+            None if has_groups(layer) else Skip.NO_GROUPS
         )
-        return unscored(layer, self.score) or (None if grouped else Skip.NO_GROUPS)
 
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model and zero the least important weights of each group."""
@@ -98,6 +95,14 @@ class NMPruning(LayerPass):
         if axis is None:
             return n_m_mask(scores, n=1, m=1)
         return n_m_mask(scores, n=self.n, m=self.m, axis=axis)
+
+
+def has_groups(layer: KernelLayer) -> bool:
+    """Whether a kernel of a layer sums over input channels, which can be grouped."""
+    return any(
+        input_axis(layer.layer, name, len(kernel_shape(layer.layer, name))) is not None
+        for name in layer.kernel_names
+    )
 
 
 def input_axis(layer: Any, kernel_name: str, ndim: int) -> int | None:

@@ -11,10 +11,14 @@ from nncompress_lab.models.layer_inputs import Floats, input_second_moments
 from nncompress_lab.models.patches import Array, as_matrix, from_matrix
 from nncompress_lab.models.rewrite import copy_model
 from nncompress_lab.passes import Context
-from nncompress_lab.pruning.arrays.masks import check_sparsity
-from nncompress_lab.pruning.arrays.optimal_brain import prune_with_compensation
+from nncompress_lab.pruning.arrays.masks import check_n_m, check_sparsity
+from nncompress_lab.pruning.arrays.optimal_brain import (
+    prune_n_m_with_compensation,
+    prune_with_compensation,
+)
 from nncompress_lab.pruning.arrays.scores import check_damping
 from nncompress_lab.pruning.layer_masks import unscored
+from nncompress_lab.pruning.nm_pruning import has_groups, input_axis
 from nncompress_lab.pruning.weight_pruning import WeightPruning
 from nncompress_lab.training.loop import given
 
@@ -31,18 +35,22 @@ class OptimalBrainPruning(WeightPruning):
 
     Args:
         sparsity: Fraction of each kernel to drop, in `[0, 1)`. Weights that are zero
-            already stay zero.
+            already stay zero. Give either this, or `n` and `m`.
+        n: How many of each `m` consecutive weights of an output stay instead, 1 to `m`,
+            in groups as `NMPruning` has them: 2 of 4 for sparse tensor cores.
+        m: Weights in a group.
         damping: Fraction of the inputs' mean second moment that is added to each, so that
             few examples are enough; at least 0.
         select: Which layers to prune; by default all kernels that are not depthwise,
             which a selection takes in. An Embedding is left out: it multiplies nothing.
 
     Raises:
-        ValueError: If a number is out of range.
+        ValueError: If a number is out of range, or not exactly one of `sparsity` and `n`
+            with `m` is given.
 
     Example:
-        >>> OptimalBrainPruning(sparsity=0.5).needs == {"calibration"}
-        True
+        >>> OptimalBrainPruning(n=2, m=4).label
+        'OptimalBrainPruning(n=2, m=4)'
 
     References:
         Frantar, Alistarh, "SparseGPT: Massive Language Models Can Be Accurately Pruned in
@@ -50,11 +58,23 @@ class OptimalBrainPruning(WeightPruning):
         "Optimal Brain Surgeon", NIPS 1992.
     """
 
-    sparsity: float
+    sparsity: float | None = None
     damping: float = 0.01
+    n: int | None = None
+    m: int | None = None
 
     def __post_init__(self) -> None:
-        check_sparsity(self.sparsity)
+        pattern = (self.n, self.m)
+        if (self.sparsity is None) == (pattern == (None, None)):
+            raise ValueError(
+                "Exactly one of `sparsity` (a fraction) and `n` with `m` (a pattern) must "
+                f"be given. Received: sparsity={self.sparsity!r}, n={self.n!r}, "
+                f"m={self.m!r}."
+            )
+        if self.sparsity is not None:
+            check_sparsity(self.sparsity)
+        else:
+            check_n_m(*pattern)  # type: ignore[arg-type]
         check_damping(self.damping)
 
     @property
@@ -63,8 +83,9 @@ class OptimalBrainPruning(WeightPruning):
         return frozenset({"calibration"})
 
     def obstacle(self, layer: KernelLayer) -> Skip | None:
-        """It does not multiply its inputs."""
-        return unscored(layer)
+        """It does not multiply its inputs, or has none to group."""
+        grouped = self.m is None or has_groups(layer)
+        return unscored(layer) or (None if grouped else Skip.NO_GROUPS)
 
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model and prune its layers by the inputs that they have in it."""
@@ -85,15 +106,27 @@ class OptimalBrainPruning(WeightPruning):
             channels = channel_axes(layer.layer, name, array.ndim)
             matrix = as_matrix(array, channels)
             parts = np.split(matrix, len(moments[name]), axis=1)
-            done = [self._part(*one) for one in zip(parts, moments[name], strict=True)]
+            axis = input_axis(layer.layer, name, array.ndim)
+            run = None if axis is None else array.shape[axis]
+            done = [
+                self._part(part, moment, run)
+                for part, moment in zip(parts, moments[name], strict=True)
+            ]
             arrays.append(
                 from_matrix(np.concatenate(done, axis=1), array.shape, channels)
             )
         return arrays
 
-    def _part(self, matrix: Array, moment: Floats) -> Array:
-        return prune_with_compensation(
-            matrix, moment, sparsity=self.sparsity, damping=self.damping
+    def _part(self, matrix: Array, moment: Floats, run: int | None) -> Array:
+        damping = self.damping
+        if self.sparsity is not None:
+            return prune_with_compensation(
+                matrix, moment, sparsity=self.sparsity, damping=damping
+            )
+        if self.n is None or self.m is None or run is None:  # a depthwise half
+            return matrix
+        return prune_n_m_with_compensation(
+            matrix, moment, n=self.n, m=self.m, run=run, damping=damping
         )
 
 

@@ -17,9 +17,11 @@ PASSES: tuple[ncl.Pass, ...] = (
     ncl.ScorePruning(sparsity=0.5),
     ncl.NMPruning(n=2, m=4),
     ncl.OptimalBrainPruning(sparsity=0.5),
+    ncl.OptimalBrainPruning(n=2, m=4),
     # At once, before gradients differ by a rounding: a mask is all or nothing.
     ncl.GradualPruning(sparsity=0.5, curve="constant", epochs=1, batch_size=16),
     ncl.ChannelPruning(sparsity=0.5),
+    ncl.SparseGammas(strength=1e-3, epochs=1, batch_size=16),
     ncl.pipeline(
         ncl.MagnitudePruning(sparsity=0.9, scope="global"), ncl.RemoveDeadChannels()
     ),

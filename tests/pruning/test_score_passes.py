@@ -170,6 +170,28 @@ def test_compensation_keeps_more_of_the_outputs_than_magnitude_does(context):
     assert ours < 0.5 * distance(ncl.MagnitudePruning(sparsity=0.5))
 
 
+@every_model
+def test_compensation_in_a_pattern_is_nearer_than_the_pattern_alone(build, context):
+    model, x = build(), context.calibration.x
+    step = OptimalBrainPruning(n=2, m=4)
+
+    result = step(model, context)
+
+    for layer, name, array in treated(step, result):
+        axis = input_axis(layer, name, array.ndim)
+        if axis is None:
+            assert array.all()
+            continue
+        kept = np.moveaxis(array, axis, -1) != 0
+        counts = [kept[..., i : i + 4].sum(-1) for i in range(0, kept.shape[-1], 4)]
+        assert np.max(counts) <= 2
+
+    def distance(compressed):
+        return np.square(to_numpy(compressed(x) - model(x))).mean()
+
+    assert distance(result) < 0.6 * distance(NMPruning()(model, context))
+
+
 @pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize(
     "step",
@@ -221,6 +243,10 @@ def test_layers_that_cannot_be_scored_are_named_with_a_reason():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (OptimalBrainPruning, "Exactly one of"),
+        (lambda: OptimalBrainPruning(sparsity=0.5, n=2, m=4), "Exactly one of"),
+        (lambda: OptimalBrainPruning(n=2), "1 <= n <= m"),
+        (lambda: OptimalBrainPruning(n=5, m=4), "1 <= n <= m"),
         (lambda: ScorePruning(sparsity=1.0), "`sparsity`"),
         (
             lambda: ScorePruning(sparsity=0.5, score="movement"),

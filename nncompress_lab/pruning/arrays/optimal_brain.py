@@ -4,16 +4,24 @@ NumPy only. A few weights go at a time, those that the output misses least; then
 are solved for, and the next ones go.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from nncompress_lab.pruning.arrays.masks import check_sparsity, masks_by_score
+from nncompress_lab.pruning.arrays.masks import (
+    Mask,
+    check_n_m,
+    check_sparsity,
+    masks_by_score,
+    n_m_mask,
+)
 from nncompress_lab.pruning.arrays.scores import damped
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
+Keep = Callable[[Floats], Mask]
 ROUNDS = 16  # in which weights go; each drops the same fraction of what is left
 ITERATIONS = 3  # of the solver after each round
 FINAL_ITERATIONS = 20
@@ -55,15 +63,78 @@ def prune_with_compensation(
         https://arxiv.org/abs/2401.02938
     """
     check_sparsity(sparsity)
+
+    def keeps(share: float) -> Keep:
+        return lambda scores: masks_by_score([scores], sparsity=share)[0]
+
+    shares = [1 - (1 - sparsity) ** (turn / ROUNDS) for turn in range(1, ROUNDS + 1)]
+    return _compensated(matrix, second_moment, damping, [keeps(one) for one in shares])
+
+
+def prune_n_m_with_compensation(
+    matrix: Array,
+    second_moment: Array,
+    *,
+    n: int,
+    m: int,
+    run: int | None = None,
+    damping: float = 0.01,
+) -> Array:
+    """Keep `n` of each `m` rows of a column, and change these so that outputs stay near.
+
+    Args:
+        matrix: As in `prune_with_compensation`.
+        second_moment: The same.
+        n: How many weights of a group stay, 1 to `m`.
+        m: Weights in a group.
+        run: After how many rows the groups begin anew: the input channels of a
+            convolution, whose rows count its window as well. None is all of them.
+        damping: As in `prune_with_compensation`.
+
+    Returns:
+        Array of the shape and type of `matrix`, with at most `n` weights in each group.
+
+    Raises:
+        ValueError: As in `prune_with_compensation`, or if `n` and `m` do not fit.
+
+    Example:
+        >>> twins = np.array([[1.0, 1.0], [1.0, 1.0]])
+        >>> weights = np.array([[1.0], [2.0]])
+        >>> prune_n_m_with_compensation(weights, twins, n=1, m=2, damping=0.0)
+        array([[0.],
+               [3.]])
+
+    References:
+        Frantar, Alistarh, "SparseGPT", ICML 2023, section 3.3 (semi-structured).
+        https://arxiv.org/abs/2301.00774
+    """
+    check_n_m(n, m)
+    shape = (-1, run or len(matrix), matrix.shape[1])
+
+    def keeps(left: int) -> Keep:
+        def keep(scores: Floats) -> Mask:
+            grouped = n_m_mask(scores.reshape(shape), n=left, m=m, axis=1)
+            return grouped.reshape(scores.shape)
+
+        return keep
+
+    # One weight of each group at a time, or a group of many in as many turns as above.
+    lefts = np.unique(np.linspace(n, m, min(m - n, ROUNDS) + 1, dtype=int))[::-1]
+    counts = lefts[1:].tolist() or [n]
+    return _compensated(matrix, second_moment, damping, [keeps(one) for one in counts])
+
+
+def _compensated(
+    matrix: Array, second_moment: Array, damping: float, turns: Sequence[Keep]
+) -> Array:
+    """Drop weights by each rule in turn, and solve for the others after it."""
     moment = damped(second_moment, damping, rows=len(matrix))
     exact = matrix.astype(np.float64)
     # Removing one weight costs its square times this; inputs that are zero go first.
     cost = np.diag(second_moment if second_moment.any() else moment)[:, None]
     weights, kept = exact, exact != 0
-    for left in range(ROUNDS - 1, -1, -1):
-        share = 1 - (1 - sparsity) ** (1 - left / ROUNDS)
-        scores = np.where(kept, weights**2 * cost, -1.0)
-        kept &= masks_by_score([scores], sparsity=share)[0]
+    for left, keep in zip(range(len(turns) - 1, -1, -1), turns, strict=True):
+        kept &= keep(np.where(kept, weights**2 * cost, -1.0))
         start = np.where(kept, weights, 0.0)
         if left:
             weights = _solved(start, exact, moment, kept, iterations=ITERATIONS)

@@ -51,8 +51,8 @@ class ChannelPruning(LayerPass):
         parameters: The same for the number of parameters.
         criterion: What makes a channel matter: the sum of absolute weights (`"l1"`) or
             the root of their squares (`"l2"`) in the kernels that make it, the size of
-            its gamma (`"batch_norm"`), or the change of the loss without it, to first
-            order, on the calibration data (`"taylor"`).
+            its gamma (`"batch_norm"`, after `SparseGammas`), or the change of the loss
+            without it, to first order, on the calibration data (`"taylor"`).
         scope: `"group"` removes the same fraction of each group, `"global"` ranks the
             channels of all groups together; all scores but gammas are then divided by
             their mean in the layer, because a wide layer would otherwise lose nearly
