@@ -481,6 +481,17 @@ chosen_quantization = ncl.UniformQuantization(
 )
 # END SOLUTION
 
+# %% tags=["control"]
+from nncompress_widgets import Goal, QuantizationExplorer
+
+explorer = QuantizationExplorer(
+    model,
+    data,
+    goal=Goal(packed_bytes=160_000, accuracy_drop=0.01),
+    answer="chosen_quantization",
+)
+explorer
+
 # %% tags=["wrong:chosen_quantization:is_small_enough"]
 chosen_quantization = ncl.UniformQuantization(bits=4)
 

@@ -228,6 +228,17 @@ print("calibration pixels:", f"{calibration.x.size:,}")
 print("of them changed:", int(np.count_nonzero(spoiled != calibration.x)))
 
 # %% [markdown]
+# The control shows the ranges of a layer's inputs, for 8 bits. Choose **activations** and a layer, and see
+# what each way to calibrate leaves outside:
+
+# %% tags=["control"]
+from nncompress_widgets import QuantizationExplorer
+
+explorer = QuantizationExplorer(model, data)
+explorer.activations, explorer.view = "min_max", "activations"
+explorer
+
+# %% [markdown]
 # ### Exercise 3 · Activations of 4 bits
 #
 # Choose a pass that rounds the inputs of every kernel layer of LeNet-5 to at most 4 bits and loses at most one

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from nncompress_lab.course.draws import generator
 from nncompress_lab.course.exercise import (
     Exercise,
     call,
@@ -25,7 +26,7 @@ RANGES = ((-1.2, 0.9), (0.4, 2.5), (-3.0, -0.5), (0.0, 7.0), (-0.03, 0.51))
 
 def random_kernel(*shape: int, seed: int) -> Any:
     """A kernel of mixed signs whose output channels differ in size."""
-    random = np.random.default_rng(seed)
+    random = generator(seed)
     sizes = random.permutation(np.geomspace(0.2, 5, shape[-1]))
     return (random.normal(size=shape) * sizes + 0.05 * sizes).astype(np.float32)
 

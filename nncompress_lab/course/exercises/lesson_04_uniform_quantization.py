@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from nncompress_lab import measure, zoo
+from nncompress_lab.course.draws import generator
 from nncompress_lab.course.exercise import (
     Exercise,
     Option,
@@ -98,7 +99,7 @@ def fills_an_odd_end(answer):
 @pack_nibbles.check
 def equals_the_librarys_bytes(answer):
     for count, seed in ((64, 1), (101, 2), (1, 3)):
-        codes = np.random.default_rng(seed).integers(0, 16, count).tolist()
+        codes = generator(seed).integers(0, 16, count).tolist()
         expected = _pack_nibbles(np.array(codes, np.uint8)).tolist()
         require(
             _packed(answer, codes) == expected,
@@ -243,7 +244,7 @@ def leaves_an_outlier_outside(answer):
 
 @best_range.check
 def depends_on_the_bits(answer):
-    weights = np.random.default_rng(12).normal(size=4000)
+    weights = generator(12).normal(size=4000)
     coarse, fine = (_range(answer, weights, bits) for bits in BITS)
     require(
         coarse < 0.9 * fine,

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from nncompress_lab.course.draws import generator
 from nncompress_lab.course.exercise import (
     Exercise,
     call,
@@ -72,7 +73,7 @@ def stays_in_the_range(answer):
 
 @fake_quantize.check
 def equals_the_librarys_rounding(answer):
-    x = np.random.default_rng(0).normal(size=(5, 7, 2)) * 3
+    x = generator(0).normal(size=(5, 7, 2)) * 3
     for scale, zero_point, bits in ((0.03, 128, 8), (0.7, 2, 3), (0.21, 9, 4)):
         expected = _fake_quantize(x, scale, zero_point, bits)
         require(
@@ -178,7 +179,7 @@ def counts_the_bias_in_steps(answer):
 
 @integer_dense.check
 def equals_the_sums_of_products(answer):
-    random = np.random.default_rng(2)
+    random = generator(2)
     for rows, inputs, outputs, zero in ((4, 30, 7, 0), (3, 300, 5, 131)):
         codes = random.integers(0, 256, (rows, inputs)).astype(np.uint8)
         kernel = random.integers(-127, 128, (inputs, outputs)).astype(np.int8)

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from nncompress_lab.course.draws import generator
 from nncompress_lab.course.exercise import (
     Exercise,
     call,
@@ -87,7 +88,7 @@ def pools_the_values(answer):
 
 @calibrated_range.check
 def equals_the_quantiles(answer):
-    random = np.random.default_rng(3)
+    random = generator(3)
     batches = [random.normal(size=(40, 3)) - 2, random.exponential(size=90)]
     for share in (0.5, 0.8, 0.999):
         expected = _calibrated_range(batches, share)
@@ -119,7 +120,7 @@ fold_batch_norm = Exercise(
 
 
 def _layer(*shape: int, seed: int) -> tuple[Any, Any, dict[str, Any]]:
-    random, outputs = np.random.default_rng(seed), shape[-1]
+    random, outputs = generator(seed), shape[-1]
     norm = {
         "gamma": random.uniform(0.5, 2, outputs),
         "beta": random.normal(size=outputs),
@@ -181,7 +182,7 @@ def moves_the_bias(answer):
 def gives_the_same_outputs(answer):
     for shape, seed in (((4, 3), 5), ((3, 3, 2, 6), 6)):
         kernel, bias, norm = layer = _layer(*shape, seed=seed)
-        x = np.random.default_rng(seed).normal(size=(5, *shape[:-1]))
+        x = generator(seed).normal(size=(5, *shape[:-1]))
         axes = len(shape) - 1
         before = np.tensordot(x, kernel, axes) + bias - norm["mean"]
         root = np.sqrt(norm["variance"] + norm["epsilon"])
