@@ -257,7 +257,8 @@ def depends_on_the_bits(answer):
 def has_the_least_error(answer):
     for seed, bits, size in ((13, 2, 1), (14, 3, 0.01), (15, 4, 1), (16, 6, 0.2)):
         weights = size * random_kernel(60, 7, seed=seed)
-        weights = np.abs(weights) if bits == BITS[0] else weights
+        signs = {3: 1.0, 4: -1.0}.get(bits)  # all of one sign, or mixed
+        weights = np.abs(weights) * signs if signs else weights
         reach = _range(answer, weights, bits)
         error = range_error(weights, reach, bits)
         least = range_error(weights, _best_range(weights, bits), bits)
