@@ -1,6 +1,7 @@
 """The kernels of a model in fewer bits, each by itself: integers or codes."""
 
 import math
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
@@ -99,6 +100,8 @@ class Kernels:
             )
         self.floats = {path: one.arrays() for path, one in self.layers.items()}
         self._stored: dict[str, Stored] = {}
+        # Who draws a layer and who measures it want it at the same time.
+        self._locks = {path: threading.Lock() for path in self.layers}
 
     def treating(self, choice: Choice, path: str) -> Any:
         """The step that a layer is stored with; None if it stays as it is."""
@@ -111,9 +114,10 @@ class Kernels:
         step = self.treating(choice, path)
         if step is None:
             return None
-        known = self._stored.get(path)
-        if known is None or known.step != step:
-            known = self._stored[path] = self._store(path, step)
+        with self._locks[path]:
+            known = self._stored.get(path)
+            if known is None or known.step != step:
+                known = self._stored[path] = self._store(path, step)
         return known
 
     def bytes_saved(self, choice: Choice, path: str) -> int:

@@ -1,7 +1,9 @@
 """The codebook control, driven by the messages that a browser sends."""
 
+import asyncio
 import html
 import re
+import threading
 import xml.etree.ElementTree as ET
 
 import keras
@@ -225,3 +227,29 @@ def test_it_takes_every_model_that_can_be_quantized(build):
         select(explorer, "view", view)
         select(explorer, "bits", 2)
         assert drawn(explorer) is not None
+
+
+def test_nothing_slow_runs_on_the_event_loop(explorer, monkeypatch):
+    ran = []
+    for holder, name in (
+        (explorer._view, "draw"),
+        (explorer._trial, "measured"),
+        (explorer._trial, "weighed"),
+    ):
+        of = getattr(holder, name)
+
+        def watched(*arguments, of=of, name=name):
+            on_main = threading.current_thread() is threading.main_thread()
+            ran.append((name, on_main))
+            return of(*arguments)
+
+        monkeypatch.setattr(holder, name, watched)
+
+    async def move() -> None:
+        select(explorer, "bits", 3)
+        await asyncio.to_thread(explorer.wait)
+
+    asyncio.run(move())
+
+    assert {("draw", False), ("measured", False), ("weighed", False)} == set(ran)
+    assert len(values(explorer)) == 8

@@ -80,11 +80,14 @@ class CodebookView:
             )
         self.play.observe(lambda change: call("round", change["new"]), "value")
 
-    def show(self, traits: Mapping[str, Any], choice: Choice) -> None:
-        """Bring the inputs and the picture to a setting."""
+    def show(self, traits: Mapping[str, Any]) -> None:
+        """Bring the inputs to a setting."""
         for name in _INPUTS[:-1]:
             getattr(self, name).value = traits[name]
         self._row.children = [getattr(self, name) for name in _OF_VIEW[traits["view"]]]
+
+    def draw(self, traits: Mapping[str, Any], choice: Choice) -> None:
+        """Bring the picture to a setting."""
         target = traits["target"]
         path = self._trial.largest if target == WHOLE_MODEL else target
         part = self._trial.part(choice, path)

@@ -94,12 +94,15 @@ class QuantizationView:
             )
         self.range.observe(lambda change: call("range", change["new"]), "value")
 
-    def show(self, traits: Mapping[str, Any], choice: Choice) -> None:
-        """Bring the inputs and the picture to a setting."""
+    def show(self, traits: Mapping[str, Any]) -> None:
+        """Bring the inputs to a setting."""
         for name in ("view", "target", "bits", "granularity", "activations"):
             getattr(self, name).value = traits[name]
         self.range.value = traits["symmetric"], traits["clipping"]
         self._row.children = [getattr(self, name) for name in _OF_VIEW[traits["view"]]]
+
+    def draw(self, traits: Mapping[str, Any], choice: Choice) -> None:
+        """Bring the picture to a setting."""
         target = traits["target"]
         path = self._trial.largest if target == WHOLE_MODEL else target
         draw = {

@@ -11,6 +11,7 @@ from nncompress_lab.trials.kernels import WHOLE_MODEL, Choice
 from nncompress_lab.trials.storing import StoringTrial
 from nncompress_widgets.code_panel import CodePanel
 from nncompress_widgets.control import Control, Parts
+from nncompress_widgets.worker import Worker
 
 FLOATS = 32  # bits of a kernel that stays as it is
 
@@ -25,8 +26,11 @@ class StoringView(Protocol):
     def on_change(self, call: Callable[[str, Any], None]) -> None:
         """Have `call(trait name, value)` called when the user moves something."""
 
-    def show(self, traits: Mapping[str, Any], choice: Choice) -> None:
-        """Bring the inputs and the picture to a setting."""
+    def show(self, traits: Mapping[str, Any]) -> None:
+        """Bring the inputs to a setting."""
+
+    def draw(self, traits: Mapping[str, Any], choice: Choice) -> None:
+        """Bring the picture to a setting, which may take its time."""
 
 
 class StoringExplorer(Control):
@@ -69,6 +73,7 @@ class StoringExplorer(Control):
         first = {name: self.trait_defaults(name) for name in self.KNOBS}
         self._chosen = {path: {**first, "bits": FLOATS} for path in trial.layers}
         self._chosen[WHOLE_MODEL] = first
+        self._draw_later = Worker(self._draw, on_error=self._show_error)
         super().__init__(trial, parts, code=code, goal=goal)
         self._begin(lambda: self._follow("target", WHOLE_MODEL))
         self._view.on_change(
@@ -79,6 +84,11 @@ class StoringExplorer(Control):
     def step_of(settings: Mapping[str, Any]) -> Any:
         """The pass for one target; raises a `ValueError` for what does not fit."""
         raise NotImplementedError
+
+    def wait(self) -> None:
+        """Return when picture and figures belong to what the inputs show."""
+        self._draw_later.join()
+        super().wait()
 
     @property
     def choice(self) -> Choice:
@@ -117,8 +127,31 @@ class StoringExplorer(Control):
             self._chosen[self.target][name] = value
         for knob, held in self._chosen[self.target].items():
             setattr(self, knob, held)
+        self._view.show(self._inputs_say())
+
+    def _inputs_say(self) -> dict[str, Any]:
         shown = ("target", *self.KNOBS, *self.VIEWS)
-        self._view.show({one: getattr(self, one) for one in shown}, self.choice)
+        return {one: getattr(self, one) for one in shown}
+
+    def _begin(self, align: Callable[[], object]) -> None:
+        super()._begin(align)
+        self._draw()
+
+    def _by_program(self, align: Callable[[], object]) -> None:
+        super()._by_program(align)
+        if not self._moving:
+            self._draw()
+
+    def _by_hand(self, align: Callable[[], object]) -> None:
+        super()._by_hand(align)
+        if not self._moving:
+            self._draw_later.request()
+
+    def _draw(self) -> None:
+        """Rounding a large kernel takes longer than a hand wants to wait."""
+        with self._lock:
+            traits, choice = self._inputs_say(), self.choice
+        self._view.draw(traits, choice)
 
     def _show(self) -> None:
         super()._show()
