@@ -113,13 +113,8 @@ class KernelLayer:
 
     @property
     def is_float(self) -> bool:
-        """Whether every kernel is a floating-point variable that can be replaced."""
-        if hasattr(self.layer, "stored_kernel"):  # reading such a kernel decodes it
-            return False
-        return all(
-            hasattr(kernel, "assign") and "float" in str(kernel.dtype)
-            for kernel in self.kernels()
-        )
+        """Whether the layer computes with its kernels, and these are float variables."""
+        return computes_with_floats(self.layer)
 
     def kernels(self) -> list[Any]:
         """The kernels: Keras variables, or tensors where the layer decodes integers."""
@@ -149,6 +144,30 @@ def kernel_names(layer: Any) -> tuple[str, ...]:
     return known[0] if known else ()
 
 
+def computes_with_floats(layer: Any) -> bool:
+    """Whether a layer computes with its kernels as they are, and these are floats.
+
+    Not where kernels are stored as integers, nor where Keras has quantized the layer
+    (`model.quantize`), even if it keeps floats as "float8" does, nor with LoRA.
+
+    Args:
+        layer: Any layer; one without kernels computes with no others.
+    """
+    if hasattr(layer, "stored_kernel"):  # reading such a kernel decodes it
+        return False
+    if quantized_by_keras(layer) or getattr(layer, "lora_enabled", False):
+        return False
+    kernels = [getattr(layer, name) for name in kernel_names(layer)]
+    return all(
+        hasattr(kernel, "assign") and "float" in str(kernel.dtype) for kernel in kernels
+    )
+
+
+def quantized_by_keras(layer: Any) -> bool:
+    """Whether Keras rounds what a layer computes with, as after `model.quantize`."""
+    return getattr(layer, "quantization_mode", None) is not None
+
+
 def keras_classes(layer: Any) -> list[str]:
     """Names of the Keras classes that a layer is or is derived from, nearest first."""
     return [
@@ -167,14 +186,21 @@ def kernel_shape(layer: Any, kernel_name: str) -> tuple[int, ...]:
 
 
 def kernel_variables(layer: Any) -> list[Any]:
-    """The variables that hold a layer's kernels: one float array each, or its integers."""
+    """The variables that make up a layer's kernels: floats, or integers and scales."""
     if hasattr(layer, "stored_kernel"):
         return [
             variable
             for name in kernel_names(layer)
             for variable in layer.stored_kernel(name).values()
         ]
-    return [getattr(layer, name) for name in kernel_names(layer)]
+    if computes_with_floats(layer):
+        return [getattr(layer, name) for name in kernel_names(layer)]
+    # Keras names what it makes a kernel of after it: `kernel_scale`, `lora_kernel_a`.
+    return [
+        variable
+        for variable in own_variables(layer)
+        if any(name in variable.name for name in kernel_names(layer))
+    ]
 
 
 def other_variables(layer: Any) -> list[Any]:

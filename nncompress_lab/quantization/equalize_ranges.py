@@ -13,6 +13,7 @@ from nncompress_lab.models.graph import ModelGraph
 from nncompress_lab.models.kernels import (
     Reasons,
     Skip,
+    computes_with_floats,
     kernel_layers,
     kernel_names,
     reason_without_kernel,
@@ -230,7 +231,7 @@ def _only_user(operation: Any, graph: ModelGraph) -> Any:
 def _can_scale(layer: Any) -> bool:
     return (
         type(layer) in EQUALIZABLE
-        and hasattr(layer.kernel, "assign")  # not with LoRA
+        and computes_with_floats(layer)
         and getattr(layer, "data_format", "channels_last") == "channels_last"
     )
 

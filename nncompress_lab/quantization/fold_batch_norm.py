@@ -8,7 +8,11 @@ import numpy as np
 
 from nncompress_lab.models.cloning import cloned
 from nncompress_lab.models.graph import ModelGraph
-from nncompress_lab.models.kernels import channel_axes, to_numpy
+from nncompress_lab.models.kernels import (
+    channel_axes,
+    computes_with_floats,
+    to_numpy,
+)
 from nncompress_lab.models.rewrite import REMOVE, rewrite_layers
 from nncompress_lab.passes import Context, Pass
 
@@ -97,7 +101,7 @@ def _can_fold(layer: Any, norm: Any) -> bool:
     on_channels = axis in {-1, len(norm.input.shape) - 1}
     linear = layer.activation is keras.activations.linear
     return bool(
-        channels_last and on_channels and linear and hasattr(layer.kernel, "assign")
+        channels_last and on_channels and linear and computes_with_floats(layer)
     )
 
 

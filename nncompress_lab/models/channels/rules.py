@@ -23,9 +23,9 @@ from nncompress_lab.models.channels.student_rules import (
 )
 from nncompress_lab.models.graph import Node
 from nncompress_lab.models.kernels import (
+    computes_with_floats,
     keras_classes,
     kernel_names,
-    kernel_variables,
     walk,
 )
 
@@ -83,8 +83,7 @@ def _rule_of(called: Any, *, new_weights: bool) -> Rule | None:
     if getattr(keras.layers, kind.__name__, None) is not kind:
         return None
     parts = [called, *(layer for _, layer in walk(called))]
-    kernels = [one for part in parts for one in kernel_variables(part)]
-    plain = all(hasattr(one, "assign") and "float" in str(one.dtype) for one in kernels)
+    plain = all(computes_with_floats(part) for part in parts)
     return LAYERS.get(kind.__name__) if plain else None
 
 
