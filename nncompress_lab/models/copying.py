@@ -42,8 +42,13 @@ def copy_all_but(source: keras.Layer, target: keras.Layer, copied: Set[int]) -> 
     parts = zip(source._flatten_layers(), target._flatten_layers(), strict=False)
     for from_part, to_part in parts:
         _copy_other_state(from_part, to_part)
-        if isinstance(to_part, keras.layers.Normalization):
-            to_part.finalize_state()  # it computes with constants made of its variables
+        use_variables(to_part)
+
+
+def use_variables(layer: keras.Layer) -> None:
+    """Let a layer whose variables were assigned compute with them."""
+    if isinstance(layer, keras.layers.Normalization):
+        layer.finalize_state()  # it computes with constants made of its variables
 
 
 def _copy_other_state(source: keras.Layer, target: keras.Layer) -> None:

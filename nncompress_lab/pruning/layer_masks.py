@@ -53,13 +53,20 @@ def score_kernels(
         loss: Name of a Keras loss for "taylor", or "auto".
 
     Returns:
-        For each layer, scores of the shapes of its kernels.
+        For each layer, scores of the shapes of its kernels. What is zero has the lowest,
+        also beside weights that no gradient and no input reaches.
     """
+    weights = [layer.arrays() for layer in layers]
+    if score == "magnitude":
+        return [[np.abs(array) for array in arrays] for arrays in weights]
     if score == "taylor":
-        return _taylor(model, layers, context, loss)
-    if score == "wanda":
-        return _wanda(model, layers, context)
-    return [[np.abs(array) for array in layer.arrays()] for layer in layers]
+        scores = _taylor(model, layers, context, loss)
+    else:
+        scores = _wanda(model, layers, context)
+    return [
+        [np.where(array == 0, -1, one) for array, one in zip(*layer, strict=True)]
+        for layer in zip(weights, scores, strict=True)
+    ]
 
 
 def unscored(layer: KernelLayer, score: Score = "wanda") -> Skip | None:
@@ -98,8 +105,12 @@ def ranked_masks(
         ]
     return [
         [
-            _by_output(array, channel_axes(layer.layer, name, array.ndim), sparsity)
-            for name, array in zip(layer.kernel_names, arrays, strict=True)
+            _by_output(
+                one, weights, channel_axes(layer.layer, name, one.ndim), sparsity
+            )
+            for name, one, weights in zip(
+                layer.kernel_names, arrays, layer.arrays(), strict=True
+            )
         ]
         for layer, arrays in zip(layers, scores, strict=True)
     ]
@@ -149,8 +160,14 @@ def keep_only(
         )
 
 
-def _by_output(scores: Weights, channels: tuple[int, ...], sparsity: float) -> Mask:
-    kept = masks_by_output(as_matrix(scores, channels), sparsity=sparsity)
+def _by_output(
+    scores: Weights, weights: Weights, channels: tuple[int, ...], sparsity: float
+) -> Mask:
+    kept = masks_by_output(
+        as_matrix(scores, channels),
+        sparsity=sparsity,
+        gone=as_matrix(weights, channels) == 0,
+    )
     return from_matrix(kept, scores.shape, channels)
 
 

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from nncompress_lab.models.copying import use_variables
 from nncompress_lab.models.kernels import (
     Skip,
     kernel_names,
@@ -73,6 +74,7 @@ class ShortFloats(Pass):
                 if self.values is not None:
                     array = learn_codebook(array, size=self.values).decode()
                 variable.assign(rounded(array, self.significant_bits))
+            use_variables(layer)
         return short
 
 

@@ -262,3 +262,20 @@ def test_layers_that_cannot_be_scored_are_named_with_a_reason():
 def test_settings_out_of_range_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("scope", ["output", "layer", "global", "adaptive"])
+@pytest.mark.parametrize("score", ["taylor", "wanda"])
+def test_what_is_zero_goes_first(scope, score):
+    # An input that is always zero gives half the weights no score at all.
+    x = np.random.default_rng(0).normal(size=(64, 8)).astype(np.float32)
+    x[:, :4] = 0
+    data = ncl.Data(x, np.arange(64) % 3)
+    model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(64, name="one")])
+    halved = ncl.MagnitudePruning(sparsity=0.5, scope="layer")(model)
+
+    result = ScorePruning(sparsity=0.5, score=score, scope=scope, loss="mse")(
+        halved, ncl.Context(train=ncl.Data(x, np.zeros((64, 64))), calibration=data)
+    )
+
+    np.testing.assert_array_equal(result.layers[0].kernel, halved.layers[0].kernel)

@@ -109,3 +109,17 @@ def test_a_layer_that_is_not_known_is_left_alone():
 def test_settings_out_of_range_are_refused(settings):
     with pytest.raises(ValueError, match=f"`{next(iter(settings))}` must be"):
         ncl.ShortFloats(**settings)
+
+
+def test_an_adapted_normalization_computes_with_what_is_stored(tmp_path):
+    scale = keras.layers.Normalization()
+    scale.adapt(np.random.default_rng(0).normal(3, 7, size=(100, 4)))
+    model = keras.Sequential([keras.Input((4,)), scale])
+    x = np.random.default_rng(1).normal(size=(8, 4)).astype(np.float32)
+
+    short = ncl.ShortFloats(significant_bits=4)(model)
+    short.save(tmp_path / "short.keras")
+
+    loaded = keras.saving.load_model(tmp_path / "short.keras")
+    np.testing.assert_array_equal(short(x), loaded(x))
+    assert np.any(np.asarray(short(x)) != np.asarray(model(x)))

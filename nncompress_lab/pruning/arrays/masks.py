@@ -101,18 +101,22 @@ def masks_by_score(scores: Sequence[Weights], *, sparsity: float) -> list[Mask]:
     return ranking.masks(drop=round(sparsity * ranking.size))
 
 
-def masks_by_output(scores: Weights, *, sparsity: float) -> Mask:
+def masks_by_output(
+    scores: Weights, *, sparsity: float, gone: Mask | None = None
+) -> Mask:
     """Mark the largest scores of each output to be kept; each loses equally many.
 
     Args:
         scores: How much each weight matters, shape `(rows, channels)`: the weights of
             one output are a column. It is not changed.
         sparsity: Fraction of the weights to drop, in `[0, 1)`.
+        gone: Which weights are dropped already; they should have the lowest scores.
 
     Returns:
         Boolean array of the shape of `scores`: True where kept. Exactly
         `round(sparsity * rows)` entries of each column are dropped; of equal scores the
-        upper ones go first.
+        upper ones go first. Where columns have lost more already, the others lose less,
+        so that no more are gone in all.
 
     Raises:
         ValueError: If `sparsity` is outside `[0, 1)` or a score is not finite.
@@ -131,8 +135,12 @@ def masks_by_output(scores: Weights, *, sparsity: float) -> Mask:
     _check_scores(scores)
     order = np.argsort(scores, axis=0, kind="stable")
     kept = np.ones(scores.shape, dtype=np.bool_)
-    dropped = order[: round(sparsity * len(scores))]
-    np.put_along_axis(kept, dropped, values=False, axis=0)
+    drop = round(sparsity * len(scores))
+    before = np.zeros(scores.shape[1:], int) if gone is None else gone.sum(axis=0)
+    in_all = drop * before.size
+    while drop and np.maximum(before, drop).sum() > in_all:
+        drop -= 1
+    np.put_along_axis(kept, order[:drop], values=False, axis=0)
     return kept
 
 
