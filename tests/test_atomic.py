@@ -3,6 +3,7 @@
 import os
 import stat
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -137,3 +138,33 @@ def test_the_umask_of_the_process_stays_as_it_was(tmp_path):
         after = os.umask(before)
 
     assert after == 0o027
+
+
+@pytest.mark.parametrize("age", [7200, 60], ids=["old", "new"])
+def test_what_a_killed_write_has_left_goes_later(age, tmp_path):
+    left = tmp_path / ".a.writing-x1y2z3.txt"
+    others = [tmp_path / ".a-backup.txt", tmp_path / ".b.writing-x1y2z3.txt"]
+    for path in (left, *others):
+        path.write_text("half")
+        os.utime(path, (time.time() - age,) * 2)
+
+    with replace_file(tmp_path / "a.txt") as temporary:
+        temporary.write_text("new")
+
+    assert left.exists() == (age == 60)
+    assert all(path.exists() for path in others)
+
+
+def test_a_folder_that_may_not_be_written_to_is_refused_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.access", lambda *_: False)
+
+    with (
+        pytest.raises(PermissionError, match="may not be written to"),
+        replace_file(tmp_path / "a.txt"),
+    ):
+        pytest.fail("the block was entered")
+
+
+def test_a_folder_is_no_file_to_replace(tmp_path):
+    with pytest.raises(IsADirectoryError, match="is a folder"), replace_file(tmp_path):
+        pytest.fail("the block was entered")

@@ -17,12 +17,14 @@ from rich.console import Console
 from rich.markup import escape
 
 import nncompress_lab as ncl
+from nncompress_lab.atomic import check_writable
 from nncompress_lab.cli.options import (
     EMBEDDED,
     DataOption,
     Json,
     Latency,
     context_of,
+    import_modules,
     load,
     save,
     show,
@@ -35,6 +37,7 @@ from nncompress_lab.models.paths import (
     check_source,
     check_target,
 )
+from nncompress_lab.printable import printable
 
 BAD_INPUT = 2
 NOT_PASSED = 1
@@ -55,7 +58,7 @@ def main() -> None:
         app()
     except (CompressionError, ValueError, OSError, ImportError) as error:
         Console(stderr=True, soft_wrap=True).print(
-            f"[bold red]error:[/] {escape(str(error))}"
+            f"[bold red]error:[/] {escape(printable(str(error)))}"
         )
         sys.exit(BAD_INPUT)
 
@@ -64,8 +67,18 @@ def main() -> None:
 def nncompress(
     *,
     version: Annotated[bool, typer.Option("--version", help="Print versions.")] = False,
+    modules: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--import",
+            metavar="MODULE",
+            help="Import a module first, which registers layers or passes of your own; "
+            "may be given several times. It is also looked for in this folder.",
+        ),
+    ] = None,
 ) -> None:
     """Compress Keras 3 models and measure what it really changed."""
+    import_modules(modules or [])
     if version:
         typer.echo(f"nncompress-lab {ncl.__version__}")
         raise typer.Exit
@@ -179,6 +192,7 @@ def export(
 ) -> None:
     """Write a model file for a runtime and check it against Keras."""
     check_source(model)
+    check_writable(output)
     start_keras()
     calibration = context_of(data).calibration
     difference = ncl.export(

@@ -1,5 +1,7 @@
 """What the commands of the command line have in common: options, input and output."""
 
+import importlib
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -39,6 +41,27 @@ def context_of(data: str | None) -> "Context":
         calibration=parts.get("calibration", parts.get("train")),
         test=parts.get("test"),
     )
+
+
+def import_modules(names: list[str]) -> None:
+    """Import modules that register layers or passes, also from the current folder.
+
+    Raises:
+        ImportError: If there is no such module, or it raises an error.
+    """
+    if not names:
+        return
+    start_keras()
+    sys.path.insert(0, str(Path.cwd()))
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except Exception as error:  # whatever a module of somebody's own raises
+            raise ImportError(
+                f"The module of --import {name} cannot be imported: "
+                f"{type(error).__name__}: {error}. Say its name as in Python, without "
+                ".py, and run this where it is, or where it is installed."
+            ) from error
 
 
 def start_keras() -> None:

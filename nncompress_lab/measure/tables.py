@@ -4,6 +4,8 @@ import html
 import textwrap
 from dataclasses import dataclass
 
+from nncompress_lab.printable import printable
+
 TEXT_WIDTH = 100
 
 
@@ -31,7 +33,8 @@ class Table:
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         lines.insert(1, ["-" * width for width in widths])
         notes = [textwrap.fill(note, TEXT_WIDTH) for note in self.notes]
-        return "\n".join([*(_aligned(line, widths) for line in lines), *notes])
+        shown = [*(_aligned(line, widths) for line in lines), *notes]
+        return printable("\n".join(shown))
 
     def html(self) -> str:
         """The table in the colours of the page that it is shown in."""

@@ -52,6 +52,7 @@ class Skip(StrEnum):
     NO_KERNEL = "no kernel: normalization and the like is never touched"
     NOT_SUPPORTED = "this layer type is not supported"
     NOT_SELECTED = "left out by the selection"
+    EMPTY = "its kernel has no weights: an axis of it is 0"
     TOO_SMALL = "smaller than the selection's min_size"
     NOT_FLOAT = "its kernel is not a plain float variable (quantized, or with LoRA)"
     NOT_REPLACEABLE = "it is inside a layer whose parts cannot be replaced"

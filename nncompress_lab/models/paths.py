@@ -6,6 +6,7 @@ Asked before long work begins, and before Keras, which takes seconds, starts.
 import zipfile
 from pathlib import Path
 
+from nncompress_lab.atomic import check_writable
 from nncompress_lab.errors import ModelFileError
 
 SUFFIX = ".keras"
@@ -62,8 +63,4 @@ def check_target(path: str | Path, *, suffix: str = SUFFIX) -> None:
         )
     if path.is_dir():
         raise ValueError(f"Cannot write {path}: it is a folder. Choose another name.")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"Cannot write {path}: the folder {path.parent} does not exist. Create it "
-            "first or choose another path."
-        )
+    check_writable(path)

@@ -162,6 +162,8 @@ class Selection:
             return Skip.NOT_SELECTED
         if not self.depthwise and not without_depthwise(layer).kernel_names:
             return Skip.DEPTHWISE
+        if not layer.size:
+            return Skip.EMPTY
         return Skip.TOO_SMALL if layer.size < self.min_size else None
 
 

@@ -77,14 +77,18 @@ def _check_readable(model: keras.Model, path: Path) -> None:
 
 def _named(model: keras.Model) -> str:
     """Which layer Keras does not make from its own configuration, as a beginning."""
+    refused = []
     for path, layer in walk(model):
         try:
             config = keras.saving.serialize_keras_object(layer)
             with keras.StatelessScope():
                 keras.saving.deserialize_keras_object(config, safe_mode=True)
         except Exception:
-            return f"it is layer {path!r} ({type(layer).__name__}). "
-    return ""
+            refused.append((path, type(layer).__name__))
+    if not refused:
+        return ""
+    path, kind = max(refused, key=lambda one: one[0].count("/"))  # not what it is in
+    return f"it is layer {path!r} ({kind}). "
 
 
 def packed_bytes(model: keras.Model) -> int:

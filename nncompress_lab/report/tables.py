@@ -10,6 +10,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from nncompress_lab.printable import printable
 from nncompress_lab.report.figures import Figures
 from nncompress_lab.report.formats import COLUMNS, count, footnotes, rows_of, size
 from nncompress_lab.report.verdict import verdict
@@ -29,11 +30,11 @@ def stages(figures: Figures, *, width: int) -> Iterator[Any]:
     else:
         yield from _stages_as_columns(figures, width)
     if words := verdict(figures):
-        yield Text(words, style="bold")
+        yield _words(words, style="bold")
     for remark in figures.remarks:
-        yield Text(remark)
+        yield _words(remark)
     for note in footnotes(figures):
-        yield Text(note, style="dim")
+        yield _words(note, style="dim")
 
 
 def _stages_as_rows(figures: Figures) -> Table:
@@ -73,8 +74,12 @@ def _table() -> Table:
     return Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
 
 
+def _words(text: str, style: str = "") -> Text:
+    return Text(printable(text), style)
+
+
 def _two_lines(upper: str, lower: str) -> Text:
-    return Text(upper) + Text(f"\n{lower}" if lower else "", style="dim")
+    return _words(upper) + _words(f"\n{lower}" if lower else "", style="dim")
 
 
 def _split_label(name: str) -> tuple[str, str]:
@@ -96,14 +101,14 @@ def layers(figures: Figures) -> Table:
     for row in figures.layers:
         zeros = 1 - row.nonzeros / row.parameters if row.parameters else 0.0
         table.add_row(
-            Text(row.path),
-            row.type,
+            _words(row.path),
+            _words(row.type),
             count(row.parameters),
             f"{100 * zeros:.1f} %",
             count(row.macs),
             *(() if single else (size(row.bytes_before),)),
             size(row.bytes_after),
-            *(() if single else (Text(row.note),)),
+            *(() if single else (_words(row.note),)),
         )
     return table
 

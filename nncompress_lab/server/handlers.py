@@ -58,16 +58,30 @@ class _Handler(APIHandler):
 class InspectHandler(_Handler):
     """`GET inspect?path=model.keras`: the file's summary, or `{"error": sentence}`."""
 
+    _waiting: asyncio.Future[Any] | None = None
+    _gone = False
+
     @authenticated
     async def get(self) -> None:
         """Look into a model file."""
-        from nncompress_lab.server.isolation import summarize_apart
+        from nncompress_lab.server.readings import READINGS
 
         path = await self._checked(self.get_query_argument("path", ""))
+        self._waiting = asyncio.ensure_future(READINGS.summary(path))
         try:
-            self.reply(await asyncio.to_thread(summarize_apart, path))
+            self.reply(await self._waiting)
         except ModelFileError as error:
             self.reply({"error": str(error)})
+        except asyncio.CancelledError:
+            if not self._gone:
+                raise
+
+    def on_connection_close(self) -> None:
+        """Wait no longer for a file that nobody wants any more."""
+        self._gone = True
+        if self._waiting is not None:
+            self._waiting.cancel()
+        super().on_connection_close()
 
     async def _checked(self, path: str) -> Path:
         """The file of a contents path; what Jupyter would not show is refused."""

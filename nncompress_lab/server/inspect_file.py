@@ -60,6 +60,10 @@ def _reader_of(path: Path) -> Callable[[Path], dict[str, Any]]:
         raise ModelFileError(
             f"Files that can be shown end in {', '.join(READERS)}. Received: {path.name}."
         )
+    if not path.is_file():
+        raise ModelFileError(
+            f"Only files can be shown. Received: {path.name}, which is none, or is gone."
+        )
     if path.stat().st_size == 0:
         raise ModelFileError(
             "This file is empty (0 bytes): writing it was interrupted, or the disk was "

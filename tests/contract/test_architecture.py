@@ -21,6 +21,7 @@ STOREYS = {
     # 1: arrays -> arrays
     "errors": 1,
     "limits": 1,
+    "printable": 1,
     "atomic": 1,
     "quiet": 1,
     "progress": 1,

@@ -375,3 +375,11 @@ def test_split_groups_keeps_the_type_of_the_matrix():
 def test_a_group_size_below_one_or_not_whole_is_refused(group_size):
     with pytest.raises(ValueError, match=f"group_size={group_size!r}"):
         split_groups(np.ones((4, 1)), group_size=group_size)
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.int8, np.uint8])
+@pytest.mark.parametrize("bits", range(2, 9))
+def test_numpy_integers_are_numbers_of_bits(kind, bits):
+    for symmetric in (True, False):
+        ends = integer_range(bits=kind(bits), symmetric=symmetric)
+        assert ends == integer_range(bits=bits, symmetric=symmetric)

@@ -249,7 +249,7 @@ def check_threshold(threshold: float) -> None:
 
 def check_n_m(n: int, m: int) -> None:
     """Raise a `ValueError` unless `n` of `m` weights can be kept."""
-    if not all(isinstance(one, int) for one in (n, m)) or not 1 <= n <= m:
+    if not all(isinstance(one, int | np.integer) for one in (n, m)) or not 1 <= n <= m:
         raise ValueError(
             "`n` of each `m` weights are kept, so that 1 <= n <= m, both whole. "
             f"Received: n={n!r}, m={m!r}. Sparse tensor cores take n=2, m=4."

@@ -48,6 +48,7 @@ def integer_range(*, bits: int, symmetric: bool) -> tuple[int, int]:
         ((-7, 7), (0, 15))
     """
     check_bits(bits)
+    bits = int(bits)  # a NumPy integer of 8 bits would overflow
     if symmetric:
         return -(2 ** (bits - 1)) + 1, 2 ** (bits - 1) - 1
     return 0, 2**bits - 1
@@ -233,7 +234,7 @@ def split_groups(matrix: Floats, *, group_size: int) -> Floats:
 
 def check_bits(bits: object) -> None:
     """Raise a `ValueError` unless `bits` is a whole number from 2 to 8."""
-    if not isinstance(bits, int) or not MIN_BITS <= bits <= MAX_BITS:
+    if not isinstance(bits, int | np.integer) or not MIN_BITS <= bits <= MAX_BITS:
         raise ValueError(
             f"`bits` is the width of the stored integers and must be a whole number "
             f"from {MIN_BITS} to {MAX_BITS}. Received: bits={bits!r}."
@@ -242,7 +243,7 @@ def check_bits(bits: object) -> None:
 
 def check_group_size(group_size: object) -> None:
     """Raise a `ValueError` unless `group_size` is a whole number from 1."""
-    if not isinstance(group_size, int) or group_size < 1:
+    if not isinstance(group_size, int | np.integer) or group_size < 1:
         raise ValueError(
             "`group_size` is how many weights share a scale and must be a whole number, "
             f"at least 1. Received: group_size={group_size!r}. Common values are 32, 64 "

@@ -60,7 +60,7 @@ ABSMAX: Final = Clipping()
 
 def check_percentile(percentile: object) -> None:
     """Raise a `ValueError` unless `percentile` is above 0 and at most 100."""
-    if not isinstance(percentile, int | float) or not 0 < percentile <= 100:
+    if not isinstance(percentile, int | float | np.number) or not 0 < percentile <= 100:
         raise ValueError(
             "`percentile` is the part of the values that the range covers, above 0 and "
             f"at most 100. Received: percentile={percentile!r}. 99.9 is usual."

@@ -43,7 +43,7 @@ POWERS = np.exp2(np.arange(LEAST_EXPONENT, 128, dtype=np.float32))  # of two
 
 
 def _check_bits(bits: object) -> None:
-    if not isinstance(bits, int) or not 1 <= bits <= MAX_BITS:
+    if not isinstance(bits, int | np.integer) or not 1 <= bits <= MAX_BITS:
         raise ValueError(
             f"`bits` is the width of a code and must be a whole number from 1 to "
             f"{MAX_BITS}. Received: bits={bits!r}."
@@ -79,6 +79,7 @@ class CodebookFormat:
         _check_bits(self.bits)
         check_choice("scales", self.scales, Scales)
         check_granularity(self.granularity, self.group_size)
+        object.__setattr__(self, "bits", int(self.bits))  # also NumPy's, for JSON
 
     def view(
         self, shape: tuple[int, ...], channel_axes: tuple[int, ...]

@@ -141,7 +141,7 @@ def power_of_two_table(weights: npt.NDArray[Any], *, bits: int) -> Table:
         with Low-Precision Weights", ICLR 2017, section 2.1.
         https://arxiv.org/abs/1702.03044
     """
-    largest = _largest(weights, bits)
+    largest, bits = _largest(weights, bits), int(bits)
     if largest == 0:
         return np.zeros(1, np.float32)
     highest = int(np.floor(np.log2(largest * 4 / 3)))
@@ -176,7 +176,7 @@ def normal_float_table(weights: npt.NDArray[Any], *, bits: int) -> Table:
         Quantized LLMs", NeurIPS 2023, section 3 and appendix E.
         https://arxiv.org/abs/2305.14314
     """
-    largest = _largest(weights, bits)
+    largest, bits = _largest(weights, bits), int(bits)
     if largest == 0:
         return np.zeros(1, np.float32)
     count = 2**bits
@@ -207,7 +207,7 @@ def _quantiles(tail: float, count: int) -> npt.NDArray[np.float64]:
 
 
 def _largest(weights: npt.NDArray[Any], bits: object) -> float:
-    if not isinstance(bits, int) or not MIN_BITS <= bits <= MAX_BITS:
+    if not isinstance(bits, int | np.integer) or not MIN_BITS <= bits <= MAX_BITS:
         raise ValueError(
             f"A fixed table needs codes of {MIN_BITS} to {MAX_BITS} bits. Received: "
             f"bits={bits!r}."

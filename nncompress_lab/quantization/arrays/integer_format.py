@@ -60,6 +60,7 @@ class KernelFormat:
         check_bits(self.bits)
         check_symmetric(self.symmetric)
         check_granularity(self.granularity, self.group_size)
+        object.__setattr__(self, "bits", int(self.bits))  # also NumPy's, for JSON
 
     @property
     def integers(self) -> tuple[int, int]:

@@ -1,0 +1,147 @@
+"""Nothing is packed that could not be unpacked, and nothing restored that is too much."""
+
+import tracemalloc
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from packed_files import file_that_says, rewritten
+
+import nncompress_lab as ncl
+from nncompress_lab.errors import (
+    CorruptFileError,
+    ModelFileError,
+    UnsupportedModelError,
+)
+
+
+def doubled(x):
+    return 2 * x
+
+
+class Mine(layers.Layer):
+    def call(self, x):
+        return x
+
+
+UNREADABLE = {
+    "lambda": lambda: layers.Lambda(doubled, name="mine"),
+    "function": lambda: layers.Dense(3, activation=doubled, name="mine"),
+    "class": lambda: Mine(name="mine"),
+}
+
+
+@pytest.mark.parametrize("make", UNREADABLE.values(), ids=UNREADABLE)
+@pytest.mark.parametrize("inside", [False, True], ids=["plain", "in a model"])
+def test_what_could_not_be_read_is_not_written_and_named(make, inside, tmp_path):
+    model = keras.Sequential([keras.Input((4,)), make(), layers.Dense(2)])
+    if inside:
+        model = keras.Sequential([keras.Input((4,)), model])
+    old = tmp_path / "model.ncz"
+    old.write_bytes(b"old")
+
+    with pytest.raises(UnsupportedModelError, match=r"cannot be packed.*mine"):
+        ncl.pack(model, old)
+
+    assert old.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [old]
+
+
+def test_the_size_of_what_cannot_be_packed_is_measured_all_the_same():
+    model = keras.Sequential([keras.Input((4,)), layers.Lambda(doubled)])
+
+    assert ncl.measure.file_sizes(model).packed > 0
+
+
+def lookups() -> dict[str, tuple[layers.Layer, str, list[list[object]]]]:
+    words = layers.StringLookup()
+    words.adapt(np.array(["a", "b", "c"]))
+    text = layers.TextVectorization(output_sequence_length=2)
+    text.adapt(np.array(["a b c"]))
+    numbers = layers.IntegerLookup()
+    numbers.adapt(np.array([5, 7, 9]))
+    return {
+        "words": (words, "string", [["c", "a"], ["z", "b"]]),
+        "text": (text, "string", [["c a"], ["z b"]]),
+        "numbers": (numbers, "int64", [[5, 9], [8, 7]]),
+    }
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="lookups of strings need TensorFlow"
+)
+@pytest.mark.parametrize("compiled", [False, True], ids=["plain", "compiled"])
+@pytest.mark.parametrize("name", ["words", "text", "numbers"])
+def test_an_adapted_vocabulary_comes_back(name, compiled, tmp_path):
+    import tensorflow as tf
+
+    layer, dtype, x = lookups()[name]
+    entry = keras.Input((len(x[0]),), dtype=dtype)
+    model = keras.Model(entry, layers.Embedding(9, 4)(layer(entry)))
+    if compiled:
+        model.compile("adam", "mse")
+
+    ncl.pack(model, tmp_path / "model.ncz")
+
+    restored = ncl.unpack(tmp_path / "model.ncz")
+    inputs = tf.constant(x)
+    np.testing.assert_array_equal(restored(inputs), model(inputs))
+
+
+def test_arrays_in_the_configuration_are_counted(tmp_path):
+    array = {"value": ["a"], "dtype": "S2000000000"}
+    config = {"class_name": "__numpy__", "config": array}
+    path = tmp_path / "model.ncz"
+    about = {
+        "keras": "3.15.1",
+        "config": {"class_name": "Sequential", "config": config},
+    }
+    path.write_bytes(file_that_says({"about": about, "tensors": []}))
+
+    tracemalloc.start()
+    with pytest.raises(ModelFileError, match="2000000000"):
+        ncl.unpack(path, max_bytes=1000)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert peak < 50 * 2**20
+
+
+def test_what_inner_models_are_compiled_with_is_left_aside(tmp_path):
+    inner = keras.Sequential([keras.Input((4,)), layers.Dense(2)], name="inner")
+    model, path = keras.Sequential([keras.Input((4,)), inner]), tmp_path / "m.ncz"
+    ncl.pack(model, path)
+    metric = {"class_name": "AUC", "config": {"num_thresholds": 30_000_000}}
+
+    def compile_inner(index):
+        layer = index["about"]["config"]["config"]["layers"][1]
+        layer["compile_config"] = {"loss": "mse", "metrics": [metric]}
+
+    path.write_bytes(rewritten(path.read_bytes(), compile_inner))
+
+    assert not ncl.unpack(path).get_layer("inner").compiled
+
+
+def test_reading_packed_bits_takes_at_most_what_the_format_says(tmp_path):
+    """`docs/packed-format.md`: 20 times the largest tensor and 32 MB."""
+    from nncompress_lab.packing.tensors import Layout, decode, encode
+
+    packed = np.zeros(2**21, np.uint8)
+    content = encode(packed, "uint8", Layout(columns=1, bits=1))
+
+    tracemalloc.start()
+    decode(content, "uint8", packed.shape)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert peak <= 20 * packed.nbytes + 32 * 2**20
+
+
+def test_a_file_that_ends_early_is_still_a_damaged_one(tmp_path):
+    path = tmp_path / "m.ncz"
+    ncl.pack(keras.Sequential([keras.Input((4,)), layers.Dense(2)]), path)
+    path.write_bytes(path.read_bytes()[:-1])
+
+    with pytest.raises(CorruptFileError):
+        ncl.unpack(path)
