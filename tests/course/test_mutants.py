@@ -49,6 +49,34 @@ ALSO_RIGHT = {
     "prune_model": {
         "pruned.layers -> pruned.layers[::-1]": "the layers do not depend on each other",
     },
+    "nearest_codes": {
+        "weights[..., np.newaxis] - table -> (table) - (weights[..., np.newaxis])": "the "
+        "magnitude has no sign",
+    },
+    "moved_table": {
+        "table.size -> len(table)": "a table has one axis",
+        "table.size -> table.shape[-1]": "a table has one axis",
+        "table.size -> table.nbytes": "no weight has a code beyond the table",
+        "taken.size -> len(taken)": "what a mask takes has one axis",
+        "taken.size -> taken.shape[-1]": "what a mask takes has one axis",
+        "taken.size -> taken.nbytes": "it is compared with 0 only",
+    },
+    "code_bytes": {
+        "codes.ravel() -> codes.ravel(order='F')": "counts do not depend on the order",
+    },
+    "best_table": {
+        "0.0 -> 1.0": "each table's error is larger by one",
+        "line.size -> len(line)": "a line has one axis",
+        "line.size -> line.shape[-1]": "a line has one axis",
+        "line.size -> len(line) [2]": "a line has one axis",
+        "line.size -> line.shape[-1] [2]": "a line has one axis",
+        "line.size -> line.nbytes [2]": "no end lies beyond the line",
+        "1 -> 2 [3]": "no end lies beyond the line",
+        "start < end -> start <= end": "the error of no weights is not a number, which is "
+        "not less",
+        "line[start:end].var() * (end - start) -> "
+        "2 * (line[start:end].var()) * (end - start)": "the errors of all are doubled",
+    },
     "pack_nibbles": {
         "codes.size -> len(codes)": "the codes have one axis",
         "codes.size -> codes.shape[-1]": "the codes have one axis",

@@ -150,7 +150,7 @@ def is_right_for_any_codes(answer):
 
 
 def _fewest_weights(bits: int, rival_bits: int) -> int:
-    return -(-32 * 2**bits // (rival_bits - bits))
+    return -(-32 * int(2**bits) // (rival_bits - bits))
 
 
 fewest_weights = Exercise(

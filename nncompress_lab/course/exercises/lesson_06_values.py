@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from nncompress_lab.course.draws import generator
 from nncompress_lab.course.exercise import (
     Exercise,
     call,
@@ -21,7 +22,7 @@ TABLE = np.array([-2.0, -0.5, 0.0, 3.0])
 
 def random_weights(*shape: int, seed: int) -> Any:
     """Weights of mixed signs with a heavy end on one side."""
-    random = np.random.default_rng(seed)
+    random = generator(seed)
     return (random.normal(size=shape) + random.exponential(size=shape)).astype(
         np.float32
     )
