@@ -107,7 +107,7 @@ class OfArrays(layers.Layer):
         {"kernel_regularizer": Penalty()},
         {"kernel_constraint": relu},
     ],
-    ids=str,
+    ids=["function", "lambda", "partial", "object", "loss", "penalty", "constraint"],
 )
 def test_functions_that_keras_cannot_find_are_the_same_in_a_copy(settings):
     assert_copied(with_dense(**settings))

@@ -15,9 +15,9 @@ from nncompress_lab.course.exercise import (
     require_array,
     require_number,
 )
+from nncompress_lab.course.exercises.lesson_04_channels import channel_scales
 from nncompress_lab.course.exercises.lesson_04_levels import (
     BITS,
-    channel_scales,
     quantize,
     random_kernel,
     scale_and_zero_point,
