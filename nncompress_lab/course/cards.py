@@ -83,7 +83,7 @@ def outcome_card(
             points += ", kept"
         if outcome.seed is not None:
             lines.append(
-                "The input was drawn at random. The same again: "
+                "Inputs of this check are random. The same ones again: "
                 f"`seed={outcome.seed}` as the last argument of the check."
             )
     heading = f"{icon} {outcome.status} · {exercise.title} · {points}"

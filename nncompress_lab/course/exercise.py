@@ -42,6 +42,7 @@ class Exercise:
         reference: A right answer, used by the rest of the lesson where the learner's
             does not pass.
         praise: What is said to a right answer.
+        beginning: What to do first, said where there is no answer yet.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Exercise:
     hints: tuple[str, ...]
     reference: Any
     praise: str = "Every check passes."
+    beginning: str = ""
     checks: list[Check] = field(default_factory=list, repr=False)
 
     def check(self, function: Check) -> Check:

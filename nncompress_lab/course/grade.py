@@ -89,7 +89,8 @@ def _checked(exercise: Exercise, answer: Any, drawn: Draw) -> Outcome:
 
 
 def _unattempted(exercise: Exercise, answer: Any = ..., said: str = "") -> Outcome:
-    message = f"Write your answer in the cell of `{exercise.name}`."
+    cell = f"Write your answer in the cell of `{exercise.name}`."
+    message = exercise.beginning or cell
     if _statements(answer) > 1:
         message = (
             "There is code in your function, and the line `raise NotImplementedError` "

@@ -18,13 +18,17 @@ def running_cell() -> int | None:
     return notebook.execution_count if notebook else None
 
 
-def defined_since(name: str, cell: int) -> bool:
-    """Whether a cell that gives this name a value ran after the cell of this number."""
+def cells_run() -> list[str]:
+    """The sources of all cells that ran, with that which runs; none outside a notebook."""
     notebook = shell()
-    ran = notebook.user_ns["In"][cell + 1 :] if notebook else []
+    return list(notebook.user_ns["In"]) if notebook else []
+
+
+def defines(name: str, cells: list[str]) -> bool:
+    """Whether one of these cells gives the name a value of the learner's."""
     a_function, a_value = rf"def\s+{name}\b", rf"{name}\b[^=\n]*=(?!=)(?!.*accept\()"
-    defines = re.compile(rf"^\s*({a_function}|{a_value})", re.MULTILINE)
-    return any(defines.search(source) for source in ran)
+    pattern = re.compile(rf"^\s*({a_function}|{a_value})", re.MULTILINE)
+    return any(pattern.search(source) for source in cells)
 
 
 def show(result: object) -> None:

@@ -9,13 +9,14 @@ from nncompress_lab.course.cards import Card, outcome_card, score_card, stopped_
 from nncompress_lab.course.exercise import Exercise
 from nncompress_lab.course.grade import Outcome, grade, told
 from nncompress_lab.course.kernel import (
-    defined_since,
-    running_cell,
+    cells_run,
+    defines,
     show,
     show_when_stopped,
 )
 from nncompress_lab.course.progress import PASS, UNATTEMPTED, Record, better
 from nncompress_lab.course.reference import Reference, is_reference
+from nncompress_lab.course.waiting import working
 
 NOTHING = "nothing yet"
 NOT_GRADED = "This is the reference answer, which is never graded."
@@ -26,6 +27,9 @@ UNSAVED = "Your points and predictions are kept until the notebook's kernel stop
 class Lesson:
     """One lesson, as its notebook uses it.
 
+    `with lesson.working("Measuring", seconds=20):` shows a line that counts the seconds
+    of a cell that takes long.
+
     Args:
         lesson_id: Two digits, for example `"02"`.
 
@@ -33,16 +37,20 @@ class Lesson:
         LookupError: If there is no such lesson.
     """
 
+    working = staticmethod(working)
+
     def __init__(self, lesson_id: str) -> None:
-        from nncompress_lab.course.exercises import exercises_of
         from nncompress_lab.course.results_table import ResultsTable
 
-        self._exercises = exercises_of(lesson_id)
+        with working("Starting Keras", seconds=8):
+            from nncompress_lab.course.exercises import exercises_of
+
+            self._exercises = exercises_of(lesson_id)
         self.id = lesson_id
         self.table = ResultsTable(lesson_id)
         self._outcomes: dict[str, Record] = {}
         self._predictions: dict[str, str] = {}
-        self._checked_in: dict[str, int] = {}
+        self._checked_after: dict[str, int] = {}
         self._warned = False
         show_when_stopped(lambda stop: stopped_card(told(stop)))
 
@@ -172,14 +180,14 @@ class Lesson:
         self._outcomes[exercise.name] = record
         notes = (*self._unchanged(exercise.name), otherwise)
         said = () if passed else tuple(note for note in notes if note)
-        self._checked_in[exercise.name] = running_cell() or 0
+        self._checked_after[exercise.name] = len(cells_run())
         trouble = self._try(lambda: progress.save(self.id, exercise.name, record))
         return outcome, outcome_card(outcome, kept=kept, notes=(*said, *trouble))
 
     def _unchanged(self, name: str) -> tuple[str, ...]:
         """Told where an answer comes to its check again without having been run."""
-        last = self._checked_in.get(name)
-        if last is None or running_cell() is None or defined_since(name, last):
+        before, cells = self._checked_after.get(name), cells_run()
+        if not before or defines(name, cells[before:]):
             return ()
         return (f"{UNCHANGED} If you changed the cell of `{name}`, run it first.",)
 

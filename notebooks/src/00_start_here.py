@@ -267,12 +267,13 @@ lesson.predict(
 )
 
 # %% tags=["predicted"]
-result = ncl.compress(
-    model,
-    ncl.MagnitudePruning(sparsity=0.5, scope="global"),
-    ncl.UniformQuantization(bits=8),
-    context=ncl.Context.of(data, progress=False),
-)
+with lesson.working("Compressing and measuring", seconds=8):
+    result = ncl.compress(
+        model,
+        ncl.MagnitudePruning(sparsity=0.5, scope="global"),
+        ncl.UniformQuantization(bits=8),
+        context=ncl.Context.of(data, progress=False),
+    )
 result.report
 
 # %% [markdown]

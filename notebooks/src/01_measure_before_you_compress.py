@@ -93,7 +93,8 @@ trained.compile(
     optimizer="adam",
     loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
 )
-trained.fit(data.train.x[:512], data.train.y[:512], verbose=0)
+with lesson.working("Training", seconds=4):
+    trained.fit(data.train.x[:512], data.train.y[:512], verbose=0)
 saved = Path("lenet5-after-training.keras")
 trained.save(saved)
 
@@ -327,7 +328,8 @@ figures.shares(
 # %% tags=["predicted"]
 from nncompress_lab.report import measure_stages
 
-report = measure_stages(models, data=data.validation)
+with lesson.working("Measuring three models", seconds=15):
+    report = measure_stages(models, data=data.validation)
 report
 
 # %% tags=["predicted"]
@@ -430,7 +432,8 @@ neighbours = [threading.Thread(target=neighbour, args=(stop, seed)) for seed in 
 for thread in neighbours:
     thread.start()
 try:
-    trials = [interleaved(twins, blocks=30) for _ in range(16)]
+    with lesson.working("16 trials among bad neighbours", seconds=8):
+        trials = [interleaved(twins, blocks=30) for _ in range(16)]
 finally:
     stop.set()
     for thread in neighbours:
@@ -628,7 +631,9 @@ print("may be the fastest:", fastest(race.milliseconds, race.band))
 # Python, and copying the images in and the outputs out.
 
 # %% tags=["timing"]
-measure.time_on_devices(models, batch_sizes=(1, 64), rounds=12)
+with lesson.working("Timing three models, twice", seconds=15):
+    times = measure.time_on_devices(models, batch_sizes=(1, 64), rounds=12)
+times
 
 # %% [markdown]
 # - 64 images do not take 64 times as long as one: with one small image much of the time goes into

@@ -478,14 +478,17 @@ def accuracy_with(name, sparsity):
     return measure.accuracy(pruned, images)
 
 
-figures.curves(
-    "Few weights, great harm: the first convolution bears least",
-    {
+with lesson.working("Pruning and measuring, 24 times", seconds=8):
+    accuracies = {
         f"{name}: {size:,} weights, {size / sum(weights_of.values()):.1%} of all": [
             accuracy_with(name, sparsity) for sparsity in sparsities
         ]
         for name, size in weights_of.items()
-    },
+    }
+
+figures.curves(
+    "Few weights, great harm: the first convolution bears least",
+    accuracies,
     sparsities,
     xlabel="sparsity of the one layer",
     ylabel="validation accuracy",
@@ -557,20 +560,20 @@ lesson.check("chosen_pruning", chosen_pruning)
 context = ncl.Context.of(data, progress=False)
 pruned_50 = ncl.MagnitudePruning(sparsity=0.5, scope="global")(model)
 pruned_90 = ncl.MagnitudePruning(sparsity=0.9, scope="global")(model)
-tuned_90 = ncl.FineTune(epochs=2)(pruned_90, context)
+with lesson.working("Training for two epochs", seconds=12):
+    tuned_90 = ncl.FineTune(epochs=2)(pruned_90, context)
 
 # %% tags=["predicted"]
 from nncompress_lab.report import measure_stages
 
-table = measure_stages(
-    {
-        "unpruned": model,
-        "50 % zeros": pruned_50,
-        "90 % zeros": pruned_90,
-        "90 % zeros, trained": tuned_90,
-    },
-    data=data.validation,
-)
+stages = {
+    "unpruned": model,
+    "50 % zeros": pruned_50,
+    "90 % zeros": pruned_90,
+    "90 % zeros, trained": tuned_90,
+}
+with lesson.working("Measuring four models", seconds=12):
+    table = measure_stages(stages, data=data.validation)
 table
 
 # %% [markdown]
@@ -606,9 +609,10 @@ print(
 # The two models in Keras itself, one image at a time and 64 together:
 
 # %% tags=["timing", "predicted"]
-measure.time_on_devices(
-    {"unpruned": model, "90 % zeros": pruned_90}, batch_sizes=(1, 64)
-)
+pair = {"unpruned": model, "90 % zeros": pruned_90}
+with lesson.working("Timing two models, twice", seconds=8):
+    times = measure.time_on_devices(pair, batch_sizes=(1, 64))
+times
 
 # %% [markdown]
 # If your model must become *faster*, unstructured zeros are the wrong remedy: take whole channels

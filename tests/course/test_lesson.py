@@ -4,9 +4,11 @@ import json
 
 import numpy as np
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
-from nncompress_lab.course import Lesson, progress
+from nncompress_lab.course import Lesson, kernel, progress
 from nncompress_lab.course.exercises import lesson_02_pruning as pruning
+from nncompress_lab.course.lesson import UNCHANGED
 
 
 @pytest.fixture
@@ -122,6 +124,55 @@ class TestBestOutcome:
         lesson.check("why_no_smaller", "c")
 
         assert progress.load()["02/why_no_smaller"].mistake == "is_not_c"
+
+
+class TestAnEditedCellThatWasNotRun:
+    """The kernel sees what ran, so it can tell what did not run again."""
+
+    @pytest.fixture
+    def run(self, monkeypatch):
+        shell = InteractiveShell()
+        monkeypatch.setattr(kernel, "shell", lambda: shell)
+        shell.user_ns["lesson"] = Lesson("02")
+
+        def run(*cells):
+            results = [shell.run_cell(cell, store_history=True) for cell in cells]
+            return repr(results[-1].result)
+
+        return run
+
+    CHECK = "lesson.check('why_no_smaller', why_no_smaller)"
+
+    def test_is_named(self, run):
+        assert UNCHANGED not in run("why_no_smaller = 'a'", self.CHECK)
+        assert UNCHANGED in run(self.CHECK)
+
+    @pytest.mark.parametrize("answer", ["why_no_smaller = 'a'", "why_no_smaller='d'"])
+    def test_is_not_suspected_where_it_was_run(self, answer, run):
+        run("why_no_smaller = 'a'", self.CHECK)
+
+        assert UNCHANGED not in run(answer, self.CHECK)
+
+    def test_is_not_suspected_where_one_cell_does_both(self, run):
+        run("why_no_smaller = 'a'", self.CHECK)
+
+        assert UNCHANGED not in run(f"why_no_smaller = 'c'\n{self.CHECK}")
+
+
+@pytest.mark.parametrize(
+    ("cell", "defined"),
+    [
+        ("def answer(x):\n    return x", True),
+        ("answer = lambda x: x", True),
+        ("if True:\n    answer = 3", True),
+        ("answer: float = 0.8", True),
+        ("answer = lesson.accept('answer', answer)", False),
+        ("answers = 3\nanswer_2 = 4\ndef answer_3(): pass", False),
+        ("print(answer == 3)", False),
+    ],
+)
+def test_a_cell_defines_an_answer_as_people_write_it(cell, defined):
+    assert kernel.defines("answer", [cell]) is defined
 
 
 def test_where_progress_cannot_be_written_one_card_warns_and_all_work(

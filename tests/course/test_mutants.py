@@ -113,7 +113,10 @@ def passing(lesson, name, code):
     exercises = exercises_of(lesson)
     for mutant in mutants(code, name, set(exercises) - {name}):
         with warnings.catch_warnings(action="ignore"):  # a mutant may be odd Python
-            answer = answer_of(mutant.code, exercises[name], lesson)
+            try:
+                answer = answer_of(mutant.code, exercises[name], lesson)
+            except (TypeError, ValueError):  # of the cell itself, before any check
+                continue
             if grade(exercises[name], answer, seed=SEED).status == PASS:
                 yield mutant.mistake
 

@@ -110,14 +110,14 @@ def _count(dropped: int, asked: int, sparsity: float, weights: Weights) -> str:
         "`sparsity` is a fraction of the number of weights, no threshold: these are the "
         "weights below it.": dropped == np.count_nonzero(np.abs(weights) < sparsity),
         "It drops as many as must stay.": dropped == weights.size - asked,
-        "`len` is the number of rows; `weights.size` counts all weights.": (
-            weights.ndim > 1 and dropped in {round(rows), int(rows)}
-        ),
         "That is a hundred times as many. `sparsity` is a fraction such as 0.5: do not "
         "divide it by 100. (np.percentile wants 0 to 100; np.quantile wants a "
         "fraction.)": asked >= 100 and abs(dropped - asked / 100) <= 1,
         f"That is round({exact:.1f}), neither always down nor always up.": (
             dropped in {math.floor(exact), math.ceil(exact)}
+        ),
+        "`len` is the number of rows; `weights.size` counts all weights.": (
+            weights.ndim > 1 and dropped in {round(rows), int(rows)}
         ),
         "That is one more or less. Is it a threshold, and what becomes of the weight "
         "that lies at it?": abs(dropped - asked) == 1,

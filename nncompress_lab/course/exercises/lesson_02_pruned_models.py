@@ -180,6 +180,10 @@ chosen_pruning = Exercise(
         "leave conv1 and logits nearly alone.",
         "dense1 at 80 % and conv2 at 60 %, then Register.",
     ),
+    beginning=(
+        "Choose a setting in the control; Use this in my code and Insert as my "
+        "answer write it into the cell of `chosen_pruning`. Run that cell, then this one."
+    ),
     reference=pipeline(
         MagnitudePruning(sparsity=0.8, select=Selection(names=("dense1",))),
         MagnitudePruning(sparsity=0.6, select=Selection(names=("conv2",))),
@@ -190,10 +194,7 @@ chosen_pruning = Exercise(
 @chosen_pruning.check
 def is_registered(answer):
     if answer is None:
-        raise NotImplementedError(
-            "Nothing is registered yet: press Register in the control, then run the cell "
-            "of `chosen_pruning` and this one again."
-        )
+        raise NotImplementedError
     require(
         isinstance(answer, Pass),
         "Hand over what the control registered, or the pass that its code shows, such "
