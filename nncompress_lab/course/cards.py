@@ -51,10 +51,21 @@ class Card:
             f'<div style="margin-top:2px">{_inline(line)}</div>' for line in self.lines
         )
         return (
-            f'<div style="border-left:4px solid var({self.color});'
+            f'<div style="{_bar(self.color)}'
             'padding:6px 12px;margin:4px 0;line-height:1.45;max-width:46em">'
             f"<strong>{_inline(self.heading)}</strong>{below}</div>"
         )
+
+
+def _bar(color: str) -> str:
+    """The bar at the left: in the theme's colour, and in a fixed one where it is stored.
+
+    JupyterLab takes variables out of the outputs of a notebook that was only opened, so
+    the fixed colour comes first and stays.
+    """
+    fixed = color.rpartition(" ")[2]
+    width = "border-left:4px solid"
+    return f"{width} {fixed};{width} var({color});"
 
 
 def _inline(text: str) -> str:

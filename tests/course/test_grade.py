@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from nncompress_lab.course.draws import generator
 from nncompress_lab.course.exercise import (
     Exercise,
     Option,
@@ -94,6 +95,36 @@ def test_an_exception_is_an_error_with_the_learners_own_line(double):
     assert (outcome.status, outcome.mistake) == (ERROR, "keeps_the_shape")
     assert "ValueError" in outcome.message
     assert "in your line: return weights @ np.zeros((5, 5))" in outcome.message
+
+
+def test_an_exception_says_with_what_the_function_was_called():
+    def by_rows(weights, threshold):
+        return [len(row) for row in weights]
+
+    exercise = Exercise("x", title="", points=1, hints=(), reference=None)
+    exercise.check(lambda answer: call(answer, np.zeros(3), 0.5))
+
+    told = grade(exercise, by_rows).message
+    assert "when it is called with an array of shape (3,) and 0.5, in your line" in told
+
+
+def test_an_array_of_other_objects_fails(double):
+    outcome = grade(double, lambda weights: np.array([None, 1, 2]))
+
+    assert (outcome.status, outcome.mistake) == (FAIL, "keeps_the_shape")
+    assert "must hold numbers" in outcome.message
+
+
+def test_inputs_are_drawn_anew_and_again_from_a_seed():
+    seen = []
+    exercise = Exercise("x", title="", points=1, hints=(), reference=None)
+    exercise.check(lambda answer: seen.append(generator(1).random()))
+
+    for seed in (None, None, 7, 7):
+        grade(exercise, "answer", seed=seed)
+
+    assert seen[0] != seen[1]
+    assert seen[2] == seen[3]
 
 
 def test_an_exception_without_a_line_of_the_learners_says_so():

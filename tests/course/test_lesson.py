@@ -1,6 +1,7 @@
 """What a notebook can ask of a lesson."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -244,6 +245,34 @@ def test_cards_show_what_a_learner_wrote_as_text(lesson):
 
     assert "<b>b" not in html
     assert "<code>lesson.hint(" in html
+
+
+def test_the_bar_of_a_stored_card_needs_no_variable_of_the_theme(lesson):
+    html = lesson.check("why_no_smaller", "b")._repr_html_()
+
+    fixed, themed = re.findall(r"border-left:4px solid ([^;]+);", html)
+    assert re.fullmatch("#[0-9a-f]{6}", fixed)
+    assert themed.startswith("var(--jp-")
+    assert fixed in themed
+
+
+def test_a_failing_card_shows_the_seed_that_draws_its_inputs_again(lesson):
+    def no_abs(arrays, sparsity):
+        flat = np.concatenate([array.ravel() for array in arrays])
+        kept = np.ones(flat.size, dtype=bool)
+        kept[np.argsort(flat, kind="stable")[: round(sparsity * flat.size)]] = False
+        parts = np.split(kept, np.cumsum([array.size for array in arrays])[:-1])
+        return [p.reshape(a.shape) for p, a in zip(parts, arrays, strict=True)]
+
+    card = repr(lesson.check("global_masks", no_abs))
+    (seed,) = re.findall(r"`seed=(\d+)`", card)
+
+    assert repr(lesson.check("global_masks", no_abs, seed=int(seed))) == card
+
+
+def test_the_last_card_names_what_comes_next():
+    assert "Next: lesson 01, Measure before" in repr(Lesson("00").score())
+    assert "last lesson" in repr(Lesson("02").score())
 
 
 class TestProgress:
