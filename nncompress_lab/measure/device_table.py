@@ -149,7 +149,7 @@ def _notes(times: DeviceTimes) -> list[str]:
 
 
 def _about_bytes(times: DeviceTimes) -> str:
-    about = "File: as ncl.pack writes it."
+    about = "Packed: the file that ncl.pack writes."
     if times.peak_bytes:
         about += " Memory: weights, batch, and what a pass holds at its peak."
     return about

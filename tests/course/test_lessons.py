@@ -120,7 +120,9 @@ def test_the_last_cell_shows_full_marks_or_none(path, kind):
 
 @pytest.mark.parametrize(("path", "kind"), BUILT)
 def test_the_last_card_names_the_next_lesson(path, kind):
-    last_line = notebook_at(path).cells[-1].outputs[0].data["text/plain"].splitlines()[-1]
+    last_line = (
+        notebook_at(path).cells[-1].outputs[0].data["text/plain"].splitlines()[-1]
+    )
     later = [one for one in catalogue.lessons() if one.id > path.name[:2]]
 
     assert (f"lesson {later[0].id}, {later[0].title}" if later else "last") in last_line
