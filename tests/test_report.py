@@ -516,12 +516,14 @@ def test_html_holds_every_figure():
 
 
 def test_html_breaks_no_line_between_a_number_and_its_unit():
-    shown = report_of(stage(macs=2_290_000), stage("small", packed_bytes=999))
+    name = "UniformQuantization(bits=4, group_size=8)"
+    shown = report_of(stage(macs=2_290_000), stage(name, packed_bytes=999))
 
     html_text = shown._repr_html_()
 
     for figure in ("2.29 M", "999 B", "2.0x less"):
         assert figure.replace(" ", "\N{NO-BREAK SPACE}") in html_text
+    assert "bits=4, group_size=8" in html_text
 
 
 @pytest.mark.parametrize(

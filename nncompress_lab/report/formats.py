@@ -218,7 +218,7 @@ def html_table(figures: Figures) -> str:
 
 def _cell(tag: str, value: str, change: str = "", *, right: bool = True) -> str:
     style = (
-        f"text-align:{'right' if right else 'left'};vertical-align:top;padding:4px 8px"
+        f"text-align:{'right' if right else 'left'};vertical-align:top;padding:4px 6px"
     )
     below = f"<br><small>{_breaking(change)}</small>" if change else ""
     return f'<{tag} style="{style}">{_breaking(value)}{below}</{tag}>'
@@ -229,7 +229,7 @@ def _breaking(text: str) -> str:
 
     The settings of a pass may begin a line, so that its name does not widen the table.
     """
-    unbroken = re.sub(r"(\d\S*) (?=\S)", "\\1\N{NO-BREAK SPACE}", text)
+    unbroken = re.sub(r"(\d\S*(?<!,)) (?=\S)", "\\1\N{NO-BREAK SPACE}", text)
     return html.escape(unbroken).replace("(", "<wbr>(", 1)
 
 
