@@ -103,7 +103,7 @@ sizes = {
     "after training: the .keras file": saved.stat().st_size,
     "as it was: the .keras file": plain.keras,
     "as it was: weights in memory": measure.bytes_in_memory(model),
-    "as it was: the file, packed": plain.packed,
+    "as it was: packed by ncl.pack": plain.packed,
 }
 
 # %% tags=["predicted"]

@@ -59,7 +59,7 @@ def counts_both_axes_of_a_matrix(answer):
     received = _counted(answer, [MATRIX])
     causes = {
         0: "A weight of 0 is a weight, too: count entries, do not look at their values.",
-        1: "That is the number of arrays.",
+        1: "`len` is the length of the first axis, and of a list the number of arrays.",
         3: "`len` is the length of the first axis.",
         4: "That is the length of the last axis.",
         MATRIX.nbytes: "`nbytes` is the number of bytes.",

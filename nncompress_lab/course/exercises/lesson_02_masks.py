@@ -113,7 +113,7 @@ def _count(dropped: int, asked: int, sparsity: float, weights: Weights) -> str:
         "That is a hundred times as many. `sparsity` is a fraction such as 0.5: do not "
         "divide it by 100. (np.percentile wants 0 to 100; np.quantile wants a "
         "fraction.)": asked >= 100 and abs(dropped - asked / 100) <= 1,
-        f"That is round({exact:.1f}), neither always down nor always up.": (
+        f"That is round({exact:.1f}), neither down nor up.": (
             dropped in {math.floor(exact), math.ceil(exact)}
         ),
         "`len` is the number of rows; `weights.size` counts all weights.": (

@@ -181,8 +181,9 @@ chosen_pruning = Exercise(
         "dense1 at 80 % and conv2 at 60 %, then Register.",
     ),
     beginning=(
-        "Choose a setting in the control; Use this in my code and Insert as my "
-        "answer write it into the cell of `chosen_pruning`. Run that cell, then this one."
+        "Choose a setting in the control and press Register. Use this in my code and "
+        "Insert as my answer write it into the cell of `chosen_pruning`. Run that cell, "
+        "then this one."
     ),
     reference=pipeline(
         MagnitudePruning(sparsity=0.8, select=Selection(names=("dense1",))),

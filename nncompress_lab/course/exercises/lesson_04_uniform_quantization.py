@@ -76,7 +76,7 @@ def puts_the_first_code_into_the_low_half(answer):
     received = _packed(answer, [1, 2, 15, 0])
     require(
         received != [18, 240],
-        "The halves are the other way round: the first code of a pair is the *low* half, "
+        "The halves are the other way round: the first code of a pair is the low half, "
         "so 1 and 2 make 1 + 16 * 2 = 33. Received: 18.",
     )
     require(

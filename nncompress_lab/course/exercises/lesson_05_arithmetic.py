@@ -99,7 +99,7 @@ integer_dense = Exercise(
         "real = scale * (code - zero_point): the product needs `code - zero_point`, not "
         "the code. And how many steps of the accumulator is the bias?",
         "A product of bytes that is kept in a byte wraps around at 256. Which type must "
-        "both factors have *before* they are multiplied?",
+        "both factors have before they are multiplied?",
         "(codes.astype(np.int32) - zero_point) @ kernel_codes.astype(np.int32) + "
         "np.rint(bias / steps).astype(np.int32)",
     ),

@@ -58,7 +58,7 @@ def packs_the_codes_without_gaps(answer):
         stored != 32 + 16,
         "32 codes of 2 bits are 64 bits, 8 bytes. You took a whole byte for each code.",
     )
-    require(stored != 64 + 16, "32 codes of 2 bits are 64 *bits*, and that is 8 bytes.")
+    require(stored != 64 + 16, "32 codes of 2 bits are 64 bits, and that is 8 bytes.")
     require(
         stored != 8 + 4,
         "The values of the table are float32, four bytes each, and there are four.",
@@ -99,7 +99,7 @@ def measures_the_entropy_in_bits(answer):
     )
     require(
         not np.isclose(least, 14 + 16, rtol=CLOSE),
-        "The eight codes need 14 *bits*: divide by 8.",
+        "The eight codes need 14 bits: divide by 8.",
     )
     require(
         not np.isclose(least, 16 - 1.75, rtol=CLOSE),
@@ -183,7 +183,7 @@ def measures_all_in_bits(answer):
     found = f"At 3 bits against 8 you find {count:g} weights. "
     require(
         not near(32 / 5),
-        f"{found}A table of eight values has 32 *bytes*, and each weight saves 5 *bits*. "
+        f"{found}A table of eight values has 32 bytes, and each weight saves 5 bits. "
         "Put both into bits.",
     )
     require(

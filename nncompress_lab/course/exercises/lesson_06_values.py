@@ -81,7 +81,7 @@ def finds_each_value_itself(answer):
         chosen == [-1, 0, 1],
         "A weight that is a value of the table gets the code of that value. For -1, 0 and "
         f"1 and a table of the three, your codes stand for {chosen}. Is there an `abs` "
-        "around the differences, and is it the *smallest* that you look for?",
+        "around the differences, and is it the smallest that you look for?",
     )
 
 
@@ -159,7 +159,7 @@ def is_the_mean_of_its_weights(answer):
     require(
         not np.isclose(moved[1], 2),
         "The weights 1, 2 and 6 have the mean 3. Yours is 2, their median, which makes "
-        "the summed *absolute* error least, and not the squared one.",
+        "the summed absolute error least, and not the squared one.",
     )
     require(
         np.allclose(moved, [-1, 3, 8.5], rtol=CLOSE),
