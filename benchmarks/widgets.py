@@ -1,7 +1,7 @@
-"""How fast a control answers while the hand moves on: `python benchmarks/widgets.py`.
+"""How fast controls answer while the hand moves on: `python benchmarks/widgets.py`.
 
 A JupyterLab of its own, a headless Chromium, and the slider of a control moved with the
-arrow key every half second, whatever the control does. For each move it is measured how
+arrow keys every half second, whatever the control does. For each move it is measured how
 long after the key the picture showed it, and how long after it an accuracy of that very
 setting was there: the first one, on 250 images, and the one on 1,000. What the next move
 overtakes is missing, as it is for the user; after the last move nothing follows.
@@ -10,11 +10,15 @@ Needs Chromium and playwright, as the tests in a browser do. A pause of several 
 between the moves hides everything that this measures.
 """
 
+import math
 import os
 import shutil
 import statistics
 import sys
 import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +39,7 @@ MOVES = 20
 PAUSE = 500  # milliseconds from one move to the next
 SETTLE = 20_000  # after the last move
 
-# Each change of the page as [time, sparsity in the picture, accuracy or "" if stale].
+# Each change of the page as [time, setting in the picture, accuracy or "" if stale].
 WATCH = """
 const control = document.querySelector('.nncompress-control');
 window.moves = []; window.seen = [];
@@ -43,7 +47,8 @@ control.addEventListener('keydown', () => window.moves.push(performance.now()), 
 new MutationObserver(() => {
   const picture = control.querySelector('.nncompress-histogram');
   const tile = control.querySelector('.nncompress-tile');
-  const shown = picture?.getAttribute('aria-label').match(/The ([0-9.]+) %/)?.[1];
+  const shown = picture?.getAttribute('aria-label').match(
+    /(?:The|staircase of|cells of) ([0-9.]+)/)?.[1];
   const stale = tile?.classList.contains('nncompress-stale');
   window.seen.push([performance.now(), shown, stale ? '' : tile?.innerText ?? '']);
 }).observe(control, {subtree: true, childList: true, attributes: true});
@@ -52,10 +57,45 @@ return null;
 Answer = dict[str, float | None]
 
 
+@dataclass(frozen=True)
+class Moves:
+    """How the slider of a control is moved, and what its picture then says.
+
+    Args:
+        start: Where the slider is first.
+        steps: From each place to the next, again and again.
+        says: The number in the picture's description, by the place of the slider.
+    """
+
+    start: int
+    steps: tuple[int, ...]
+    says: Callable[[int], str]
+
+    def each(self) -> list[tuple[str, str]]:
+        """The key of each move, and what the picture says afterwards."""
+        place, found = self.start, []
+        for step in islice(cycle(self.steps), MOVES):
+            place += step
+            key = "ArrowRight" if step > 0 else "ArrowLeft"
+            found.append((key, self.says(place)))
+        return found
+
+
+CONTROLS = {
+    "PruningExplorer": Moves(50, (1,), lambda percent: f"{percent}.0"),
+    "QuantizationExplorer": Moves(
+        4, (1, 1, 1, 1, -1, -1, -1, -1), lambda bits: str(2**bits - 1)
+    ),
+    "CodebookExplorer": Moves(4, (1, 1, -1, -1), lambda bits: str(2**bits)),
+}
+
+
 def main() -> None:
     """Measure, print and write `results/widgets.json`."""
-    chosen = [name for name in sys.argv[1:] if name in MODELS] or MODELS
-    figures = {}
+    asked = set(sys.argv[1:])
+    models = [one for one in MODELS if one in asked] or MODELS
+    controls = [one for one in CONTROLS if one in asked] or CONTROLS
+    figures: dict[str, Any] = {}
     with (
         tempfile.TemporaryDirectory() as folder,
         running_lab(Path(folder)) as lab,
@@ -66,8 +106,10 @@ def main() -> None:
         )
         page = browser.new_page()
         page.set_default_timeout(120_000)
-        for name in chosen:
-            figures[name] = summary(moved(page, lab, name))
+        for control in controls:
+            for model in models:
+                found = summary(moved(page, lab, control, model))
+                figures.setdefault(control, {})[model] = found
         browser.close()
     show(figures)
     save_results(
@@ -79,26 +121,28 @@ def main() -> None:
     )
 
 
-def moved(page: Any, lab: Lab, model: str) -> list[Answer]:
+def moved(page: Any, lab: Lab, control: str, model: str) -> list[Answer]:
     """Open a control on a model, move it and say what came when."""
+    name = f"{control}-{model}.ipynb"
     write_notebook(
-        lab.root / f"{model}.ipynb",
+        lab.root / name,
         [
             "import nncompress_lab as ncl\n"
-            "from nncompress_widgets import PruningExplorer\n"
+            f"from nncompress_widgets import {control}\n"
             f"model, data = ncl.zoo.{model}(), ncl.data.fashion_mnist()",
-            "PruningExplorer(model, data)",
+            f"{control}(model, data)",
         ],
     )
-    open_notebook(page, lab, f"{model}.ipynb")
+    open_notebook(page, lab, name)
     run_all(page, seconds=300)
     handle = page.locator(".nncompress-control .noUi-handle").first
     handle.wait_for()
     page.wait_for_timeout(SETTLE)
     handle.focus()
     evaluate(page, WATCH)
-    for _ in range(MOVES):
-        page.keyboard.press("ArrowRight")
+    each = CONTROLS[control].each()
+    for key, _ in each:
+        page.keyboard.press(key)
         page.wait_for_timeout(PAUSE)
     page.wait_for_timeout(SETTLE)
     moves, seen = page.evaluate("[window.moves, window.seen]")
@@ -107,14 +151,26 @@ def moved(page: Any, lab: Lab, model: str) -> list[Answer]:
         "await window.jupyterapp.shell.currentWidget.sessionContext.shutdown();"
         "return null;",
     )
-    return answers(moves, seen, start=50)
+    return answers(moves, seen, [says for _, says in each])
 
 
-def answers(moves: list[float], seen: list[list[Any]], start: int) -> list[Answer]:
+def answers(
+    moves: list[float], seen: list[list[Any]], settings: list[str]
+) -> list[Answer]:
     """Milliseconds from each move to its picture and accuracies; None if never."""
     found = []
-    for number, pressed in enumerate(moves, start=1):
-        of = [one for one in seen if one[1] == f"{start + number}.0"]
+    for pressed, setting in zip(moves, settings, strict=True):
+        # Until the slider comes to the same place again.
+        again = [
+            time
+            for time, other in zip(moves, settings, strict=True)
+            if other == setting and time > pressed
+        ]
+        of = [
+            one
+            for one in seen
+            if one[1] == setting and pressed <= one[0] < min(again, default=math.inf)
+        ]
         # The picture comes first; until the figures turn pale they are those before.
         pale = next((place for place, one in enumerate(of) if not one[2]), len(of))
         times = {
@@ -144,16 +200,18 @@ def summary(found: list[Answer]) -> dict[str, Any]:
 def show(figures: dict[str, Any]) -> None:
     """Print a table."""
     table = Table(title=f"From the key to the answer, a move every {PAUSE} ms")
-    for column in ("model", "answer", "median ms", "worst ms", "came in time"):
+    columns = ("control", "model", "answer", "median ms", "worst ms", "came in time")
+    for column in columns:
         table.add_column(column)
-    for model, each in figures.items():
-        for name, one in each.items():
-            numbers = (
-                str(one["median_ms"]),
-                str(one["worst_ms"]),
-                f"{one['came']:.0%}",
-            )
-            table.add_row(model, name, *numbers)
+    for control, models in figures.items():
+        for model, each in models.items():
+            for name, one in each.items():
+                numbers = (
+                    str(one["median_ms"]),
+                    str(one["worst_ms"]),
+                    f"{one['came']:.0%}",
+                )
+                table.add_row(control, model, name, *numbers)
     Console().print(table)
 
 

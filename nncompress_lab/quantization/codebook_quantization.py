@@ -1,12 +1,14 @@
 """Non-uniform quantization as a pass: kernels as codes into tables of few values."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import keras
 import numpy.typing as npt
 
 from nncompress_lab.passes import Context
+from nncompress_lab.quantization.arrays.codebook import learned_table
 from nncompress_lab.quantization.arrays.codebook_format import (
     CodebookFormat,
     CodebookView,
@@ -26,7 +28,8 @@ class CodebookQuantization(StoringPass):
     The values need not be evenly spaced: a learned table has them where the weights are.
     Codes are packed without gaps, so memory and file shrink as with integers of the same
     width; latency stays, because the layer computes with the decoded floats. Weights that
-    are zero stay zero. A layer that would grow, its tables counted, is left as it is.
+    are zero stay zero, unless `keep_zeros` is False. A layer that would grow, its tables
+    counted, is left as it is.
 
     Args:
         bits: Of a code, 1 to 8; fixed tables need at least 2. With 1 bit a pruned kernel
@@ -41,6 +44,8 @@ class CodebookQuantization(StoringPass):
             `4 * 2**bits` bytes, a scale 4, and one that is a power of two 1.
         group_size: Weights that share it; only with `"per_group"`. NF4 was made for 64,
             the formats that begin with mx for 32.
+        keep_zeros: Whether a learned table spends a value on exact zero where there are
+            zeros, so that pruned weights stay pruned. The fixed tables have one always.
         select: Which layers to quantize; all kernel layers by default.
 
     Raises:
@@ -60,6 +65,7 @@ class CodebookQuantization(StoringPass):
     table: Table = "learned"
     granularity: Granularity = "per_tensor"
     group_size: int | None = None
+    keep_zeros: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -86,8 +92,11 @@ class CodebookQuantization(StoringPass):
     def encode(self, view: CodebookView, kernel: npt.NDArray[Any]) -> Arrays:
         """What is stored for a kernel that is cut up in this pass's format."""
         fixed = self._fixed
-        if fixed is None:
+        if fixed is None and self.keep_zeros:
             return view.encode_learned(kernel)
+        if fixed is None:
+            table = partial(learned_table, size=view.table_size, keep_zeros=False)
+            return view.encode(kernel, table)
         if view.format.scales == "none":
             return view.encode(kernel, fixed.fitted)
         return view.encode_scaled(kernel, fixed)

@@ -106,7 +106,9 @@ class CodebookTrial(StoringTrial):
         view: Any = kernel_view(held.step.format, one.layer, name)
         stored = held.stored[name]
         if isinstance(view.format, CodebookFormat):
-            return stored["table"]
+            scale = view.scale(stored)
+            values: Floats = stored["table"]
+            return values if scale is None else values * scale.reshape(-1, 1)
         scales = stored["scale"].reshape(-1, 1)
         shifts = stored.get("zero_point", np.zeros(1, np.uint8)).reshape(-1, 1)
         return levels_of(view.format, scales, shifts)

@@ -1,6 +1,7 @@
 """What a learner chose with a control becomes the answer to an exercise."""
 
 import json
+import re
 
 import pytest
 from lab_pages import open_notebook, run_all, sources, write_notebook
@@ -82,3 +83,40 @@ def test_the_answer_runs_by_itself_and_goes_below_where_its_exercise_is_missing(
     names: dict[str, object] = {}
     exec(written, names)
     assert names["chosen"] == chosen
+
+
+REAL = """
+import keras, nncompress_lab as ncl
+from nncompress_widgets import CodebookExplorer, QuantizationExplorer
+images = ncl.data.fashion_mnist().validation.take(100)
+layers = [keras.layers.Flatten(), keras.layers.Dense(10, name="logits")]
+model = keras.Sequential([keras.Input((28, 28, 1)), *layers])
+QuantizationExplorer(model, images)
+"""
+
+
+def test_controls_of_stored_kernels_answer_to_the_keyboard_and_change_their_view(
+    page, lab
+):
+    write(lab, "stored.ipynb", [REAL, "CodebookExplorer(model, images)"], {})
+    open_notebook(page, lab, "stored.ipynb")
+    run_all(page)
+    quantization, codebook = (
+        page.locator(".nncompress-control").nth(number) for number in (0, 1)
+    )
+
+    for control, said in ((quantization, "31 levels"), (codebook, "32 values")):
+        handle = control.locator(".noUi-handle").first
+        handle.focus()
+        handle.press("ArrowRight")
+        picture = control.locator("svg[role=img]").first
+        expect(picture).to_have_attribute("aria-label", re.compile(said))
+        expect(handle).to_be_focused()
+        expect(control.locator(".nncompress-stale")).to_have_count(0)
+
+    quantization.get_by_role("button", name="One scale or one for each").click()
+    expect(quantization.get_by_text("a scale for each channel:")).to_be_visible()
+    codebook.get_by_role("button", name="How k-means finds them").click()
+    expect(codebook.get_by_text(re.compile(r"round 0 of \d+"))).to_be_visible()
+    codebook.locator(".jupyter-widgets.widget-play button").first.click()
+    expect(codebook.get_by_text(re.compile(r"round [1-9]\d* of \d+"))).to_be_visible()

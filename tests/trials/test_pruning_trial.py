@@ -330,7 +330,7 @@ def test_a_goal_says_what_is_missing(zeros, drop, lacks):
         (
             Goal(packed_bytes=20_000),
             {"packed_bytes": 25_000},
-            ("the packed file has 25 kB, 5 kB more than allowed",),
+            ("the packed file has 25.0 kB, 5.00 kB more than allowed",),
         ),
         (
             Goal(macs=1_000_000),

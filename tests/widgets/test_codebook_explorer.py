@@ -87,11 +87,28 @@ def test_the_slider_gives_the_whole_model_so_many_values(explorer, model, bits):
     ],
 )
 def test_every_table_is_a_pass(explorer, model, table, expected):
-    select(explorer, "table", table)
+    select(explorer, "table", (table, True))
 
     assert explorer.setting == expected
     assert len(values(explorer)) == (15 if table == "power_of_two" else 16)
     assert_it_shows_the_truth(explorer, model)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_of_a_pruned_model_the_zeros_are_kept_or_not(model):
+    pruned = ncl.MagnitudePruning(sparsity=0.5, scope="global")(model)
+    explorer = CodebookExplorer(pruned, images())
+    zeros = {}
+
+    for keep in (True, False):
+        select(explorer, "table", ("learned", keep))
+        select(explorer, "bits", 3)
+        assert explorer.setting == ncl.CodebookQuantization(bits=3, keep_zeros=keep)
+        result = explorer.setting(pruned)
+        zeros[keep] = measure.nonzeros(pruned) / measure.nonzeros(result)
+        assert_it_shows_the_truth(explorer, pruned)
+
+    assert zeros[True] == 1 > zeros[False]
 
 
 def test_the_layers_settings_apply_together(explorer, model):
@@ -116,7 +133,7 @@ def test_the_layers_settings_apply_together(explorer, model):
 
 @pytest.mark.parametrize("order", [("bits", "table"), ("table", "bits")])
 def test_a_fixed_table_of_two_values_becomes_one_of_four(explorer, order):
-    chosen = {"bits": 1, "table": "normal_float"}
+    chosen = {"bits": 1, "table": ("normal_float", True)}
 
     for name in order:
         select(explorer, name, chosen[name])
@@ -193,7 +210,7 @@ def test_a_wrong_value_is_refused_and_changes_nothing(explorer, name, value, mes
 
 
 def test_the_code_that_is_shown_makes_the_model_that_is_shown(explorer, model):
-    select(explorer, "table", "even")
+    select(explorer, "table", ("even", True))
 
     panel = explorer._code_panel.programs.value
     names = {"model": model}

@@ -4,6 +4,7 @@
 
     PruningExplorer(model, data, goal=Goal(zeros=0.8, accuracy_drop=0.02))
 
+`QuantizationExplorer` and `CodebookExplorer` are called alike.
 A control is an ordinary ipywidget whose state is in traits, so that a program can move it
 as a hand does. The arithmetic is in `nncompress_lab.trials`.
 """

@@ -36,6 +36,7 @@ class CodebookExplorer(StoringExplorer):
             take 1; 32 leaves the target as it is.
         table: `"learned"`, `"even"` (uniform quantization), `"normal_float"` or
             `"power_of_two"`.
+        keep_zeros: Whether a learned table has an exact zero where there are zeros.
         granularity: What has a table: `"per_tensor"` or `"per_channel"`.
         view: What the picture shows: `"values"` or `"kmeans"`.
         round: Of k-means, from 0, the even spacing, on.
@@ -57,12 +58,13 @@ class CodebookExplorer(StoringExplorer):
         (3, 'normal_float')
     """
 
-    KNOBS: ClassVar[tuple[str, ...]] = ("bits", "table", "granularity")
+    KNOBS: ClassVar[tuple[str, ...]] = ("bits", "table", "keep_zeros", "granularity")
     VIEWS: ClassVar[tuple[str, ...]] = ("view", "round")
 
     table = traitlets.Enum(
         ["learned", "even", "normal_float", "power_of_two"], default_value="learned"
     )
+    keep_zeros = traitlets.Bool(True)
     granularity = traitlets.Enum(
         ["per_tensor", "per_channel"], default_value="per_tensor"
     )
@@ -95,6 +97,8 @@ class CodebookExplorer(StoringExplorer):
         chosen = {name: settings[name] for name in ("bits", "granularity")}
         if settings["table"] == "even":
             return UniformQuantization(symmetric=False, **chosen)
+        if settings["table"] == "learned":
+            chosen["keep_zeros"] = settings["keep_zeros"]
         return CodebookQuantization(table=settings["table"], **chosen)
 
     @property
@@ -113,6 +117,8 @@ class CodebookExplorer(StoringExplorer):
 
     def _follow(self, name: str, value: Any) -> None:
         held = self._chosen[self.target]
+        if name == "table_of":  # one input for two traits
+            name, (value, held["keep_zeros"]) = "table", value
         table = value if name == "table" else held["table"]
         if name in self.KNOBS and table != "learned":
             bits = value if name == "bits" else held["bits"]

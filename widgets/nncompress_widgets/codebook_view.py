@@ -17,13 +17,14 @@ from nncompress_widgets.rows import labelled, layer_options, row_of
 
 _VIEWS = {"Values of a layer": "values", "How k-means finds them": "kmeans"}
 _TABLES = {
-    "learned": "learned",
-    "evenly spaced": "even",
-    "normal float": "normal_float",
-    "powers of two": "power_of_two",
+    "learned": ("learned", True),
+    "learned, 0 not kept": ("learned", False),
+    "evenly spaced": ("even", True),
+    "normal float": ("normal_float", True),
+    "powers of two": ("power_of_two", True),
 }
 _GRANULARITIES = {"the kernel": "per_tensor", "a channel": "per_channel"}
-_INPUTS = ("view", "target", "bits", "table", "granularity", "round")
+_INPUTS = ("view", "target", "bits", "granularity", "round")
 _OF_VIEW = {
     "values": ("target", "bits", "table", "granularity"),
     "kmeans": ("target", "bits", "play", "round"),
@@ -79,11 +80,14 @@ class CodebookView:
                 lambda change, name=name: call(name, change["new"]), "value"
             )
         self.play.observe(lambda change: call("round", change["new"]), "value")
+        self.table.observe(lambda change: call("table_of", change["new"]), "value")
 
     def show(self, traits: Mapping[str, Any]) -> None:
         """Bring the inputs to a setting."""
         for name in _INPUTS[:-1]:
             getattr(self, name).value = traits[name]
+        learned = traits["table"] == "learned"
+        self.table.value = traits["table"], traits["keep_zeros"] or not learned
         self._row.children = [getattr(self, name) for name in _OF_VIEW[traits["view"]]]
 
     def draw(self, traits: Mapping[str, Any], choice: Choice) -> None:

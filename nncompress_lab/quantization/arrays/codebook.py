@@ -96,9 +96,11 @@ def learn_codebook(weights: Weights, *, size: int, keep_zeros: bool = True) -> C
     return Codebook(values, nearest_codes(weights, values))
 
 
-def learned_table(weights: Weights, *, size: int) -> npt.NDArray[np.float32]:
-    """The table that `learn_codebook` finds, zeros kept, without the codes."""
-    return learn_codebook(weights, size=size).table
+def learned_table(
+    weights: Weights, *, size: int, keep_zeros: bool = True
+) -> npt.NDArray[np.float32]:
+    """The table that `learn_codebook` finds, without the codes."""
+    return learn_codebook(weights, size=size, keep_zeros=keep_zeros).table
 
 
 def nearest_codes(
