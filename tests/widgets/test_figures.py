@@ -39,8 +39,8 @@ def test_an_accuracy_is_compared_in_points(drop, note):
 @pytest.mark.parametrize(
     ("now", "original", "note"),
     [
-        (250_000, 1_000_000, "4.0x smaller than the original (1 MB)"),
-        (1_500, 1_000, "1.5x larger than the original (1 kB)"),
+        (250_000, 1_000_000, "4.0x smaller than the original (1.00 MB)"),
+        (1_500, 1_000, "1.5x larger than the original (1.00 kB)"),
         (1_000_100, 1_000_000, "as large as the original: why"),
     ],
 )

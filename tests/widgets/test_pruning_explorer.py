@@ -13,6 +13,7 @@ import tiny_models
 
 import nncompress_lab as ncl
 from nncompress_lab import measure
+from nncompress_lab.report.formats import size
 from nncompress_widgets import Goal, PruningExplorer, control
 from nncompress_widgets.source_code import source_of
 
@@ -425,7 +426,7 @@ def test_a_goal_in_bytes_is_judged_by_a_real_file(model):
     explorer.register()
 
     packed = measure.file_sizes(explorer.setting(model)).packed
-    assert f"{packed / 1000:.2f} kB" in explorer._goal_panel._verdict.value
+    assert size(packed) in explorer._goal_panel._verdict.value
 
 
 @pytest.mark.parametrize("figure", ["accuracy", "nonzeros", "file_bytes", "registered"])

@@ -32,7 +32,7 @@ def test_every_visit_is_a_dot_and_the_original_a_ring():
     (ring,), (here,), (before,) = (circles(svg, k) for k in ("ring", "here", "visit"))
     assert place(ring)[0] > place(before)[0] > place(here)[0]
     assert place(ring)[1] < place(before)[1] < place(here)[1]
-    assert here.find("title").text == "46.0 %, 70 kB"
+    assert here.find("title").text == "46.0 %, 70.0 kB"
 
 
 def test_bytes_are_to_scale():
@@ -69,7 +69,7 @@ def test_before_the_first_visit_there_is_the_ring():
 
 
 def test_it_says_in_a_sentence_where_the_control_is():
-    assert trail().get("aria-label").endswith("The last has 46.0 % at 70 kB.")
+    assert trail().get("aria-label").endswith("The last has 46.0 % at 70.0 kB.")
 
 
 @pytest.mark.parametrize("expected", [0.0, 0.6, 1.0])
