@@ -22,6 +22,7 @@ from nncompress_lab.trials.arrays.noise import Noise
 
 Array = npt.NDArray[Any]
 WHOLE_MODEL: Final = "*"
+KEPT: Final = 4  # steps of a layer: a hand goes back and forth
 
 
 class Step(Protocol):
@@ -99,7 +100,7 @@ class Kernels:
                 "with float weights have one."
             )
         self.floats = {path: one.arrays() for path, one in self.layers.items()}
-        self._stored: dict[str, Stored] = {}
+        self._stored: dict[str, dict[Step, Stored]] = {path: {} for path in self.layers}
         # Who draws a layer and who measures it want it at the same time.
         self._locks = {path: threading.Lock() for path in self.layers}
 
@@ -115,10 +116,12 @@ class Kernels:
         if step is None:
             return None
         with self._locks[path]:
-            known = self._stored.get(path)
-            if known is None or known.step != step:
-                known = self._stored[path] = self._store(path, step)
-        return known
+            kept = self._stored[path]
+            if step not in kept:
+                if len(kept) == KEPT:
+                    del kept[next(iter(kept))]  # the oldest
+                kept[step] = self._store(path, step)
+            return kept[step]
 
     def bytes_saved(self, choice: Choice, path: str) -> int:
         """How many bytes less a layer's kernels take in memory."""

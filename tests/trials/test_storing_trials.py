@@ -17,7 +17,7 @@ from nncompress_lab.trials.arrays.lloyd import lloyd_rounds
 from nncompress_lab.trials.arrays.noise import Noise, entropy
 from nncompress_lab.trials.arrays.staircase import Staircase
 from nncompress_lab.trials.codebook import CodebookTrial
-from nncompress_lab.trials.kernels import Choice
+from nncompress_lab.trials.kernels import KEPT, Choice
 from nncompress_lab.trials.quantization import QuantizationTrial, one_scale
 
 STEPS = (
@@ -111,6 +111,20 @@ def test_a_choice_leaves_nothing_of_the_one_before():
 
     with trial._measuring.under(Choice()) as copy:
         tiny_models.assert_same_weights(copy, model)
+
+
+def test_the_last_settings_of_a_layer_are_kept_and_no_more():
+    kernels = trial_of(tiny_models.sequential()).kernels
+
+    def held(bits):
+        return kernels.stored(Choice({"*": ncl.UniformQuantization(bits=bits)}), "conv")
+
+    first, *others = [held(bits) for bits in range(2, 2 + KEPT)]
+
+    assert held(2) is first
+    held(8)
+    assert held(3) is others[0]
+    assert held(2) is not first
 
 
 @pytest.mark.usefixtures("eagerly")
