@@ -23,6 +23,7 @@ from nncompress_lab.lowrank.arrays.rank import ROUNDING, Options, rank_for_fract
 from nncompress_lab.lowrank.arrays.svd import Floats
 from nncompress_lab.models.cloning import made, settings
 from nncompress_lab.models.kernels import Skip, to_numpy
+from nncompress_lab.models.magnitudes import ordinary, scaled_back
 
 Sizes = tuple[int, int]
 
@@ -45,13 +46,25 @@ class Target:
         strided = name == "cp" and max(_spatial(layer, "strides")) > 1
         return cls(layer, METHODS["cp_merged" if strided else name])
 
-    @cached_property
+    @property
     def kernels(self) -> list[Array]:
-        """A kernel of shape `(height, width, in, out)` for each group of channels."""
+        """A kernel of shape `(height, width, in, out)` for each group of channels.
+
+        Those of extreme size are divided by two to the power of `exponent`.
+        """
+        return self._ordinary[0]
+
+    @property
+    def exponent(self) -> int:
+        """Of the power of two that the kernels are to be multiplied with."""
+        return self._ordinary[1]
+
+    @cached_property
+    def _ordinary(self) -> tuple[list[Array], int]:
         kernel = to_numpy(self.layer.kernel).astype(np.float32)
         height, width = _spatial(self.layer, "kernel_size")
         whole = kernel.reshape(height, width, *kernel.shape[-2:])
-        return np.split(whole, getattr(self.layer, "groups", 1), axis=3)
+        return ordinary(np.split(whole, getattr(self.layer, "groups", 1), axis=3))
 
     @cached_property
     def energies(self) -> Floats:
@@ -135,7 +148,9 @@ class Target:
             self.method.factor(kernel, ranks, moment)
             for kernel, moment in zip(self.kernels, each, strict=True)
         ]
-        return _chain_layers(self.layer, joined(chains))
+        chain = joined(chains)
+        kernels = scaled_back(chain.kernels, self.exponent)
+        return _chain_layers(self.layer, Chain(chain.links, tuple(kernels)))
 
     @cached_property
     def _sizes(self) -> tuple[Sizes, Sizes]:

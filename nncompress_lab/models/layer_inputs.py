@@ -17,6 +17,7 @@ import numpy.typing as npt
 from keras import ops
 
 from nncompress_lab.models.kernels import KernelLayer, keras_classes, to_numpy
+from nncompress_lab.models.magnitudes import ordinary
 from nncompress_lab.models.patches import (
     Array,
     einsum_rows,
@@ -134,7 +135,10 @@ def input_second_moments(
     """
 
     def moment(rows: Array) -> Array:
-        return np.stack([one.T @ one for one in rows])
+        (near_one,), exponent = ordinary([rows])
+        products = np.stack([one.T @ one for one in near_one])
+        moments: Array = np.ldexp(products.astype(np.float64), 2 * exponent)
+        return moments
 
     return _summed(moment, layer_inputs(model, layers, x, batch_size=batch_size))
 
@@ -162,8 +166,10 @@ def input_norms(
     """
 
     def squares(rows: Array) -> Array:
-        sums: Array = np.einsum("gnr,gnr->gr", rows, rows)
-        return sums
+        (near_one,), exponent = ordinary([rows])
+        sums = np.einsum("gnr,gnr->gr", near_one, near_one)
+        squared: Array = np.ldexp(sums.astype(np.float64), 2 * exponent)
+        return squared
 
     sums = _summed(squares, layer_inputs(model, layers, x, batch_size=batch_size))
     return {

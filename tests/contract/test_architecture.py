@@ -30,6 +30,7 @@ STOREYS = {
     "models.einsum": 1,
     "models.inner_layers": 1,
     "models.kernels": 1,
+    "models.magnitudes": 1,
     "models.patches": 1,
     "models.paths": 1,
     "packing": 1,
