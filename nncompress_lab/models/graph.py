@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+from keras.src.models.functional import Functional
+
+from nncompress_lab.errors import UnsupportedModelError
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +56,9 @@ class ModelGraph:
     Args:
         model: Built.
 
+    Raises:
+        UnsupportedModelError: If it is subclassed, unbuilt, or has a `call` of its own.
+
     Attributes:
         inputs: The tensors that the model takes, in a flat list.
         outputs: The tensors that it returns, in a flat list.
@@ -67,6 +73,7 @@ class ModelGraph:
     """
 
     def __init__(self, model: Any) -> None:
+        check_graph(model, name=f"The model {model.name!r}")
         graph = getattr(model, "_functional", None) or model
         self.inputs: list[Any] = keras.tree.flatten(graph.inputs)
         self.outputs: list[Any] = keras.tree.flatten(graph.outputs)
@@ -110,6 +117,33 @@ class ModelGraph:
     def calls_of(self, operation: Any) -> list[Node]:
         """The calls of a layer or operation."""
         return [node for node in self.nodes if node.operation is operation]
+
+
+def check_graph(model: keras.Model, *, name: str) -> None:
+    """Raise an `UnsupportedModelError` unless the graph of a model is all that it does.
+
+    Args:
+        model: A Keras model; those inside it are not looked at.
+        name: How the error calls it.
+    """
+    if not model.built:
+        raise UnsupportedModelError(
+            f"{name} has no weights yet: it was never built. Give it a keras.Input, or "
+            "call it once on real data, before it is compressed."
+        )
+    if type(model).call in {keras.Sequential.call, Functional.call}:
+        return
+    if isinstance(model, keras.Sequential | Functional):
+        raise UnsupportedModelError(
+            f"{name} ({type(model).__qualname__}) computes more than its layers: it has a "
+            "call() of its own, which a copy of its layers would not have. Put what it "
+            "does there into a layer, and build it with keras.Model(inputs, outputs)."
+        )
+    raise UnsupportedModelError(
+        f"{name} is a subclassed model ({type(model).__qualname__}), and its layers "
+        "cannot be replaced because Keras does not know how they are connected. "
+        "Build it with the functional API: keras.Model(inputs, outputs)."
+    )
 
 
 def unlinked(operation: Any) -> Any:

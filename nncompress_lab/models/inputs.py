@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncompress_lab.models.graph import maker
-from nncompress_lab.models.rewrite import rewrite_layers
+from nncompress_lab.models.rewrite import copy_model
 
 Array = npt.NDArray[Any]
 STRING = "string"
@@ -71,18 +71,7 @@ def with_free_batch(model: keras.Model) -> keras.Model:
     """
     entries = keras.tree.flatten(model.inputs)
     by_fit = isinstance(model, keras.Sequential) and entries[0].shape[0] is not None
-    if not by_fit:
-        return model
-
-    def freed(layer: keras.Layer) -> keras.Layer | None:
-        if not isinstance(layer, keras.layers.InputLayer):
-            return None
-        shape = (None, *layer.batch_shape[1:])
-        return keras.layers.InputLayer(
-            batch_shape=shape, dtype=layer.dtype, name=layer.name
-        )
-
-    return rewrite_layers(model, freed)
+    return copy_model(model) if by_fit else model
 
 
 def _graph(model: Any) -> Any:

@@ -5,7 +5,6 @@ from itertools import chain
 from typing import Any, Final
 
 import keras
-from keras.src.models.functional import Functional
 
 from nncompress_lab.errors import UnsupportedModelError
 from nncompress_lab.models.attention import (
@@ -16,7 +15,7 @@ from nncompress_lab.models.attention import (
 )
 from nncompress_lab.models.cloning import cloned
 from nncompress_lab.models.copying import copy_all_but
-from nncompress_lab.models.graph import maker, unlinked
+from nncompress_lab.models.graph import check_graph, maker, unlinked
 from nncompress_lab.models.inheriting import Inheritance
 from nncompress_lab.models.kernels import walk
 
@@ -273,28 +272,7 @@ def check_model(model: Any) -> None:
             f"{type(model).__module__}.{type(model).__qualname__}. Load the model with "
             "keras.saving.load_model, or build it again from keras.layers."
         )
-    _check_graph(model, name=f"The model {model.name!r}")
+    check_graph(model, name=f"The model {model.name!r}")
     for path, layer in walk(model):
         if isinstance(layer, keras.Model):
-            _check_graph(layer, name=f"The inner model {path!r}")
-
-
-def _check_graph(model: keras.Model, *, name: str) -> None:
-    if not model.built:
-        raise UnsupportedModelError(
-            f"{name} has no weights yet: it was never built. Give it a keras.Input, or "
-            "call it once on real data, before it is compressed."
-        )
-    if type(model).call in {keras.Sequential.call, Functional.call}:
-        return
-    if isinstance(model, keras.Sequential | Functional):
-        raise UnsupportedModelError(
-            f"{name} ({type(model).__qualname__}) computes more than its layers: it has a "
-            "call() of its own, which a copy of its layers would not have. Put what it "
-            "does there into a layer, and build it with keras.Model(inputs, outputs)."
-        )
-    raise UnsupportedModelError(
-        f"{name} is a subclassed model ({type(model).__qualname__}), and its layers "
-        "cannot be replaced because Keras does not know how they are connected. "
-        "Build it with the functional API: keras.Model(inputs, outputs)."
-    )
+            check_graph(layer, name=f"The inner model {path!r}")

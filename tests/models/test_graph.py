@@ -1,10 +1,12 @@
 """The graph of a model: calls in order, and who makes and who uses a tensor."""
 
 import keras
+import numpy as np
 import pytest
 import tiny_models
 from keras import layers
 
+import nncompress_lab as ncl
 from nncompress_lab.models.graph import ModelGraph, maker
 
 IMAGE = (4,)
@@ -112,3 +114,17 @@ def test_an_input_comes_from_an_input_layer():
     image = keras.Input(IMAGE, name="image")
 
     assert maker(image).name == "image"
+
+
+def test_the_graph_of_a_subclassed_model_is_not_known():
+    class Subclassed(keras.Model):
+        def call(self, inputs):
+            return inputs
+
+    model = Subclassed(name="mine")
+    model(np.ones((1, 3)))
+
+    with pytest.raises(ncl.UnsupportedModelError, match="'mine' is a subclassed model"):
+        ncl.ChannelPruning(sparsity=0.5).explain(model)
+    with pytest.raises(ncl.UnsupportedModelError, match="'mine' is a subclassed model"):
+        ModelGraph(model)

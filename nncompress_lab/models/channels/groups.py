@@ -68,12 +68,12 @@ def channel_groups(model: keras.Model) -> tuple[ChannelGroup, ...]:
         Fang, Ma, Song, Mi, Wang, "DepGraph: Towards Any Structural Pruning", CVPR 2023,
         section 3. https://arxiv.org/abs/2301.12900
     """
-    check_model(model)
     return groups_of(follow_channels(model))
 
 
 def follow_channels(model: keras.Model, *, new_weights: bool = False) -> Flow:
     """Walk through the graph of a model with the rules for Keras's layers."""
+    check_model(model)
     rules = partial(rule_for, new_weights=new_weights)
     return Flow(model, rules, new_weights=new_weights)
 
