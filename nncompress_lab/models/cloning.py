@@ -109,7 +109,16 @@ def _constructed(source: Any, kind: Any, config: Config) -> Any:
     }
     if parts or any(map(callable, config.values())):
         return kind(**{**config, **parts})
+    if is_foreign(kind):  # some write down more than they take
+        known = {one for base in kind.__mro__ for one in _parameters(base)}
+        if extra := config.keys() - known:
+            with suppress(Exception):
+                return kind(**{name: config[name] for name in config.keys() - extra})
     return kind.from_config(dict(config))
+
+
+def _parameters(kind: Any) -> list[str]:
+    return list(inspect.signature(kind.__init__).parameters)
 
 
 def _taken(kind: Any, config: Config) -> Config:

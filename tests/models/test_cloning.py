@@ -82,6 +82,13 @@ class Forgetful(layers.Layer):
         return super().get_config()
 
 
+class Talkative(Forgetful):
+    """Its configuration holds what nobody takes."""
+
+    def get_config(self):
+        return {**super().get_config(), "factor": self.factor, "square": self.factor**2}
+
+
 class Refusing(Forgetful):
     def get_config(self):
         raise AttributeError("no such attribute: dtype")
@@ -143,8 +150,9 @@ def test_a_layer_that_takes_no_keywords_is_copied_with_its_name_and_frozen():
     assert_copied(with_layer(layers.TimeDistributed(WithoutKeywords(4)), (4, 8)), STEPS)
 
 
-def test_an_argument_that_a_configuration_leaves_out_is_not_lost():
-    assert_copied(with_layer(Forgetful(4.0)))
+@pytest.mark.parametrize("kind", [Forgetful, Talkative])
+def test_a_configuration_may_hold_less_or_more_than_the_arguments(kind):
+    assert_copied(with_layer(kind(4.0)))
 
 
 @pytest.mark.parametrize("layer", [Refusing(name="mine"), OfArrays(X[0], name="mine")])
