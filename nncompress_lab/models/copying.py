@@ -45,6 +45,17 @@ def copy_all_but(source: keras.Layer, target: keras.Layer, copied: Set[int]) -> 
         use_variables(to_part)
 
 
+def freeze_alike(source: keras.Layer, target: keras.Layer) -> None:
+    """Let the layers inside a layer train where those inside an equal one do.
+
+    What a class makes in its `__init__` begins trainable, whatever it was made like.
+    """
+    parts = zip(source._flatten_layers(), target._flatten_layers(), strict=False)
+    for from_part, to_part in parts:  # what is outside first, as it sets what is inside
+        if to_part.trainable != from_part.trainable:
+            to_part.trainable = from_part.trainable
+
+
 def use_variables(layer: keras.Layer) -> None:
     """Let a layer whose variables were assigned compute with them."""
     if isinstance(layer, keras.layers.Normalization):

@@ -14,7 +14,7 @@ from nncompress_lab.models.attention import (
     with_projections,
 )
 from nncompress_lab.models.cloning import cloned
-from nncompress_lab.models.copying import copy_all_but
+from nncompress_lab.models.copying import copy_all_but, freeze_alike
 from nncompress_lab.models.graph import check_graph, maker, unlinked
 from nncompress_lab.models.inheriting import Inheritance
 from nncompress_lab.models.kernels import walk
@@ -108,6 +108,7 @@ class _Rewriting:
         for source, target in self.kept:
             heir = self.heirs.get(id(target))
             copy_all_but(source, target, heir.close() if heir else set())
+            freeze_alike(source, target)
         return clone
 
     def _clone(self, model: keras.Model) -> keras.Model:

@@ -189,6 +189,16 @@ def test_an_initializer_that_holds_an_array_stays_behind(initializer):
         assert len(str(step(model).get_config())) < 6000
 
 
+def test_a_frozen_layer_inside_a_layer_stays_frozen():
+    layer = WithoutKeywords(4)
+    model = with_layer(layer)
+    layer.dense.trainable = False
+
+    copy = ncl.copy_model(model)
+
+    assert len(copy.trainable_variables) == len(model.trainable_variables) == 2
+
+
 def test_what_layers_know_beside_their_variables_is_copied():
     words, bins = layers.StringLookup(), layers.Discretization(num_bins=3)
     words.adapt(np.array(["a", "b", "c"]))
