@@ -56,9 +56,10 @@ def _is_a(parent: Any, keras_class: str) -> bool:
 
 def _attributes(parent: Any) -> Iterator[tuple[int, str]]:
     """Which attribute of a layer holds another, by its id; the first of several is last."""
-    for name, held in reversed(vars(parent).items()):
-        if name == "_layers" or name.startswith("_self_"):
-            continue  # where Keras and TensorFlow keep all of them
+    held_by = {**vars(parent).get("_modules", {}), **vars(parent)}  # as torch has them
+    for name, held in reversed(held_by.items()):
+        if name in {"_layers", "_modules"} or name.startswith("_self_"):
+            continue  # where Keras, torch and TensorFlow keep all of them
         own = name.strip("_")
         if isinstance(held, list | tuple):
             yield from ((id(one), f"{own}_{place}") for place, one in enumerate(held))
