@@ -76,6 +76,7 @@ def compress(
         UnsupportedModelError: If the model is subclassed, unbuilt or not Keras 3.
         MissingContextError: If a pass needs data that the context lacks. It is raised
             before the first pass begins.
+        ValueError: If inputs in the context are of another shape than the model's.
 
     Example:
         >>> from nncompress_lab import zoo
@@ -87,7 +88,7 @@ def compress(
     recipe = pipeline(*passes)
     context = Context.of(context)
     check_model(model)
-    check_context(recipe, context)
+    check_context(recipe, context, model)
     models = {ORIGINAL: model}
     notes: dict[str, list[str]] = {}
     applied = []

@@ -11,6 +11,7 @@ import keras
 
 from nncompress_lab.data.datasets import Data, Dataset
 from nncompress_lab.errors import MissingContextError
+from nncompress_lab.models.inputs import check_inputs
 from nncompress_lab.models.kernels import Reasons
 from nncompress_lab.models.rewrite import check_model
 from nncompress_lab.models.selection import Selection
@@ -167,11 +168,12 @@ class Pass(ABC):
         Raises:
             UnsupportedModelError: If the model is subclassed, unbuilt or not Keras 3.
             MissingContextError: If the context lacks what the pass needs.
-            ValueError: If a selection of this pass names a layer that is not there.
+            ValueError: If a selection of this pass names a layer that is not there, or
+                the inputs in the context are not of the shape that the model takes.
         """
         context = Context.of(context, test=None)
         check_model(model)
-        check_context(self, context)
+        check_context(self, context, model)
         later = context.original is not None and context.original is not model
         for field in fields(self):
             if isinstance(chosen := getattr(self, field.name), Selection):
@@ -207,8 +209,20 @@ def _after_types(check: Callable[[Any], None]) -> Callable[[Any], None]:
     return checked
 
 
-def check_context(step: Pass, context: Context) -> None:
-    """Raise a `MissingContextError` if `context` lacks what the pass needs."""
+def check_context(
+    step: Pass, context: Context, model: keras.Model | None = None
+) -> None:
+    """Raise an error if `context` lacks what the pass needs, or it does not fit.
+
+    Args:
+        step: The pass.
+        context: What it is to use.
+        model: What it is applied to, if the shapes of inputs are to be checked.
+
+    Raises:
+        MissingContextError: If something is missing.
+        ValueError: If inputs are of another shape than those of the model.
+    """
     usable = {field.name for field in fields(Context)} - {"test"}
     if unknown := step.needs - usable:
         raise TypeError(
@@ -223,3 +237,6 @@ def check_context(step: Pass, context: Context) -> None:
             f"does not hold. Pass Context({example}), or Context.of(dataset) for a data "
             "set such as ncl.data.fashion_mnist()."
         )
+    for need in sorted(step.needs if model is not None else ()):
+        if isinstance(part := getattr(context, need), Data):
+            check_inputs(model, part)

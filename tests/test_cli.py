@@ -5,6 +5,7 @@ because each start of Keras costs seconds; an exception that `main` lets through
 a user would see as a traceback, fails those tests.
 """
 
+import importlib
 import json
 import subprocess
 import sys
@@ -660,3 +661,76 @@ def test_a_missing_file_is_reported_before_keras_starts(command):
 
     assert "There is no file none.keras" in run.stdout
     assert run.stdout.splitlines()[-1] == "False"
+
+
+def test_a_module_is_imported_that_registers_a_layer(tmp_path, monkeypatch, capfd):
+    (tmp_path / "mine_for_cli.py").write_text(
+        "import keras\n"
+        "@keras.saving.register_keras_serializable('mine')\n"
+        "class Twice(keras.layers.Layer):\n"
+        "    def call(self, x):\n"
+        "        return 2 * x\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("mine_for_cli")
+    parts = [keras.Input((3,)), module.Twice(), layers.Dense(2)]
+    keras.Sequential(parts).save("m.keras")
+    keras.saving.get_custom_objects().clear()
+    del sys.modules["mine_for_cli"]
+
+    refused = run_here("inspect", "m.keras", monkeypatch=monkeypatch, capfd=capfd)
+    loaded = run_here(
+        *("--import", "mine_for_cli", "inspect", "m.keras"),
+        monkeypatch=monkeypatch,
+        capfd=capfd,
+    )
+
+    assert refused[0] == 2
+    assert "Twice" in refused[2]
+    assert loaded[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("module", "said"), [("missing_for_cli", "No module named"), ("broken", "oh no")]
+)
+def test_a_module_that_cannot_be_imported_is_named(
+    module, said, tmp_path, monkeypatch, capfd
+):
+    (tmp_path / "broken.py").write_text("raise RuntimeError('oh no')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+    code, _, errors = run_here(
+        "--import", module, "inspect", "m.keras", monkeypatch=monkeypatch, capfd=capfd
+    )
+
+    assert code == 2
+    assert f"--import {module}" in errors
+    assert said in errors
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("compress", "m.keras", "--recipe", "r.json", "-o", "out/o.keras"),
+        ("export", "m.keras", "-o", "out/o.onnx"),
+        ("pack", "m.keras", "-o", "out/o.ncz"),
+        ("demo", "-o", "out/o.keras"),
+    ],
+    ids=lambda one: one[0],
+)
+def test_a_folder_that_may_not_be_written_to_is_refused_before_the_work(
+    command, tmp_path, monkeypatch, capfd
+):
+    keras.Sequential([keras.Input((3,)), layers.Dense(2)]).save(tmp_path / "m.keras")
+    (tmp_path / "out").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("os.access", lambda path, _: Path(path).name != "out")
+    for work in ("load_model", "compress"):
+        monkeypatch.setattr(ncl, work, lambda *_, **__: pytest.fail("work began"))
+
+    code, _, errors = run_here(*command, monkeypatch=monkeypatch, capfd=capfd)
+
+    assert code == 2
+    assert "may not be written to" in errors

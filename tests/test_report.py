@@ -761,3 +761,46 @@ def test_every_form_shows_the_verdict(width):
     assert said in report.to_latex()
     assert html.escape(said) in report._repr_html_()
     assert said in " ".join(printed(report, width=width).split())
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.eye(4, dtype=np.int64)[[0, 1, 2]],
+        np.array([1, 2, 4]),
+        np.zeros((3, 8, 8), int),
+    ],
+    ids=["one-hot", "from 1", "pixels"],
+)
+def test_an_accuracy_that_cannot_be_measured_is_left_out_and_said(labels):
+    model = tiny_models.sequential()
+    data = ncl.Data(tiny_models.images(3), labels)
+
+    report = ncl.compare(model, model, data=data, latency=False)
+
+    assert [stage.accuracy for stage in report.stages] == [None, None]
+    assert "accuracy was not measured" in str(report)
+
+
+def test_a_race_that_fails_leaves_the_latency_out(monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("no such device\nand more")
+
+    monkeypatch.setattr("nncompress_lab.report.measuring.race_models", fail)
+    model = tiny_models.sequential()
+
+    report = ncl.compare(model, model)
+
+    assert report.setup.runtime == "not measured: no such device"
+
+
+def test_names_from_a_file_are_no_orders_to_a_terminal():
+    entry = keras.Input((3,))
+    outputs = keras.layers.Dense(2, name="a\x1b[2Jb")(entry)
+    report = ncl.compare(*[keras.Model(entry, outputs)] * 2, latency=False)
+    console = Console(file=io.StringIO(), width=200)
+
+    console.print(report.layers_table())
+
+    assert "a\ufffd[2Jb" in console.file.getvalue()
+    assert "\x1b" not in console.file.getvalue()

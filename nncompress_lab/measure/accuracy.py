@@ -24,13 +24,20 @@ def accuracy(model: keras.Model, data: Data, *, batch_size: int = 256) -> float:
         A fraction in `[0, 1]`.
 
     Raises:
-        ValueError: If the labels are not class indices, or the model does not return one
-            number a class.
+        ValueError: If the labels are not class indices, or not of the model's classes,
+            or the model does not return one number a class.
     """
+    labels = data.y
     with _no_retracing_warning():
         outputs = model.predict(data.x, batch_size=batch_size, verbose=0)
-    check_classes(data.y, outputs)
-    return float(np.mean(np.argmax(outputs, axis=1) == data.y))
+    check_classes(labels, outputs)
+    lowest, highest, classes = labels.min(), labels.max(), outputs.shape[1]
+    if lowest < 0 or highest >= classes:
+        raise ValueError(
+            f"Class indices count from 0, and the model has {classes} classes. Received: "
+            f"labels from {lowest} to {highest}. Subtract {lowest} if they count from it."
+        )
+    return float(np.mean(np.argmax(outputs, axis=1) == labels))
 
 
 def check_classes(labels: npt.NDArray[Any], outputs: Any) -> None:

@@ -48,6 +48,19 @@ def input_arrays(model: keras.Model, x: Any) -> list[Array]:
     return arrays
 
 
+def check_inputs(model: keras.Model, x: Any) -> None:
+    """Raise a `ValueError` unless inputs have the shapes that a model takes.
+
+    Args:
+        model: A built functional or sequential model.
+        x: As `input_arrays` takes them.
+    """
+    tensors = keras.tree.flatten(model.inputs)
+    given = _listed(model, getattr(x, "x", x), len(tensors))
+    for tensor, one in zip(tensors, given, strict=True):
+        _fitted_shape(model, tensor, np.shape(one))
+
+
 def structured(model: keras.Model, arrays: Sequence[Array]) -> Any:
     """A flat list of inputs in the form that a model was made with, say a `dict`."""
     return keras.tree.pack_sequence_as(_graph(model).input, list(arrays))
@@ -115,20 +128,29 @@ def _is_whole(model: keras.Model, one: Any) -> bool:
 
 
 def _fitted(model: keras.Model, tensor: Any, one: Any) -> Array:
-    array, shape = np.asarray(one), tuple(tensor.shape)
-    if array.ndim == len(shape) - 1 and shape[-1] == 1:  # as Keras does
-        array = array[..., np.newaxis]
-    elif array.ndim == len(shape) + 1 and array.shape[-1] == 1:
-        array = array[..., 0]
-    fits = array.ndim == len(shape) and all(
-        wanted in {None, size}
-        for wanted, size in zip(shape[1:], array.shape[1:], strict=True)
+    array = np.asarray(one)
+    array = array.reshape(_fitted_shape(model, tensor, array.shape))
+    dtype = keras.backend.standardize_dtype(tensor.dtype)
+    return array if dtype == STRING else array.astype(dtype, copy=False)
+
+
+def _fitted_shape(
+    model: keras.Model, tensor: Any, shape: tuple[int, ...]
+) -> tuple[int, ...]:
+    """The shape with as many axes as the model takes; Keras adds and drops a last 1."""
+    wanted, fitted = tuple(tensor.shape), shape
+    if len(shape) == len(wanted) - 1 and wanted[-1] == 1:
+        fitted = (*shape, 1)
+    elif len(shape) == len(wanted) + 1 and shape[-1] == 1:
+        fitted = shape[:-1]
+    fits = len(fitted) == len(wanted) and all(
+        size in {None, given}
+        for size, given in zip(wanted[1:], fitted[1:], strict=True)
     )
     if not fits:
         raise ValueError(
             f"The inputs do not fit {model.name!r}: {maker(tensor).name!r} has the shape "
-            f"{(None, *shape[1:])}, where None is any size. Received: inputs of shape "
-            f"{np.shape(one)}. Pass inputs as the model was trained with."
+            f"{(None, *wanted[1:])}, where None is any size. Received: inputs of shape "
+            f"{shape}. Pass inputs as the model was trained with."
         )
-    dtype = keras.backend.standardize_dtype(tensor.dtype)
-    return array if dtype == STRING else array.astype(dtype, copy=False)
+    return fitted

@@ -67,20 +67,25 @@ def measure_stages(
         batch_size: Examples in one run of the latency.
 
     Returns:
-        The report.
+        The report. What cannot be measured is left out, and the report says why.
     """
     for model in models.values():
         check_model(model)
     test = data.test if isinstance(data, Dataset) else data
     if test is not None and not np.issubdtype(test.y.dtype, np.integer):
         test = None  # a regression has no accuracy
-    stages = [_measured(name, model, test) for name, model in models.items()]
+    accuracies, problem = _accuracies(models, test)
+    if problem:
+        test, remarks = None, (*remarks, problem)
+    stages = [
+        _measured(name, model, accuracies.get(name)) for name, model in models.items()
+    ]
     timed, why_not = None, "not measured"
     if latency:
         try:
             timed = race_models(models, batch_size=batch_size)
-        except ValueError as error:
-            why_not = f"not measured: {error}"
+        except Exception as error:
+            why_not = f"not measured: {_first_line(error)}"
     if timed is not None:
         stages = [_with_latency(stage, timed.race) for stage in stages]
     first, last = next(iter(models.values())), list(models.values())[-1]
@@ -92,7 +97,24 @@ def measure_stages(
     )
 
 
-def _measured(name: str, model: keras.Model, test: Data | None) -> Stage:
+def _accuracies(
+    models: dict[str, keras.Model], test: Data | None
+) -> tuple[dict[str, float], str]:
+    """The accuracy of each model, or of none and a sentence why."""
+    if test is None:
+        return {}, ""
+    try:
+        found = {name: measure.accuracy(one, test) for name, one in models.items()}
+    except Exception as error:
+        return {}, f"The accuracy was not measured: {_first_line(error)}"
+    return found, ""
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+def _measured(name: str, model: keras.Model, accuracy: float | None) -> Stage:
     sizes = measure.file_sizes(model)
     try:
         macs = measure.macs(model)
@@ -100,7 +122,7 @@ def _measured(name: str, model: keras.Model, test: Data | None) -> Stage:
         macs = None
     return Stage(
         name=name,
-        accuracy=None if test is None else measure.accuracy(model, test),
+        accuracy=accuracy,
         parameters=measure.parameters(model),
         nonzeros=measure.nonzeros(model),
         memory_bytes=measure.bytes_in_memory(model),

@@ -84,3 +84,11 @@ def test_a_model_with_two_outputs_is_refused():
 
     with pytest.raises(ValueError, match=r"returns \(n, classes\).*list"):
         measure.accuracy(model, ncl.Data(X, ANSWERS))
+
+
+@pytest.mark.parametrize("labels", [[1, 2, 3, 4], [-1, 0, 1, 2]])
+def test_labels_beside_the_classes_are_refused(labels):
+    model = keras.Sequential([keras.Input((2,)), layers.Dense(4)])
+
+    with pytest.raises(ValueError, match=rf"from {labels[0]} to {labels[-1]}"):
+        measure.accuracy(model, ncl.Data(np.ones((4, 2)), np.array(labels)))
