@@ -8,6 +8,7 @@ from functools import wraps
 from typing import Any, ClassVar
 
 import keras
+import numpy as np
 
 from nncompress_lab.data.datasets import Data, Dataset
 from nncompress_lab.errors import MissingContextError
@@ -240,3 +241,13 @@ def check_context(
     for need in sorted(step.needs if model is not None else ()):
         if isinstance(part := getattr(context, need), Data):
             check_inputs(model, part)
+            _check_labels(need, part)
+
+
+def _check_labels(name: str, data: Data) -> None:
+    if getattr(data.y, "dtype", np.dtype(float)).kind in "US":
+        raise ValueError(
+            f"Labels must be numbers. Received in {name}: strings such as "
+            f"{str(np.ravel(data.y)[0])!r}. Number the classes, for example by "
+            "numpy.unique(y, return_inverse=True)."
+        )

@@ -59,6 +59,7 @@ def check_inputs(model: keras.Model, x: Any) -> None:
     given = _listed(model, getattr(x, "x", x), len(tensors))
     for tensor, one in zip(tensors, given, strict=True):
         _fitted_shape(model, tensor, np.shape(one))
+        _check_numbers(model, tensor, one)
 
 
 def structured(model: keras.Model, arrays: Sequence[Array]) -> Any:
@@ -129,9 +130,20 @@ def _is_whole(model: keras.Model, one: Any) -> bool:
 
 def _fitted(model: keras.Model, tensor: Any, one: Any) -> Array:
     array = np.asarray(one)
+    _check_numbers(model, tensor, array)
     array = array.reshape(_fitted_shape(model, tensor, array.shape))
     dtype = keras.backend.standardize_dtype(tensor.dtype)
     return array if dtype == STRING else array.astype(dtype, copy=False)
+
+
+def _check_numbers(model: keras.Model, tensor: Any, one: Any) -> None:
+    """Raise a `ValueError` for strings where a model takes numbers."""
+    strings = isinstance(one, np.ndarray) and one.dtype.kind in "US"
+    if strings and keras.backend.standardize_dtype(tensor.dtype) != STRING:
+        raise ValueError(
+            f"Input {maker(tensor).name!r} of {model.name!r} takes numbers. Received: "
+            "strings. Number them as when the model was trained."
+        )
 
 
 def _fitted_shape(

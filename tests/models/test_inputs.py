@@ -44,3 +44,12 @@ def test_passes_that_look_at_no_inputs_take_any_context():
 
 def test_the_last_axis_may_be_missing_as_in_keras():
     ncl.FineTune(epochs=1)(small(), context((4, 4)))
+
+
+@pytest.mark.parametrize("what", ["inputs", "labels"])
+def test_strings_are_refused_where_numbers_are_taken(what):
+    x, y = np.ones((6, 4, 4, 1), np.float32), np.array(["coat", "shirt"] * 3)
+    pair = (np.full(x.shape, "1"), np.zeros(6, int)) if what == "inputs" else (x, y)
+
+    with pytest.raises(ValueError, match=r"numbers.*Received.*strings"):
+        ncl.FineTune(epochs=1)(small(), ncl.Context(train=pair, validation=pair))
