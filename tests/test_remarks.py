@@ -115,6 +115,15 @@ def test_statistics_that_are_right_are_not_mentioned(step):
     assert STALE not in remarks(tiny_models.residual(), step)
 
 
+def test_folding_some_normalizations_makes_the_others_no_worse():
+    image = keras.Input(tiny_models.images().shape[1:])
+    x = layers.BatchNormalization()(layers.Conv2D(4, 3)(image))
+    x = layers.Dense(4)(layers.BatchNormalization()(layers.ReLU()(x)))
+    model = tiny_models.randomize_statistics(keras.Model(image, x))
+
+    assert STALE not in remarks(model, FOLD, ncl.EqualizeRanges())
+
+
 def test_folding_before_measuring_is_told():
     said = remarks(tiny_models.residual(), FOLD, PRUNE, AGAIN)
 

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from nncompress_lab.layer_pass import LayerPass
 from nncompress_lab.models.kernels import (
     KernelLayer,
     Reasons,
@@ -138,7 +139,7 @@ def _on_normalizations(applied: Sequence[Applied]) -> list[str]:
             _statistics_differ(before.get(path), norm) for path, norm in after.items()
         ):
             stale.clear()
-        elif after and one.reasons and _kernels_differ(one):
+        elif after and isinstance(one.step, LayerPass) and _kernels_differ(one):
             stale.append(one.name)
     if stale:
         count = len(normalizations(applied[-1].after))
@@ -164,9 +165,7 @@ def _statistics_differ(before: Any, after: Any) -> bool:
 
 
 def _kernels_differ(one: Applied) -> bool:
-    """Whether a pass that goes layer by layer changed what the layers put out."""
-    if not any(reason is None for reason in one.reasons.values()):
-        return False
+    """Whether a pass changed what the layers put out; one that folds does not."""
     before, after = _by_path(one.before), _by_path(one.after)
     if before.keys() != after.keys():
         return True
