@@ -74,6 +74,22 @@ def test_training_moves_the_values_and_neither_codes_nor_zeros(context):
     assert "hidden/kernel_table" not in {one.path for one in tuned.trainable_variables}
 
 
+def test_one_table_for_all_groups_trains_and_keeps_zeros(context):
+    pruned = ncl.MagnitudePruning(sparsity=0.5)(tiny_models.sequential())
+    coded = ncl.CodebookQuantization(
+        bits=4, table="normal_float", granularity="per_group", group_size=8
+    )(pruned)
+
+    tuned = ncl.FineTuneCodebook(epochs=1, batch_size=16)(coded, context)
+
+    for before, after in zip(kernel_layers(pruned), kernel_layers(tuned), strict=True):
+        for one, other in zip(before.arrays(), after.arrays(), strict=True):
+            assert not other[one == 0].any()
+    table, _ = table_and_codes(tuned, "hidden")
+    assert table.shape == (1, 16)
+    assert (table != table_and_codes(coded, "hidden")[0]).any()
+
+
 def test_a_value_moves_by_the_sum_of_the_gradients_of_its_weights(context):
     """Plain gradient descent on a table, beside the gradient of the float kernel."""
     model = keras.Sequential(
