@@ -36,7 +36,8 @@ class GradualPruningCallback(keras.callbacks.Callback):
             the loss least (`"taylor"`), or those that training moved towards zero
             (`"movement"`, summed over the updates so far).
         scope: What competes: the weights of an `"output"`, of a kernel (`"layer"`) or of
-            all selected layers (`"global"`, `"adaptive"`), as in `ScorePruning`.
+            all selected layers, by score (`"global"`) or by their share in what their
+            kernel would still hold (`"adaptive"`).
         select: Which layers to prune; by default all kernels that are not depthwise.
         data: For `"taylor"` and `"movement"`: training data for gradients, of which each
             update takes the next 256 examples.
@@ -56,7 +57,7 @@ class GradualPruningCallback(keras.callbacks.Callback):
         schedule: PruningSchedule,
         *,
         score: RunningScore = "magnitude",
-        scope: Scope = "layer",
+        scope: Scope = "adaptive",
         select: Selection | str | list[str] = PRUNABLE,
         data: Data | None = None,
         loss: str = "auto",

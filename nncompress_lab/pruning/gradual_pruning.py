@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import keras
 
@@ -35,7 +35,8 @@ class GradualPruning(WeightPruning, RetrainingPass):
         updates: How often the masks change between the two, at least 1.
         score: `"magnitude"`, `"taylor"` or `"movement"`, as in `GradualPruningCallback`.
         scope: What competes: the weights of an `"output"`, of a kernel (`"layer"`) or of
-            all selected layers (`"global"`, `"adaptive"`), as in `ScorePruning`.
+            all selected layers, by score (`"global"`) or by their share in what their
+            kernel would still hold (`"adaptive"`).
         select: Which layers to prune; by default all kernels that are not depthwise,
             which a selection takes in.
         **training: As in `RetrainingPass`; `patience` counts from the end of the pruning.
@@ -53,6 +54,10 @@ class GradualPruning(WeightPruning, RetrainingPass):
     """
 
     renamed: ClassVar[Mapping[str, str]] = {"course": "curve"}
+    first_defaults: ClassVar[Mapping[str, Any]] = {
+        **WeightPruning.first_defaults,
+        "scope": "layer",
+    }
 
     sparsity: float
     initial_sparsity: float = 0.0
@@ -61,7 +66,7 @@ class GradualPruning(WeightPruning, RetrainingPass):
     end: float = 0.75
     updates: int = 20
     score: RunningScore = "magnitude"
-    scope: Scope = "layer"
+    scope: Scope = "adaptive"
     _: KW_ONLY
     epochs: int = 5
 

@@ -268,7 +268,13 @@ def test_what_was_pruned_before_stays_pruned(context):
 def test_the_epoch_is_chosen_among_those_with_the_final_masks(context):
     # On random labels, validation gets worse with training: the first epoch is the best.
     step = GradualPruning(
-        sparsity=0.9, epochs=5, end=0.6, batch_size=8, learning_rate=0.01, patience=1
+        sparsity=0.9,
+        scope="layer",
+        epochs=5,
+        end=0.6,
+        batch_size=8,
+        learning_rate=0.01,
+        patience=1,
     )
 
     result = step(tiny_models.sequential(), context)
