@@ -22,7 +22,7 @@ TECHNIQUES: dict[str, ncl.Pass] = {
     "4-bit weights, blocks of 32": ncl.UniformQuantization(bits=4, **BLOCKS),
     "2-bit weights, blocks of 32": ncl.UniformQuantization(bits=2, **BLOCKS),
     "codebook of 16": ncl.CodebookQuantization(bits=4),
-    "90 % zeros": ncl.MagnitudePruning(sparsity=0.9),
+    "90 % zeros": ncl.MagnitudePruning(sparsity=0.9, scope="layer", select="*"),
     "half of the channels": ncl.ChannelPruning(sparsity=0.5),
     "low rank, 1/8 of the rank": ncl.LowRank(rank=1 / 8),
     "Tucker-2, half of the MACs": ncl.Factorization("tucker2", macs=0.5),
