@@ -1,11 +1,13 @@
 """Pruning while a model trains: a callback for `fit` that works on every backend."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
 from nncompress_lab.data.datasets import Data
 from nncompress_lab.errors import check_choice
-from nncompress_lab.models.kernels import KernelLayer
+from nncompress_lab.models.kernels import KernelLayer, to_numpy
 from nncompress_lab.models.selection import Selection
 from nncompress_lab.pruning.arrays.schedules import PruningSchedule
 from nncompress_lab.pruning.layer_masks import (
@@ -17,7 +19,11 @@ from nncompress_lab.pruning.layer_masks import (
 )
 from nncompress_lab.pruning.running_scores import RunningScore, RunningScores
 from nncompress_lab.pruning.weight_pruning import PRUNABLE, pruned_kernels
-from nncompress_lab.training.while_training import KeepMasked
+from nncompress_lab.training.while_training import (
+    KeepMasked,
+    apply_mask,
+    build_steps_anew,
+)
 
 
 class GradualPruningCallback(keras.callbacks.Callback):
@@ -26,6 +32,11 @@ class GradualPruningCallback(keras.callbacks.Callback):
     A weight that was pruned stays zero. The masks are gone after the training: the model
     keeps the zeros, and nothing else goes into its file. If the training stops early, the
     model is as sparse as the schedule was then.
+
+    Put it after callbacks that write weights, such as `EarlyStopping` with
+    `restore_best_weights=True`: of an epoch with fewer zeros these would not bear the
+    last masks, so the model is left with the weights of the last epoch. A moving average
+    of the optimizer (`use_ema=True`) stays, with the masks applied.
 
         schedule = PruningSchedule(sparsity=0.9)
         model.fit(x, y, epochs=10, callbacks=[GradualPruningCallback(schedule)])
@@ -77,6 +88,7 @@ class GradualPruningCallback(keras.callbacks.Callback):
         """Put the masks in place; they drop nothing yet."""
         self.steps = self._steps_an_epoch()
         self.updates = self.epoch = 0
+        self.last: list[Any] = []
         self.select.check(self.model)
         self.layers = pruned_kernels(self.select(self.model), self.select)
         self.scores = RunningScores(
@@ -95,8 +107,15 @@ class GradualPruningCallback(keras.callbacks.Callback):
         """Change the masks if the schedule says so."""
         self._update(step=self.epoch * self.steps + batch + 1)
 
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Keep the weights, in case that others are put in their place in the end."""
+        self.last = self.model.get_weights()
+
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        """Take the masks away; the zeros stay."""
+        """Take the masks away; the zeros stay, whoever wrote weights in the end."""
+        averaged = getattr(self.model.optimizer, "use_ema", False)
+        if self.masks.apply() and not averaged and self.last:
+            self.model.set_weights(self.last)  # others are of an epoch of fewer zeros
         self.masks.remove()
 
     def _steps_an_epoch(self) -> int:
@@ -163,7 +182,8 @@ class _Masks:
             kernel.constraint = KeepMasked(mask, then=kernel.constraint)
             if keras.backend.backend() == "jax":
                 model.optimizer._track_variable(mask)
-        model.make_train_function(force=True)
+        build_steps_anew(model)
+        model.make_train_function()
 
     def assign(self, masks: Masks) -> None:
         """Use other masks, and zero the weights outside them."""
@@ -171,6 +191,12 @@ class _Masks:
         for variable, mask in zip(self.variables, flat, strict=True):
             variable.assign(mask)
         keep_only(self.layers, masks)
+
+    def apply(self) -> bool:
+        """Zero the weights outside the masks; whether there were any."""
+        pairs = zip(self.kernels, self.variables, strict=True)
+        strays = [apply_mask(kernel, to_numpy(mask)) for kernel, mask in pairs]
+        return any(strays)
 
     def remove(self) -> None:
         """Leave the model as it would be without masks, but for the zeros."""
@@ -180,4 +206,4 @@ class _Masks:
             kernel.constraint = before
             if keras.backend.backend() == "jax":
                 self.model.optimizer._untrack_variable(mask)
-        self.model.make_train_function(force=True)
+        build_steps_anew(self.model)

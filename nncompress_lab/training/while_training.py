@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from nncompress_lab.models.kernels import kernel_layers, to_numpy, walk
@@ -18,21 +19,29 @@ def keeping_zeros(model: keras.Model) -> Iterator[None]:
     """While the block runs, kernel weights that are zero stay zero in training.
 
     The mask is a constraint on the kernel variable, which every Keras optimizer applies
-    after each update and which no file stores. It is gone after the block.
+    after each update and which no file stores. It is gone after the block, and the model's
+    next training step is built anew, without it. An optimizer's moving average
+    (`use_ema=True`) is taken before constraints are applied, so what it leaves in place of
+    zeros at the end of `fit` is set to zero at the end of the block.
 
     Args:
-        model: The model whose kernels are to keep their zeros.
+        model: The model whose kernels are to keep their zeros; the one that is trained.
     """
     floats = [layer for layer in kernel_layers(model) if layer.is_float]
     kernels = [kernel for layer in floats for kernel in layer.kernels()]
     constrained = [(kernel, kernel.constraint) for kernel in kernels]
     for kernel in kernels:
         keep_zeros_of(kernel)
+    masked = [(kernel, kernel.constraint) for kernel in kernels if _is_masked(kernel)]
+    build_steps_anew(model)
     try:
         yield
     finally:
-        for kernel, constraint in constrained:
-            kernel.constraint = constraint
+        for kernel, constraint in masked:
+            apply_mask(kernel, to_numpy(constraint.mask))
+        for kernel, before in constrained:
+            kernel.constraint = before
+        build_steps_anew(model)
 
 
 def keep_zeros_of(variable: Any) -> None:
@@ -40,6 +49,27 @@ def keep_zeros_of(variable: Any) -> None:
     mask = to_numpy(variable) != 0
     if not mask.all():
         variable.constraint = KeepMasked(mask, then=variable.constraint)
+
+
+def apply_mask(variable: Any, mask: Any) -> bool:
+    """Set what a mask does not keep to zero; whether any of it was not."""
+    values = to_numpy(variable)
+    strays = bool(np.any(values[~mask]))
+    if strays:
+        variable.assign(np.where(mask, values, 0))
+    return strays
+
+
+def build_steps_anew(model: keras.Model) -> None:
+    """Let a model forget its compiled training step, which holds old constraints.
+
+    Keras builds the step once, at the first `fit`, and goes on with it in the next.
+    """
+    model.train_function = None
+
+
+def _is_masked(variable: Any) -> bool:
+    return isinstance(variable.constraint, KeepMasked)
 
 
 @contextmanager
