@@ -12,6 +12,7 @@ import numpy as np
 
 from nncompress_lab.data.datasets import Data, Dataset
 from nncompress_lab.errors import MissingContextError
+from nncompress_lab.finite import check_data, check_weights
 from nncompress_lab.models.inputs import check_inputs
 from nncompress_lab.models.kernels import Reasons
 from nncompress_lab.models.rewrite import check_model
@@ -106,6 +107,8 @@ class Pass(ABC):
     """What fields were called in older recipes, and what they are called now."""
     first_defaults: ClassVar[Mapping[str, Any]] = {}
     """What recipes of format 1 left out, because it was the default then."""
+    written: ClassVar[frozenset[str]] = frozenset()
+    """Fields that name files which the pass writes; no recipe may hold them."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -169,8 +172,10 @@ class Pass(ABC):
         Raises:
             UnsupportedModelError: If the model is subclassed, unbuilt or not Keras 3.
             MissingContextError: If the context lacks what the pass needs.
+            CompressionError: If the result has weights that are not finite.
             ValueError: If a selection of this pass names a layer that is not there, or
-                the inputs in the context are not of the shape that the model takes.
+                the data that it needs are not finite, or of another shape than the
+                model takes.
         """
         context = Context.of(context, test=None)
         check_model(model)
@@ -179,7 +184,9 @@ class Pass(ABC):
         for field in fields(self):
             if isinstance(chosen := getattr(self, field.name), Selection):
                 chosen.check(model, replaced=later)
-        return self.transform(model, context)
+        result = self.transform(model, context)
+        check_weights(result, type(self).__name__)
+        return result
 
     @abstractmethod
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
@@ -240,6 +247,7 @@ def check_context(
         )
     for need in sorted(step.needs if model is not None else ()):
         if isinstance(part := getattr(context, need), Data):
+            check_data(part, need)
             check_inputs(model, part)
             _check_labels(need, part)
 

@@ -27,7 +27,7 @@ def to_recipe(step: Pass) -> dict[str, Any]:
 
     Returns:
         `{"format": 2, "nncompress_lab": ..., "keras": ..., "passes": [...]}`. Fields
-        that have their default value are left out.
+        that have their default value are left out, and so are files that a pass writes.
     """
     return {
         "format": FORMAT,
@@ -51,7 +51,7 @@ def from_recipe(recipe: Any) -> Pipeline:
 
     Raises:
         RecipeError: If the recipe is of another format, or names a pass or a field that
-            does not exist, or a value that the pass does not accept.
+            does not exist, a value that the pass does not accept, or a file to write.
     """
     if not isinstance(recipe, dict) or not isinstance(recipe.get("passes"), list):
         raise RecipeError(
@@ -111,6 +111,7 @@ def _changed(settings: Any) -> dict[str, Any]:
         field.name: value
         for field in settings_of(settings)
         if (value := getattr(settings, field.name)) != field.default
+        and field.name not in getattr(settings, "written", ())
     }
 
 
@@ -145,6 +146,12 @@ def _make_pass(entry: Any, *, first: bool) -> Pass:
     }
     allowed = {field.name for field in dataclasses.fields(kind)}
     _check_names(set(settings), allowed, where=name, what="field")
+    if files := sorted(kind.written & set(settings)):
+        raise RecipeError(
+            f"A recipe may come from anywhere, so it cannot say which files are written. "
+            f"Received: {name} with {files[0]}={settings[files[0]]!r}. Take the field out, "
+            f"and set it in Python: dataclasses.replace(step, {files[0]}=...)."
+        )
     if first:
         settings = {**kind.first_defaults, **settings}
     try:

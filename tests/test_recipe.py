@@ -334,3 +334,16 @@ def test_what_is_not_a_selection_is_refused(select):
 
     with pytest.raises(RecipeError, match="MagnitudePruning does not accept"):
         ncl.from_recipe({"passes": [entry]})
+
+
+def test_a_recipe_cannot_say_which_files_are_written(tmp_path):
+    step = ncl.Distillation(student=0.5, soft_labels=str(tmp_path / "soft.npz"))
+    recipe = ncl.to_recipe(step)
+    assert "soft_labels" not in recipe["passes"][0]
+    assert ncl.from_recipe(recipe).passes[0].soft_labels is None
+
+    recipe["passes"][0]["soft_labels"] = "~/.bashrc"
+    with pytest.raises(
+        RecipeError, match=r"soft_labels='~/.bashrc'.*dataclasses.replace"
+    ):
+        ncl.from_recipe(recipe)

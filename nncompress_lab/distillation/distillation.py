@@ -1,7 +1,7 @@
 """Knowledge distillation as a pass: a smaller model comes out that its input has taught."""
 
 from dataclasses import KW_ONLY, dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 import keras
 
@@ -38,7 +38,8 @@ class Distillation(TrainingPass):
             teacher's and the student's. Empty takes the last of each that can be
             compared. The teacher's features of all examples are held in memory.
         soft_labels: Path of an `.npz` file that keeps the teacher's outputs for the next
-            run. It is used again if teacher, data and layers are the same.
+            run. It is used again if teacher, data and layers are the same. Recipes leave
+            it out, and are refused if they name one.
         **training: As in `TrainingPass`. `patience` counts epochs without a better
             accuracy; `student_loss_weight=0` never looks at a training label.
 
@@ -56,6 +57,8 @@ class Distillation(TrainingPass):
         Lipton, Tschannen, Itti, Anandkumar, "Born Again Neural Networks", ICML 2018.
         https://arxiv.org/abs/1805.04770
     """
+
+    written: ClassVar[frozenset[str]] = frozenset({"soft_labels"})
 
     student: Student | keras.Model | None = HALF_AS_WIDE
     loss: Loss = "soft_targets"

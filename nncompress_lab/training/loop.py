@@ -9,6 +9,8 @@ import numpy as np
 
 from nncompress_lab import progress
 from nncompress_lab.data.datasets import Data
+from nncompress_lab.errors import CompressionError
+from nncompress_lab.finite import are_finite
 from nncompress_lab.models.graph import maker
 from nncompress_lab.passes import Context
 from nncompress_lab.training.batches import Batches
@@ -68,7 +70,8 @@ def fit(
     Kernel weights that are zero stay zero, and BatchNormalization forgets what it measured
     before. The model is judged on the validation data after each epoch, and training stops
     when that gets no better. If every epoch was worse than the start, and the objective
-    allows it, the start is what is left. The model is compiled afterwards; a pass returns
+    allows it, the start is what is left. An epoch whose loss or weights are not finite is
+    never the best, and ends the training. The model is compiled afterwards; a pass returns
     `copy_model` of it.
 
     Args:
@@ -79,6 +82,9 @@ def fit(
         objective: The loss, the metrics and which of them decides.
         context: Has the seed, and says whether to draw a progress bar.
         callbacks: Called after those of this loop, for example to change masks.
+
+    Raises:
+        CompressionError: If the training diverged in its first epoch that counts.
     """
     batches = Batches(train, batch_size=step.batch_size, seed=context.seed)
     steps = step.epochs * len(batches)
@@ -95,7 +101,7 @@ def fit(
     if keras.backend.backend() == "tensorflow":
         _make_variables(model, validation)
     start = _Start.of(model, validation, objective)
-    best = _best_epoch(objective, step.patience)
+    best = _BestEpoch(objective, step.patience)
     title = f"train {model.name}"
     with (
         keeping_zeros(model),
@@ -110,18 +116,41 @@ def fit(
             shuffle=False,  # Keras would draw the order of the batches anew
             verbose=0,
         )
+    best.check(step)
     if start is not None and start.beats(best.best):
         model.set_weights(start.weights)
 
 
-def _best_epoch(objective: Objective, patience: int) -> keras.callbacks.EarlyStopping:
-    return keras.callbacks.EarlyStopping(
-        monitor=f"val_{objective.judged_by}",
-        mode="max" if objective.more_is_better else "min",
-        patience=patience,
-        restore_best_weights=True,
-        start_from_epoch=objective.judged_from or 0,
-    )
+class _BestEpoch(keras.callbacks.EarlyStopping):
+    """Keeps the best epoch; one whose loss or weights are not finite is none."""
+
+    def __init__(self, objective: Objective, patience: int) -> None:
+        super().__init__(
+            monitor=f"val_{objective.judged_by}",
+            mode="max" if objective.more_is_better else "min",
+            patience=patience,
+            restore_best_weights=True,
+            start_from_epoch=objective.judged_from or 0,
+        )
+        self.diverged = False
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Judge the epoch, and stop a training that nothing can save."""
+        losses = [(logs or {}).get(name, 0.0) for name in ("loss", "val_loss")]
+        if np.isfinite(losses).all() and are_finite(self.model.get_weights()):
+            super().on_epoch_end(epoch, logs)
+        else:
+            self.diverged = self.model.stop_training = True
+
+    def check(self, step: TrainingPass) -> None:
+        """Raise a `CompressionError` if training diverged before any epoch was kept."""
+        if self.diverged and self.best_weights is None:
+            raise CompressionError(
+                f"{type(step).__name__} diverged: the loss or the weights became NaN or "
+                "infinite before an epoch could be kept. Received: "
+                f"learning_rate={step.learning_rate!r}, optimizer={step.optimizer!r}. Try "
+                "a learning rate of a tenth, and inputs between 0 and 1."
+            )
 
 
 def _make_variables(model: keras.Model, data: Data) -> None:

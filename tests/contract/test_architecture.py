@@ -36,6 +36,7 @@ STOREYS = {
     "packing": 1,
     # 2: model -> model
     "decisions": 2,
+    "finite": 2,
     "layer_pass": 2,
     "passes": 2,
     "pipelines": 2,

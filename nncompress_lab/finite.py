@@ -1,0 +1,67 @@
+"""Numbers that are not finite, found before they spread: in data and in weights."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from nncompress_lab.data.datasets import Data
+from nncompress_lab.errors import CompressionError
+from nncompress_lab.models.kernels import to_numpy
+
+
+def check_data(data: Data, name: str) -> None:
+    """Refuse data that hold NaN or infinity; a single one spoils what is learnt of them.
+
+    Args:
+        data: Inputs and labels.
+        name: What the context calls them.
+
+    Raises:
+        ValueError: If an input or a label is not finite; it says how many and where.
+    """
+    for part, what in ((data.x, "inputs"), (data.y, "labels")):
+        places = _not_finite(part)
+        if places.size:
+            index = tuple(int(axis) for axis in np.unravel_index(places[0], part.shape))
+            raise ValueError(
+                f"The {what} of `{name}` must be finite. Received: {places.size:,} of "
+                f"{part.size:,} numbers are NaN or infinite, the first in example "
+                f"{index[0]} at {index[1:]}. Clean the data, or leave those examples out."
+            )
+
+
+def check_weights(model: keras.Model, made_by: str) -> None:
+    """Refuse a model with a weight that is not finite.
+
+    Args:
+        model: The model.
+        made_by: The pass that made it.
+
+    Raises:
+        CompressionError: If there is one; it names the layer.
+    """
+    for variable in model.variables:
+        if "float" in str(variable.dtype) and not np.isfinite(to_numpy(variable)).all():
+            raise CompressionError(
+                f"{made_by} left weights that are NaN or infinite in {variable.path!r}. "
+                "If the model that went in has none there, the layer's weights or what "
+                "goes into it are too large: look at them, or leave the layer out."
+            )
+
+
+def are_finite(weights: list[Any]) -> bool:
+    """Whether all weights of a model are finite, as `get_weights` returns them."""
+    return not any(_not_finite(array).size for array in weights)
+
+
+def _not_finite(array: Any) -> Any:
+    """The flat places of what is not finite; none where there are no floats."""
+    array = np.asarray(array)
+    if array.dtype.kind not in "fc" and array.dtype.name != "bfloat16":
+        return np.empty(0, int)
+    with np.errstate(invalid="ignore"):
+        total = array.sum(dtype=np.float64)
+    if np.isfinite(total):  # a single one would have spoilt it
+        return np.empty(0, int)
+    return np.flatnonzero(~np.isfinite(array))
