@@ -74,7 +74,7 @@ def aware(kind: Callable[..., ncl.Pass], **settings: Any) -> Step:
 
 
 def _zeros(sparsity: float) -> Setting:
-    step = ncl.MagnitudePruning(sparsity=sparsity)
+    step = ncl.MagnitudePruning(sparsity=sparsity, scope="adaptive")
     return Setting("magnitude pruning", f"{sparsity:.0%} zeros", step, tuned(step))
 
 

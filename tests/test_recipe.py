@@ -265,7 +265,7 @@ def test_an_older_recipe_means_what_it_meant_when_it_was_written():
 
     pruning, pattern = ncl.from_recipe({"format": 1, "passes": old}).passes
 
-    assert pruning == ncl.MagnitudePruning(0.5, scope="layer", select=Selection())
+    assert pruning == ncl.MagnitudePruning(0.5, select=Selection())
     assert pattern.select == Selection()
     assert ncl.from_recipe({"passes": old}).passes[0] == ncl.MagnitudePruning(0.5)
 

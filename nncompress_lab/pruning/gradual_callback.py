@@ -68,7 +68,7 @@ class GradualPruningCallback(keras.callbacks.Callback):
         schedule: PruningSchedule,
         *,
         score: RunningScore = "magnitude",
-        scope: Scope = "adaptive",
+        scope: Scope = "layer",
         select: Selection | str | list[str] = PRUNABLE,
         data: Data | None = None,
         loss: str = "auto",

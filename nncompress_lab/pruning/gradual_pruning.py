@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import keras
 
@@ -54,11 +54,6 @@ class GradualPruning(WeightPruning, RetrainingPass):
     """
 
     renamed: ClassVar[Mapping[str, str]] = {"course": "curve"}
-    first_defaults: ClassVar[Mapping[str, Any]] = {
-        **WeightPruning.first_defaults,
-        "scope": "layer",
-    }
-
     sparsity: float
     initial_sparsity: float = 0.0
     curve: Curve = "cubic"
@@ -66,7 +61,7 @@ class GradualPruning(WeightPruning, RetrainingPass):
     end: float = 0.75
     updates: int = 20
     score: RunningScore = "magnitude"
-    scope: Scope = "adaptive"
+    scope: Scope = "layer"
     _: KW_ONLY
     epochs: int = 5
 

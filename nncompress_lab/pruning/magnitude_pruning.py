@@ -1,9 +1,8 @@
 """Magnitude pruning as a pass: the smallest kernel weights of a model become zero."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, ClassVar, Literal
+from typing import Literal
 
 import keras
 
@@ -22,7 +21,7 @@ from nncompress_lab.pruning.arrays.masks import (
 from nncompress_lab.pruning.layer_masks import by_layer, keep_only
 from nncompress_lab.pruning.weight_pruning import WeightPruning
 
-Scope = Literal["adaptive", "layer", "global"]
+Scope = Literal["layer", "adaptive", "global"]
 
 
 @dataclass(frozen=True)
@@ -38,10 +37,10 @@ class MagnitudePruning(WeightPruning):
         sparsity: Fraction of the weights to drop of all that may be pruned, in
             `[0, 1)`; the count is exact. Give either this or `threshold`.
         threshold: Drop the weights with a smaller absolute value than this instead.
-        scope: `"adaptive"` lets all kernels compete, each weight by its share in what
-            its kernel would still hold (see `layer_adaptive_masks`), `"global"` by its
-            magnitude, and `"layer"` drops the fraction in each kernel. With a threshold
-            all do the same.
+        scope: `"layer"` drops the fraction in each kernel. With `"adaptive"` all kernels
+            compete, each weight by its share in what its kernel would still hold (see
+            `layer_adaptive_masks`), which costs the least accuracy; with `"global"` by
+            its magnitude. With a threshold all do the same.
         select: Which layers to prune; by default all kernels that are not depthwise,
             which a selection takes in. Biases and normalization are never touched.
 
@@ -60,14 +59,9 @@ class MagnitudePruning(WeightPruning):
         ICLR 2021, section 3. https://arxiv.org/abs/2010.07611
     """
 
-    first_defaults: ClassVar[Mapping[str, Any]] = {
-        **WeightPruning.first_defaults,
-        "scope": "layer",
-    }
-
     sparsity: float | None = None
     threshold: float | None = None
-    scope: Scope = "adaptive"
+    scope: Scope = "layer"
 
     def __post_init__(self) -> None:
         if (self.sparsity is None) == (self.threshold is None):

@@ -147,7 +147,7 @@ class PruningTrial:
             MagnitudePruning(
                 sparsity=sparsities[path],
                 # One threshold a layer, also where it has two kernels.
-                scope="global" if len(kernels) > 1 else "adaptive",
+                scope="global" if len(kernels) > 1 else "layer",
                 select=Selection(names=(glob.escape(path),)),
             )
             for path, kernels in self._weights.items()

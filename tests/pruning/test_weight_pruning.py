@@ -65,7 +65,7 @@ def test_depthwise_kernels_stay_and_the_report_says_why(step, context):
             {("separable", "pointwise_kernel")},
         ),
     ],
-    ids=str,
+    ids=["name", "type", "last", "last, none of them"],
 )
 def test_a_selection_takes_them_in_unless_it_says_otherwise(select, pruned):
     step = ncl.MagnitudePruning(sparsity=0.5, scope="layer", select=select)
