@@ -10,6 +10,27 @@ from collections.abc import Iterator
 from typing import Any
 
 
+def layers_below(
+    parent: Any, *, prefix: str, seen: set[int], unnamed: bool
+) -> Iterator[tuple[str, Any]]:
+    """Every layer inside a layer or a model with its path, each before those inside it.
+
+    Args:
+        parent: A layer or a model.
+        prefix: What the paths begin with.
+        seen: The ids of layers that are not to come again; those that come are added.
+        unnamed: Whether the names that Keras numbers are replaced from here on.
+    """
+    unnamed = unnamed or is_made_by_code(parent)
+    for name, layer in inner_layers(parent, unnamed=unnamed):
+        if id(layer) in seen:
+            continue
+        seen.add(id(layer))
+        path = f"{prefix}{name}"
+        yield path, layer
+        yield from layers_below(layer, prefix=f"{path}/", seen=seen, unnamed=unnamed)
+
+
 def inner_layers(parent: Any, *, unnamed: bool) -> list[tuple[str, Any]]:
     """The layers directly inside a layer or a model, each with a name of its own.
 

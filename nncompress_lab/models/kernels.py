@@ -16,7 +16,7 @@ from typing import Any
 import numpy.typing as npt
 
 from nncompress_lab.models.einsum import Einsum
-from nncompress_lab.models.inner_layers import inner_layers, is_made_by_code
+from nncompress_lab.models.inner_layers import layers_below
 
 # Kernel names by layer class. Keras spells them as attributes of the layer.
 KERNELS: dict[str, tuple[str, ...]] = {
@@ -264,20 +264,7 @@ def walk(model: Any) -> Iterator[tuple[str, Any]]:
     and does not name goes by the attribute that holds it, `"block/first"`, so that a path
     means the same in every copy of the model.
     """
-    yield from _walk(model, prefix="", seen=set(), unnamed=False)
-
-
-def _walk(
-    parent: Any, prefix: str, seen: set[int], *, unnamed: bool
-) -> Iterator[tuple[str, Any]]:
-    unnamed = unnamed or is_made_by_code(parent)
-    for name, layer in inner_layers(parent, unnamed=unnamed):
-        if id(layer) in seen:
-            continue
-        seen.add(id(layer))
-        path = f"{prefix}{name}"
-        yield path, layer
-        yield from _walk(layer, prefix=f"{path}/", seen=seen, unnamed=unnamed)
+    return layers_below(model, prefix="", seen=set(), unnamed=False)
 
 
 def weighted_layers(model: Any) -> list[tuple[str, Any]]:
