@@ -33,6 +33,7 @@ STOREYS = {
     "models.magnitudes": 1,
     "models.patches": 1,
     "models.paths": 1,
+    "models.reasons": 1,
     "packing": 1,
     # 2: model -> model
     "decisions": 2,
