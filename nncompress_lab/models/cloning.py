@@ -194,6 +194,8 @@ def _is_bound_to_a_shape(initializer: Any) -> bool:
         return callable(initializer)
     if _holds_array(initializer.get("config")):
         return True
+    if str(initializer.get("module")).startswith("keras."):
+        return False  # which Keras knows; making one would draw a seed
     try:
         keras.saving.deserialize_keras_object(initializer)
     except Exception:  # not registered, or its class does not say how it is made
