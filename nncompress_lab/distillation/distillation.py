@@ -33,7 +33,8 @@ class Distillation(TrainingPass):
         features: Also compare intermediate layers: `"hint"` (Romero et al., with a
             learned projection where widths differ), `"attention"` (Zagoruyko, Komodakis)
             or `"relational"` (Park et al.).
-        feature_weight: Of that comparison, at least 0.
+        feature_weight: Of that comparison, at least 0. The authors of `"attention"` take
+            1000, because it is a mean over positions.
         layers: Which layers to compare: a name that both models have, or a pair of the
             teacher's and the student's. Empty takes the last of each that can be
             compared. The teacher's features of all examples are held in memory.

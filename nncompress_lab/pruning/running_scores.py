@@ -57,7 +57,12 @@ class RunningScores:
             self._add(movement_scores)
         else:
             return [
-                [np.abs(array) for array in layer.arrays()] for layer in self.layers
+                # In float32 at least: NumPy finds no number below a bfloat16.
+                [
+                    abs(array.astype(np.result_type(array, np.float32)))
+                    for array in layer.arrays()
+                ]
+                for layer in self.layers
             ]
         return self.totals
 

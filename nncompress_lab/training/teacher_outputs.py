@@ -109,5 +109,5 @@ def _fingerprint(view: keras.Model, inputs: list[npt.NDArray[Any]]) -> bytes:
     digest = hashlib.blake2b(view.to_json().encode())
     for array in [*map(to_numpy, view.weights), *inputs]:
         digest.update(str((array.shape, array.dtype)).encode())
-        digest.update(np.ascontiguousarray(array).data)
+        digest.update(array.tobytes())
     return digest.digest()

@@ -319,3 +319,15 @@ def test_gradual_pruning_learns_while_it_prunes():
 def test_settings_out_of_range_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         GradualPruning(**{"sparsity": 0.5, **settings})
+
+
+def test_a_bfloat16_model_is_pruned_gradually():
+    model = keras.Sequential(
+        [keras.Input((8,)), keras.layers.Dense(4, dtype="bfloat16")]
+    )
+    data = Data(np.eye(8, dtype="float32"), np.arange(8) % 4)
+    context = Context(train=data, validation=data, progress=False)
+
+    pruned = GradualPruning(sparsity=0.5, epochs=1)(model, context)
+
+    assert np.count_nonzero(to_numpy(pruned.layers[0].kernel)) == 16

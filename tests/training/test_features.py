@@ -194,3 +194,16 @@ def test_examples_in_one_place_have_relations_without_nan(shape):
     )
 
     assert np.isfinite(ops.convert_to_numpy(loss))
+
+
+def test_attention_is_averaged_over_positions_as_in_the_code_of_its_authors():
+    teacher, student = np.random.default_rng(0).normal(size=(2, 3, 4, 5, 6))
+
+    def authors(one):  # at() and at_loss() of szagoruyko/attention-transfer, utils.py
+        flat = (one**2).mean(axis=-1).reshape(3, -1)
+        return flat / np.linalg.norm(flat, axis=1, keepdims=True)
+
+    expected = ((authors(teacher) - authors(student)) ** 2).mean()
+    np.testing.assert_allclose(
+        features.attention_loss(teacher, student).mean(), expected
+    )

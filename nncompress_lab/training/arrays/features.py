@@ -89,15 +89,16 @@ def attention_loss(teacher: Features, student: Features) -> Floats:
         student: The same positions, any number of channels.
 
     Returns:
-        Shape `(n,)`, from 0 to 2.
+        Shape `(n,)`: the mean over the positions, from 0 to 2 over their number.
 
     Example:
         >>> left, right = np.array([[[1.0], [0.0]]]), np.array([[[0.0, 0.0], [5.0, 1.0]]])
         >>> attention_loss(left, right)
-        array([2.])
+        array([1.])
 
     References:
-        Zagoruyko, Komodakis 2017, section 3.1, with the square of the authors' code.
+        Zagoruyko, Komodakis 2017, section 3.1, with the square and the mean of the
+        authors' code, where its weight is 1000.
     """
     return map_loss(attention_map(teacher), attention_map(student))
 
@@ -110,7 +111,7 @@ def map_loss(teacher: Floats, student: Floats, *, xp: Any = np) -> Floats:
         student: As `attention_map` returns it.
         xp: `numpy` or `keras.ops`.
     """
-    return xp.sum(xp.square(teacher - student), axis=-1)
+    return xp.mean(xp.square(teacher - student), axis=-1)
 
 
 def relational_loss(teacher: Features, student: Features, *, xp: Any = np) -> Any:
