@@ -32,14 +32,18 @@ class ResultsTable:
         return tuple(sorted(kept.values(), key=lambda row: row.lesson))
 
     def add(
-        self, report: Figures, *, model: str, technique: str | Mapping[str, str]
+        self,
+        report: Figures,
+        *,
+        model: str | Mapping[str, str],
+        technique: str | Mapping[str, str],
     ) -> "ResultsTable":
         """Add the stages of a report; a row that is there already is measured anew.
 
         Args:
             report: As `measure_stages`, `compare` and `result.report` return it. Its
                 first stage is the original.
-            model: The model's name in the table.
+            model: The model's name in the table, or by stage the name of each.
             technique: What made the other stages, or by stage what made each; a stage
                 that such a mapping leaves out is not added.
 
@@ -98,7 +102,10 @@ class ResultsTable:
 
 
 def _rows(
-    report: Figures, lesson: str, model: str, technique: str | Mapping[str, str]
+    report: Figures,
+    lesson: str,
+    model: str | Mapping[str, str],
+    technique: str | Mapping[str, str],
 ) -> Iterable[Row]:
     stages = {stage.name: stage for stage in report.stages}
     first, *others = stages
@@ -111,7 +118,7 @@ def _rows(
         stage = stages[name]
         yield Row(
             lesson,
-            model,
+            model if isinstance(model, str) else model[name],
             by,
             name,
             stage.accuracy,

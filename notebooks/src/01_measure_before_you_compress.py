@@ -687,6 +687,19 @@ lesson.compare_predictions(
 )
 
 # %% [markdown]
+# ## Into the table
+#
+# One table travels through the course. The three models are rows of it: what all that follows is
+# compared with.
+
+# %% tags=["predicted"]
+names = {stage.name: stage.name for stage in report.stages}
+lesson.table.add(report, model=names, technique=dict.fromkeys(names, "original"))
+
+# %% tags=["predicted"]
+lesson.table.scatter()
+
+# %% [markdown]
 # ## Take it to your research
 #
 # One cell that needs nothing from above. Put your own two models in (`ncl.load_model("a.keras")`)

@@ -713,6 +713,17 @@ lesson.compare_predictions(
 )
 
 # %% [markdown]
+# ## Into the table
+#
+# One table travels through the course. Your models of this lesson, beside those of the lessons before:
+
+# %% tags=["predicted"]
+lesson.table.add(table, model="LeNet-5", technique="magnitude pruning")
+
+# %% tags=["predicted"]
+lesson.table.scatter(model="LeNet-5")
+
+# %% [markdown]
 # ## Take it to your research
 #
 # One cell that needs nothing from above. Put your own model and data in.

@@ -74,6 +74,17 @@ def test_each_stage_may_have_its_technique_and_others_are_left_out():
     ]
 
 
+def test_stages_may_be_models_of_their_own():
+    names = {stage.name: stage.name for stage in REPORT.stages}
+    table = added(model=names, technique=dict.fromkeys(names, "original"))
+
+    assert [(row.model, row.technique) for row in table.rows] == [
+        ("original", "original"),
+        ("4 bits", "original"),
+        ("3 bits", "original"),
+    ]
+
+
 def test_an_unknown_stage_is_named():
     with pytest.raises(
         LookupError, match=r"no stage .5 bits.*original, 4 bits, 3 bits"

@@ -232,9 +232,10 @@ first_reading = choice(
             "number. Compare the column `.keras file` in the first two lines.",
         ),
         "b": Option(
-            "Quantization made the file smaller. The latency is about what it was.",
-            "Yes: an integer of 8 bits takes one byte where a float takes four, and the "
-            "runtime turns the integers of convolutions into floats again before it "
+            "Quantization made the file nearly four times smaller. The latency fell far "
+            "less, if at all.",
+            "Yes: an integer of 8 bits takes one byte where a float takes four. Most of the "
+            "work are convolutions, whose integers the runtime turns into floats before it "
             "multiplies. Pruning alone left the file as it was: a 0 takes four bytes.",
             right=True,
         ),
