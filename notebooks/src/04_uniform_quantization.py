@@ -286,7 +286,7 @@ figures.levels(
 )
 
 # %% [markdown]
-# The second histogram has the same weights, but hardly a level for them. What does the model say?
+# The second histogram shows these weights again, with hardly a level for them. What does the model say?
 
 # %% tags=["predicted"]
 per_tensor = ncl.UniformQuantization(bits=4, granularity="per_tensor")
