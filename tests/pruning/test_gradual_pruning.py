@@ -325,8 +325,8 @@ def test_a_bfloat16_model_is_pruned_gradually():
     model = keras.Sequential(
         [keras.Input((8,)), keras.layers.Dense(4, dtype="bfloat16")]
     )
-    data = Data(np.eye(8, dtype="float32"), np.arange(8) % 4)
-    context = Context(train=data, validation=data, progress=False)
+    data = ncl.Data(np.eye(8, dtype="float32"), np.arange(8) % 4)
+    context = ncl.Context(train=data, validation=data, progress=False)
 
     pruned = GradualPruning(sparsity=0.5, epochs=1)(model, context)
 

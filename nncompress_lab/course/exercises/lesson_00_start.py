@@ -234,8 +234,8 @@ first_reading = choice(
         "b": Option(
             "Quantization made the file nearly four times smaller. The latency fell far "
             "less, if at all.",
-            "Yes: an integer of 8 bits takes one byte where a float takes four. Most of the "
-            "work are convolutions, whose integers the runtime turns into floats before it "
+            "Yes: an integer of 8 bits takes one byte where a float takes four. Most of "
+            "the work are convolutions, whose integers the runtime makes floats before it "
             "multiplies. Pruning alone left the file as it was: a 0 takes four bytes.",
             right=True,
         ),
