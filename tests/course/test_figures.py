@@ -35,6 +35,10 @@ DRAWN = {
     ),
     "levels": lambda: figures.levels("T", {"even": (MATRIX, np.array([-1.0, 0, 1]))}),
     "sliding_kernel": lambda: figures.sliding_kernel("T", image=5, kernel=3),
+    "cells": lambda: figures.cells("T", {"free": (MATRIX, np.array([-0.9, 0, 0.5]))}),
+    "rounds": lambda: figures.rounds("T", [np.arange(2), np.ones(2)], [0.5, 0.25]),
+    "code_counts": lambda: figures.code_counts("T", {"even": np.array([3, 1, 0])}),
+    "rates": lambda: figures.rates("T", {"even": [(2, 0.5), (3, 0.25)]}),
 }
 SAID = {
     "images": "Images: x, y z, w",
@@ -49,6 +53,10 @@ SAID = {
     "staircase": "0.2 becomes 0, -0.9 becomes -1",
     "levels": "even: 3 of 3 levels used",
     "sliding_kernel": "3 x 3 places",
+    "cells": "free: -0.9, 0, 0.5",
+    "rounds": "Error 0.5000 before, 0.2500 after 1 rounds",
+    "code_counts": "even: 75.0%, 25.0%, 0.0%",
+    "rates": "even: 0.5 at 2.00, 0.25 at 3.00",
 }
 
 

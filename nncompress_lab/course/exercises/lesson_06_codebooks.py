@@ -159,7 +159,11 @@ def _table(answer: Any, weights: Any, size: int) -> Any:
     require(
         isinstance(table, np.ndarray) and table.ndim == 1 and table.dtype.kind == "f",
         "The table is an array of floats with one axis. Received: "
-        f"{getattr(table, 'shape', type(table).__name__)}.",
+        + (
+            f"the shape {table.shape}, {table.dtype}."
+            if isinstance(table, np.ndarray)
+            else f"{type(table).__name__}."
+        ),
     )
     require(
         0 < table.size <= size and np.isfinite(table).all(),

@@ -37,7 +37,7 @@ def cells(title: str, rows: Mapping[str, tuple[Array, Array]]) -> None:
         axis.set(xlim=(low, high), ylabel="weights", title=name)
         alt.append(f"{name}: {', '.join(f'{value:.2g}' for value in table)}")
     axes[-1].set_xlabel(
-        "weight; a triangle is a value, a stripe the cell that takes it"
+        "weight; triangles are the values, stripes, blue and white, their cells"
     )
     finish(figure, title, alt="; ".join(alt))
 
