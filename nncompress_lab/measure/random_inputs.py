@@ -15,6 +15,20 @@ from nncompress_lab.models.kernels import walk
 COUNTS = ("input_dim", "num_tokens", "num_classes")
 BY_TYPE = {"bool": 2, "uint8": 256}
 UNKNOWN = 2  # 0 and 1 are also right for masks and segments
+# Layers and operations behind which the values are still those of the input.
+MOVING = {
+    *(
+        "Cast",
+        "Concatenate",
+        "Cropping1D",
+        "Dropout",
+        "ExpandDims",
+        "Flatten",
+        "GetItem",
+    ),
+    *("Identity", "Masking", "Permute", "RepeatVector", "Reshape", "Squeeze", "Stack"),
+    *("Split", "Take", "Transpose"),
+}
 
 
 def random_inputs(model: keras.Model, *, batch_size: int) -> list[npt.NDArray[Any]]:
@@ -67,7 +81,7 @@ def random_input(model: keras.Model, *, batch_size: int) -> npt.NDArray[Any]:
 
 
 def _users(model: Any, place: int) -> Iterator[Any]:
-    """What an input, the one at `place`, reaches before weights change it."""
+    """What an input, the one at `place`, reaches before anything changes its values."""
     graph = ModelGraph(model)
     waiting = [graph.inputs[place]]
     while waiting:
@@ -79,7 +93,7 @@ def _users(model: Any, place: int) -> Iterator[Any]:
                 yield from _users(one, entry)
                 continue
             yield one
-            if not getattr(one, "weights", None):
+            if type(one).__name__ in MOVING:
                 waiting += node.outputs
 
 
