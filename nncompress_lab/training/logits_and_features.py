@@ -4,11 +4,12 @@ import math
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from nncompress_lab.models.rewrite import REMOVE, copy_model, rewrite_layers
 from nncompress_lab.training.arrays.features import attention_map
-from nncompress_lab.training.loop import ends_in_softmax, output_layer
+from nncompress_lab.training.output_scale import output_layer, output_scale
 from nncompress_lab.training.teacher_losses import Features
 
 Tensors = dict[str, Any]
@@ -30,21 +31,26 @@ def logits_model(model: keras.Model) -> keras.Model:
         ValueError: If the model does not return one number for each of several classes.
     """
     _check_classifier(model)
-    if not ends_in_softmax(model):
+    if output_scale(model) != "softmax":
         return copy_model(model)
     last = output_layer(model)
     if isinstance(last, keras.layers.Softmax | keras.layers.Activation):
         return rewrite_layers(model, lambda layer: REMOVE if layer is last else None)
     logits = copy_model(model)
-    output_layer(logits).activation = keras.activations.linear
-    return logits
+    if hasattr(last, "activation"):
+        output_layer(logits).activation = keras.activations.linear
+        return logits
+    # An operation is no layer to leave out: logarithms of what it returns are logits.
+    least = np.finfo(np.float32).tiny
+    probabilities = ops.cast(logits.outputs[0], "float32")
+    outputs = ops.log(ops.maximum(probabilities, least))
+    return keras.Model(_inputs(logits), outputs, name=model.name)
 
 
 def _check_classifier(model: keras.Model) -> None:
     shape = model.output_shape
     fits = isinstance(shape, tuple) and len(shape) == 2 and shape[-1] > 1
-    activation = getattr(output_layer(model), "activation", None) if fits else None
-    if not fits or activation is keras.activations.sigmoid:
+    if not fits or output_scale(model) == "sigmoid":
         raise ValueError(
             "Distillation needs models that return a logit or probability for each of "
             f"two classes or more, which exclude each other. Received: {model.name!r} "
@@ -133,9 +139,12 @@ def teacher_and_student_views(
 
 
 def _plain_view(model: keras.Model) -> keras.Model:
+    return keras.Model(_inputs(model), model.outputs[0], name=model.name)
+
+
+def _inputs(model: keras.Model) -> Any:
     # A sequential model has no `input` before it is called.
-    inputs = model.inputs[0] if len(model.inputs) == 1 else model.inputs
-    return keras.Model(inputs, model.outputs[0], name=model.name)
+    return model.inputs[0] if len(model.inputs) == 1 else model.inputs
 
 
 def _view(model: keras.Model, inputs: Any, logits: Any, rows: list[Any]) -> keras.Model:

@@ -11,9 +11,9 @@ from nncompress_lab import progress
 from nncompress_lab.data.datasets import Data
 from nncompress_lab.errors import CompressionError
 from nncompress_lab.finite import are_finite
-from nncompress_lab.models.graph import maker
 from nncompress_lab.passes import Context
 from nncompress_lab.training.batches import Batches
+from nncompress_lab.training.output_scale import output_scale
 from nncompress_lab.training.training_pass import TrainingPass
 from nncompress_lab.training.while_training import forgetting_statistics, keeping_zeros
 
@@ -48,7 +48,7 @@ class Objective:
     ) -> "Objective":
         """The cross-entropy of class indices, from logits or probabilities."""
         loss = keras.losses.SparseCategoricalCrossentropy(
-            from_logits=not ends_in_softmax(model)
+            from_logits=output_scale(model) != "softmax"
         )
         return cls(
             loss, metrics=["accuracy"], judged_by="accuracy", judged_from=judged_from
@@ -201,22 +201,6 @@ class _Progress(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         figures = {key: value for key, value in (logs or {}).items() if "val_" in key}
         self.bar.say("  ".join(f"{key} {value:.4f}" for key, value in figures.items()))
-
-
-def output_layer(model: keras.Model) -> Any:
-    """The layer or operation that computes a model's first output."""
-    last = maker(model.outputs[0])
-    return output_layer(last) if isinstance(last, keras.Model) else last
-
-
-def ends_in_softmax(model: keras.Model) -> bool:
-    """Whether the model's output are probabilities rather than logits."""
-    last = output_layer(model)
-    if isinstance(last, keras.layers.Softmax):
-        return True
-    activation = getattr(last, "activation", None)
-    is_layer = isinstance(activation, keras.layers.Softmax)
-    return is_layer or activation is keras.activations.softmax
 
 
 def with_class_indices(model: keras.Model, data: Data) -> Data:

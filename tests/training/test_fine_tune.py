@@ -10,7 +10,8 @@ import tiny_models
 
 import nncompress_lab as ncl
 from nncompress_lab.training.batches import Batches
-from nncompress_lab.training.loop import Objective, ends_in_softmax, fit
+from nncompress_lab.training.loop import Objective, fit
+from nncompress_lab.training.output_scale import output_scale
 from nncompress_lab.training.while_training import forgetting_statistics, keeping_zeros
 
 
@@ -222,10 +223,10 @@ def test_softmax_is_found_as_an_activation_as_a_layer_and_in_an_inner_model():
     as_layer = keras.Sequential([line_model(), keras.layers.Softmax()])
     inner = keras.Sequential([keras.Input((2,)), line_model("softmax")])
 
-    assert ends_in_softmax(line_model("softmax"))
-    assert ends_in_softmax(as_layer)
-    assert ends_in_softmax(inner)
-    assert not ends_in_softmax(line_model())
+    assert output_scale(line_model("softmax")) == "softmax"
+    assert output_scale(as_layer) == "softmax"
+    assert output_scale(inner) == "softmax"
+    assert output_scale(line_model()) == "logits"
 
 
 def test_a_regression_is_trained_with_the_loss_that_is_named():

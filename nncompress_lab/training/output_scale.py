@@ -1,0 +1,84 @@
+"""What scale a model's outputs are on: logits, or probabilities of either kind."""
+
+from typing import Any, Literal
+
+import keras
+
+from nncompress_lab.models.graph import ModelGraph
+
+Scale = Literal["logits", "softmax", "sigmoid"]
+
+# Classes, of layers and of operations, that return the values they are given.
+PASSING_ON = {
+    "ActivityRegularization",
+    "Cast",
+    "Copy",
+    "Dropout",
+    "ExpandDims",
+    "Flatten",
+    "GetItem",
+    "Identity",
+    "Reshape",
+    "Squeeze",
+}
+SCALES: dict[str, Scale] = {
+    "softmax": "softmax",
+    "softmax_v2": "softmax",  # what TensorFlow calls it
+    "sigmoid": "sigmoid",
+}
+
+
+def output_scale(model: keras.Model) -> Scale:
+    """The scale of a model's first output.
+
+    It is that of the last layer or operation that changes values, inner models entered:
+    what follows and reshapes or casts its outputs does not count.
+
+    Example:
+        >>> from keras import layers
+        >>> output_scale(keras.Sequential([
+        ...     keras.Input((8,)), layers.Dense(3, activation="softmax"), layers.Flatten()
+        ... ]))
+        'softmax'
+    """
+    last = output_layer(model)
+    for one in (last, getattr(last, "activation", None)):
+        if _name(one) in SCALES:
+            return SCALES[_name(one)]
+    return "logits"
+
+
+def output_layer(model: keras.Model) -> Any:
+    """The layer or operation that computes the values of a model's first output."""
+    graph = ModelGraph(model)
+    return _source(graph, graph.outputs[0])
+
+
+def _source(graph: ModelGraph, tensor: Any) -> Any:
+    """What computes the values of a tensor; None where they are an input's."""
+    for node in graph.nodes:
+        places = [index for index, one in enumerate(node.outputs) if one is tensor]
+        if not places:
+            continue
+        operation = node.operation
+        if isinstance(operation, keras.Model):
+            inner = ModelGraph(operation)
+            found = _source(inner, inner.outputs[places[0]])
+            return _source(graph, node.inputs[0]) if found is None else found
+        if _passes_on(operation):
+            return _source(graph, node.inputs[0])
+        timed = isinstance(operation, keras.layers.TimeDistributed)
+        return operation.layer if timed else operation
+    return None
+
+
+def _passes_on(operation: Any) -> bool:
+    kind = type(operation)
+    known = kind.__module__.partition(".")[0] == "keras" and kind.__name__ in PASSING_ON
+    linear = isinstance(operation, keras.layers.Activation)
+    return known or (linear and _name(operation.activation) == "linear")
+
+
+def _name(called: Any) -> str:
+    """Of a function, or of the class of a layer or operation."""
+    return str(getattr(called, "__name__", type(called).__name__)).lower()

@@ -1,0 +1,78 @@
+"""Probabilities are told from logits whatever follows the softmax."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from nncompress_lab.training.output_scale import output_scale
+from nncompress_lab.training.teacher_outputs import teacher_logits
+
+INPUTS = np.random.default_rng(0).normal(size=(64, 8)).astype("float32")
+
+
+def nested(tensor):
+    entry = keras.Input((5,))
+    return keras.Model(entry, layers.Reshape((5,))(layers.Identity()(entry)))(tensor)
+
+
+AFTER = {
+    "reshape": layers.Reshape((5,)),
+    "identity": layers.Identity(),
+    "dropout": layers.Dropout(0.5),
+    "linear in another dtype": layers.Activation("linear", dtype="float32"),
+    "ops.reshape": lambda one: ops.reshape(one, (-1, 5)),
+    "ops.cast": lambda one: ops.cast(one, "float32"),
+    "a nested model": nested,
+}
+SOFTMAX = {
+    "activation": lambda dense, one: _dense(dense, "softmax")(one),
+    "layer": lambda dense, one: layers.Softmax()(dense(one)),
+    "activation layer": lambda dense, one: layers.Activation("softmax")(dense(one)),
+    "operation": lambda dense, one: ops.softmax(dense(one)),
+}
+
+
+def _dense(dense, activation):
+    dense.activation = keras.activations.get(activation)
+    return dense
+
+
+def classifier(softmax, after):
+    """A model of probabilities, and its logits."""
+    entry = keras.Input((8,))
+    dense = layers.Dense(
+        5, kernel_initializer=keras.initializers.RandomNormal(stddev=3.0, seed=0)
+    )
+    dense.build((None, 8))
+    logits = INPUTS @ np.asarray(dense.kernel)
+    return keras.Model(entry, after(softmax(dense, entry))), logits
+
+
+@pytest.mark.parametrize("softmax", SOFTMAX.values(), ids=SOFTMAX)
+@pytest.mark.parametrize("after", AFTER.values(), ids=AFTER)
+def test_logits_are_found_behind_whatever_passes_probabilities_on(softmax, after):
+    model, expected = classifier(softmax, after)
+
+    found = teacher_logits(model, INPUTS)
+
+    assert output_scale(model) == "softmax"
+    centred = [one - one.mean(axis=1, keepdims=True) for one in (found, expected)]
+    np.testing.assert_allclose(*centred, atol=1e-3)  # logarithms of float32 sums
+
+
+@pytest.mark.parametrize("after", AFTER.values(), ids=AFTER)
+def test_sigmoids_are_no_classes_that_exclude_each_other(after):
+    entry = keras.Input((8,))
+    model = keras.Model(entry, after(layers.Dense(5, activation="sigmoid")(entry)))
+
+    assert output_scale(model) == "sigmoid"
+    with pytest.raises(ValueError, match="behind a sigmoid"):
+        teacher_logits(model, INPUTS)
+
+
+def test_logarithms_of_probabilities_are_logits():
+    entry = keras.Input((8,))
+    model = keras.Model(entry, layers.Dense(5, activation="log_softmax")(entry))
+
+    assert output_scale(model) == "logits"
