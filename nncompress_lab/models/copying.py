@@ -1,6 +1,7 @@
 """What a layer knows, given to another: the only code that copies weights."""
 
 from collections.abc import Set
+from operator import attrgetter
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -18,7 +19,7 @@ def copy_weights(source: keras.Layer, target: keras.Layer) -> None:
 
     Args:
         source: Where the values come from.
-        target: Where they go; it must have the same variables in the same order.
+        target: Where they go; it must have the same variables.
 
     Raises:
         ValueError: If the two do not have variables of the same shapes.
@@ -28,7 +29,7 @@ def copy_weights(source: keras.Layer, target: keras.Layer) -> None:
 
 def copy_all_but(source: keras.Layer, target: keras.Layer, copied: Set[int]) -> None:
     """`copy_weights`, but for variables of the target with an id in `copied`."""
-    givers, takers = source.variables, target.variables
+    givers, takers = _in_one_order(source.variables, target.variables)
     shapes = [tuple(variable.shape) for variable in givers]
     expected = [tuple(variable.shape) for variable in takers]
     if shapes != expected:
@@ -43,6 +44,19 @@ def copy_all_but(source: keras.Layer, target: keras.Layer, copied: Set[int]) -> 
     for from_part, to_part in parts:
         _copy_other_state(from_part, to_part)
         use_variables(to_part)
+
+
+def _in_one_order(givers: list[Any], takers: list[Any]) -> tuple[list[Any], list[Any]]:
+    """By name where two layers made the same variables in another order.
+
+    Keras does so in mode "float8": `quantize` comes after `build`, but in a layer made
+    from its configuration before the kernel.
+    """
+    names = [one.name for one in givers], [one.name for one in takers]
+    if names[0] == names[1] or sorted(names[0]) != sorted(names[1]):
+        return givers, takers
+    by_name = attrgetter("name")  # equal names stay in the order of their layers
+    return sorted(givers, key=by_name), sorted(takers, key=by_name)
 
 
 def freeze_alike(source: keras.Layer, target: keras.Layer) -> None:

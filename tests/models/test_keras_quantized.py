@@ -1,4 +1,4 @@
-"""Layers that Keras quantized itself are copied whole, and no pass takes them for floats."""
+"""What Keras quantized itself is copied whole, and no pass takes it for floats."""
 
 import keras
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 import nncompress_lab as ncl
-from nncompress_lab.models.kernels import kernel_layers
+from nncompress_lab.models.kernels import kernel_layers, kernel_names
 
 INPUTS = np.random.default_rng(0).normal(size=(16, 8)).astype("float32")
 
@@ -25,7 +25,7 @@ def quantized(mode):
     )
     model.layers[1].moving_variance.assign(np.linspace(0.05, 0.5, 16))
     for layer in model.layers:
-        if hasattr(layer, "quantized_call"):
+        if kernel_names(layer):
             layer.quantize(mode)
     return model
 
@@ -33,7 +33,7 @@ def quantized(mode):
 def with_lora(model):
     generator = np.random.default_rng(1)
     for layer in model.layers:
-        if hasattr(layer, "enable_lora"):
+        if kernel_names(layer):
             layer.enable_lora(2)
             for factor in layer.lora_kernel_a, layer.lora_kernel_b:
                 factor.assign(generator.normal(size=factor.shape))
