@@ -8,7 +8,8 @@ from nncompress_lab.models.graph import ModelGraph
 
 Scale = Literal["logits", "softmax", "sigmoid"]
 
-# Classes, of layers and of operations, that return the values they are given.
+# Classes, of layers and of operations, that return the values they are given; what only
+# training drops or adds noise to counts as given.
 PASSING_ON = {
     "ActivityRegularization",
     "Cast",
@@ -16,10 +17,16 @@ PASSING_ON = {
     "Dropout",
     "ExpandDims",
     "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
     "GetItem",
     "Identity",
+    "Permute",
+    "RepeatVector",
     "Reshape",
     "Squeeze",
+    "StopGradient",
+    "Transpose",
 }
 SCALES: dict[str, Scale] = {
     "softmax": "softmax",
