@@ -94,9 +94,7 @@ def loss_function(model: keras.Model, loss: str) -> Any:
         model: Whose last activation tells what `"auto"` expects.
         loss: Name of a Keras loss, or `"auto"` for the cross-entropy of class indices.
     """
-    if loss == "auto":
-        return Objective.classification(model).loss
-    return keras.losses.get(loss)
+    return Objective.of(model, loss).loss
 
 
 def _with_tensorflow(loss_of: Callable[..., Any]) -> Gradient:

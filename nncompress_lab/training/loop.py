@@ -1,7 +1,9 @@
 """The one training loop: every pass that trains a model trains it like this."""
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 import keras
@@ -41,6 +43,19 @@ class Objective:
     def more_is_better(self) -> bool:
         """Whether a larger figure is the better one."""
         return self.judged_by.endswith("accuracy")
+
+    @classmethod
+    def of(
+        cls, model: keras.Model, loss: str, *, judged_from: int | None = None
+    ) -> "Objective":
+        """The loss of a name, or with `"auto"` the cross-entropy of class indices.
+
+        Cross-entropies are taken from logits unless the model ends in a softmax or a
+        sigmoid, also where Keras means probabilities by the name alone.
+        """
+        if loss == "auto":
+            return cls.classification(model, judged_from=judged_from)
+        return cls(_named_loss(model, loss), judged_from=judged_from)
 
     @classmethod
     def classification(
@@ -119,6 +134,25 @@ def fit(
     best.check(step)
     if start is not None and start.beats(best.best):
         model.set_weights(start.weights)
+
+
+def _named_loss(model: keras.Model, name: str) -> Any:
+    """A Keras loss that knows the scale of the model's outputs, if it asks for that."""
+    loss = keras.losses.get(name)
+    from_logits = output_scale(model) == "logits"
+    if isinstance(loss, keras.losses.Loss):
+        config = loss.get_config()
+        asks = "from_logits" in config
+        kind = type(loss)
+        return kind.from_config(config | {"from_logits": from_logits}) if asks else loss
+    if "from_logits" not in inspect.signature(loss).parameters:
+        return loss
+
+    @wraps(loss)
+    def told(labels: Any, outputs: Any) -> Any:
+        return loss(labels, outputs, from_logits=from_logits)
+
+    return told
 
 
 class _BestEpoch(keras.callbacks.EarlyStopping):

@@ -25,8 +25,9 @@ class RetrainingPass(TrainingPass):
     """A pass that trains a copy of the model that it is given.
 
     Args:
-        loss: Name of a Keras loss; `"auto"` is the cross-entropy of class indices, from
-            logits or probabilities as the model's last activation tells.
+        loss: Name of a Keras loss; `"auto"` is the cross-entropy of class indices. All
+            cross-entropies are taken from probabilities if the model ends in a softmax or
+            a sigmoid, else from logits.
         teacher: Whose soft targets to learn from as well, beside the labels:
             `"original"` is the model as it was before the first pass of the pipeline,
             `"context"` the one in `Context(teacher=...)`. None learns from labels alone.
@@ -79,11 +80,10 @@ class RetrainingPass(TrainingPass):
             )
         train, validation = given(context.train), given(context.validation)
         first = meanwhile.judged_from
-        objective = Objective(self.loss, judged_from=first)
+        objective = Objective.of(model, self.loss, judged_from=first)
         if self.loss == "auto":
             train = with_class_indices(model, train)
             validation = with_class_indices(model, validation)
-            objective = Objective.classification(model, judged_from=first)
         tuned = copy_model(model)
         meanwhile.prepare(tuned)
         fit(
