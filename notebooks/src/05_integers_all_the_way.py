@@ -437,13 +437,14 @@ changed = [
     layer.name for layer in weighted if getattr(layer, "quantization_mode", None)
 ]
 print(f"{len(changed)} of {len(weighted)} layers with a kernel: {changed}")
+del by_keras, weighted, folded
 
 # %% [markdown]
 # The convolutions, nearly all of the weights and of the work, are left as they are.
 #
 # ## 5. One network, two runtimes
 #
-# Folded, weights as int8, activations rounded with ranges from 512 images: now the model is written into
+# Folded, weights as int8, activations rounded with ranges from 256 images: now the model is written into
 # files, and the runtimes multiply integers. **ONNX Runtime** reads `.onnx`, **LiteRT** reads `.tflite` and
 # runs on phones. Each file is checked against the Keras model when it is written.
 
@@ -452,26 +453,20 @@ to_integers = ncl.pipeline(
     ncl.FoldBatchNorm(), ncl.UniformQuantization(bits=8), ncl.ActivationQuantization()
 )
 networks = {"LeNet-5": model, "ResNet-20": resnet}
-folder = Path(tempfile.mkdtemp())
-files = {}
+folder, files = Path(tempfile.mkdtemp()), {}
+some = calibration.take(256)
 for name, network in networks.items():
-    for suffix, integer_file in (
-        ("onnx", {"model": to_integers(network, context), "quantize": None}),
-        ("tflite", {"model": network, "quantize": "int8"}),
+    integers = to_integers(network, ncl.Context(calibration=some, progress=False))
+    for suffix, kind, exported, quantize in (
+        ("onnx", "float", network, None),
+        ("onnx", "int8", integers, None),
+        ("tflite", "float", network, None),
+        ("tflite", "int8", network, "int8"),
     ):
-        for kind, options in (
-            ("float", {"model": network, "quantize": None}),
-            ("int8", integer_file),
-        ):
-            path = folder / f"{name}-{kind}.{suffix}"
-            ncl.export(
-                options["model"],
-                path,
-                quantize=options["quantize"],
-                calibration=calibration.x,
-            )
-            files[name, suffix, kind] = path
-            print(f"{path.name}: {path.stat().st_size / 1000:,.0f} kB")
+        path = folder / f"{name}-{kind}.{suffix}"
+        ncl.export(exported, path, quantize=quantize, calibration=some.x)
+        files[name, suffix, kind] = path
+        print(f"{path.name}: {path.stat().st_size / 1000:,.0f} kB")
 
 # %% [markdown]
 # Accuracy is what the runtimes say, on the validation images, and time is measured in turns, one

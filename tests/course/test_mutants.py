@@ -130,7 +130,7 @@ def test_every_mutant_of_a_solution_fails_or_is_known_to_be_right(lesson, name, 
 def test_a_solution_has_many_mutants(lesson, name, code):
     found = mutants(code, name, set())
 
-    assert len(found) >= 10
+    assert len(found) >= (10 if "def " in code else 3)  # a setting has few places
     assert len({mutant.code for mutant in found}) == len(found)
     assert len({mutant.mistake for mutant in found}) == len(found)
     assert set(ALSO_RIGHT.get(name, {})) <= {mutant.mistake for mutant in found}
