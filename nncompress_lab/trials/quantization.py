@@ -74,7 +74,7 @@ class QuantizationTrial(StoringTrial):
         >>> trial = QuantizationTrial(zoo.lenet5(), images, examples=100)
         >>> choice = Choice({"*": UniformQuantization(bits=8)})
         >>> [round(one.more["snr_db"]) for one in trial.measured(choice)]
-        [43]
+        [41]
     """
 
     def part(self, choice: Choice, path: str) -> Part | None:
