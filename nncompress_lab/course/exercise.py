@@ -198,6 +198,30 @@ def require_number(value: Any, *, what: str = "The result") -> float:
     return float(value)
 
 
+def require_chosen(answer: Any, kind: type, *, example: str) -> None:
+    """Refuse what is not the pass that a learner was to choose with a control.
+
+    Args:
+        answer: What was handed over; None is no attempt.
+        kind: The class of passes.
+        example: One of them, as code.
+
+    Raises:
+        NotImplementedError: If nothing is chosen yet.
+        Mistake: If it is something else.
+    """
+    if answer is None:
+        raise NotImplementedError(
+            "Nothing is chosen yet: press Register in the control and insert your answer, "
+            "or write a pass into the cell above. Then run that cell and this one again."
+        )
+    require(
+        isinstance(answer, kind),
+        f"Hand over a pass, such as {example}, or what the control inserts. Received: "
+        f"{in_words(answer)}.",
+    )
+
+
 def _copied(argument: Any) -> Any:
     if isinstance(argument, np.ndarray):
         return argument.copy()

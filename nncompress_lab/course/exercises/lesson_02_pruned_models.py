@@ -8,7 +8,13 @@ import numpy as np
 
 from nncompress_lab import measure, zoo
 from nncompress_lab.course.draws import generator
-from nncompress_lab.course.exercise import Exercise, Option, choice, require
+from nncompress_lab.course.exercise import (
+    Exercise,
+    Option,
+    choice,
+    require,
+    require_chosen,
+)
 from nncompress_lab.course.exercises.lesson_02_masks import (
     SETTINGS,
     require_smallest_dropped,
@@ -194,14 +200,7 @@ chosen_pruning = Exercise(
 
 @chosen_pruning.check
 def is_registered(answer):
-    if answer is None:
-        raise NotImplementedError
-    require(
-        isinstance(answer, Pass),
-        "Hand over what the control registered, or the pass that its code shows, such "
-        "as ncl.MagnitudePruning(sparsity=0.5), or several of them in ncl.pipeline(...). "
-        f"Received: {in_words(answer)}.",
-    )
+    require_chosen(answer, Pass, example="ncl.MagnitudePruning(sparsity=0.5)")
     require(
         not answer.needs,
         "The goal is to be met without any training and without data: leave out what "

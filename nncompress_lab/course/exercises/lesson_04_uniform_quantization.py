@@ -13,6 +13,7 @@ from nncompress_lab.course.exercise import (
     choice,
     require,
     require_array,
+    require_chosen,
     require_number,
 )
 from nncompress_lab.course.exercises.lesson_04_channels import channel_scales
@@ -123,16 +124,7 @@ chosen_quantization = Exercise(
 
 @chosen_quantization.check
 def is_a_quantization(answer):
-    if answer is None:
-        raise NotImplementedError(
-            "Nothing is registered yet: press Register in the control, then run the cell "
-            "of `chosen_quantization` and this one again."
-        )
-    require(
-        isinstance(answer, Pass),
-        "Hand over a pass, such as ncl.UniformQuantization(bits=4). Received: "
-        f"{type(answer).__name__}.",
-    )
+    require_chosen(answer, Pass, example="ncl.UniformQuantization(bits=4)")
 
 
 @chosen_quantization.check

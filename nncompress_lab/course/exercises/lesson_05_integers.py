@@ -3,7 +3,13 @@
 from typing import Any
 
 from nncompress_lab import measure, zoo
-from nncompress_lab.course.exercise import Exercise, Option, choice, require
+from nncompress_lab.course.exercise import (
+    Exercise,
+    Option,
+    choice,
+    require,
+    require_chosen,
+)
 from nncompress_lab.course.exercises.lesson_05_arithmetic import (
     fake_quantize,
     fixed_point,
@@ -48,16 +54,7 @@ def _calibrated(answer: Any) -> tuple[Any, Any]:
 
 @chosen_calibration.check
 def is_a_pass(answer):
-    if answer is None:
-        raise NotImplementedError(
-            "Nothing is registered yet: press Register in the control, then run the cell "
-            "of `chosen_calibration` and this one again."
-        )
-    require(
-        isinstance(answer, Pass),
-        "Hand over a pass, such as ncl.ActivationQuantization(bits=8). Received: "
-        f"{type(answer).__name__}.",
-    )
+    require_chosen(answer, Pass, example="ncl.ActivationQuantization(bits=8)")
 
 
 @chosen_calibration.check

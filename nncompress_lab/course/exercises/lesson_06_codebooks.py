@@ -11,6 +11,7 @@ from nncompress_lab.course.exercise import (
     call,
     choice,
     require,
+    require_chosen,
 )
 from nncompress_lab.course.exercises.lesson_06_costs import (
     code_bytes,
@@ -86,16 +87,7 @@ chosen_codebook = Exercise(
 
 @chosen_codebook.check
 def stores_codebooks(answer):
-    if answer is None:
-        raise NotImplementedError(
-            "Nothing is chosen yet: write a pass into the cell of `chosen_codebook`, or "
-            "press Register in the control, and run that cell and this one again."
-        )
-    require(
-        isinstance(answer, Pass),
-        "Hand over a pass, such as ncl.CodebookQuantization(bits=4). Received: "
-        f"{type(answer).__name__}.",
-    )
+    require_chosen(answer, Pass, example="ncl.CodebookQuantization(bits=4)")
     layers = answer(zoo.lenet5(), Context()).layers
     formats = [
         layer.kernel_format for layer in layers if hasattr(layer, "kernel_format")
