@@ -10,7 +10,7 @@ from nncompress_lab.trials.codebook import CodebookTrial
 from nncompress_lab.trials.goal import Goal
 from nncompress_widgets.code_panel import CodePanel
 from nncompress_widgets.codebook_view import CodebookView
-from nncompress_widgets.control import Parts
+from nncompress_widgets.parts import Parts
 from nncompress_widgets.storing_explorer import StoringExplorer
 
 

@@ -2,8 +2,7 @@
 
 import html
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from nncompress_widgets.expectation import Expectation
 from nncompress_widgets.figures import tiles
 from nncompress_widgets.goal_panel import GoalPanel
 from nncompress_widgets.outcome import WEIGHED, Outcome
+from nncompress_widgets.parts import Parts
 from nncompress_widgets.rows import row_of
 from nncompress_widgets.still import still
 from nncompress_widgets.trail import trail_svg
@@ -27,25 +27,6 @@ from nncompress_widgets.worker import Worker
 PAUSE = 0.03  # seconds without a slider step after which the accuracy is measured
 AT_REST = 1.0  # and after which the file is written
 _STYLE = (Path(__file__).parent / "static" / "control.css").read_text(encoding="utf-8")
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What a control of one technique brings to the page.
-
-    Args:
-        title: What the control does, above everything.
-        inputs: Where the user makes a choice.
-        picture: An `<svg>` that explains the choice; beside it are the figures.
-        details: What there is to add; below, beside the trail.
-        shown: Names of the figures beside the accuracy.
-    """
-
-    title: str
-    inputs: Sequence[ipywidgets.Widget]
-    picture: ipywidgets.HTML
-    details: ipywidgets.Widget
-    shown: Sequence[str]
 
 
 class Control(ipywidgets.VBox):

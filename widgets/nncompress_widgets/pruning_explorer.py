@@ -10,7 +10,8 @@ from nncompress_lab.trials.figures import percent
 from nncompress_lab.trials.goal import Goal
 from nncompress_lab.trials.pruning import WHOLE_MODEL, PruningTrial, Sparsities
 from nncompress_widgets.code_panel import CodePanel
-from nncompress_widgets.control import Control, Parts
+from nncompress_widgets.control import Control
+from nncompress_widgets.parts import Parts
 from nncompress_widgets.pruning_view import PruningView
 
 START = 0.5  # the sparsity to begin with

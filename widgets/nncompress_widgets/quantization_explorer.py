@@ -16,7 +16,7 @@ from nncompress_lab.trials.goal import Goal
 from nncompress_lab.trials.kernels import Choice
 from nncompress_lab.trials.quantization import QuantizationTrial
 from nncompress_widgets.code_panel import CodePanel
-from nncompress_widgets.control import Parts
+from nncompress_widgets.parts import Parts
 from nncompress_widgets.quantization_view import QuantizationView
 from nncompress_widgets.storing_explorer import StoringExplorer
 

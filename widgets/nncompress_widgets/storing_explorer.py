@@ -10,7 +10,8 @@ from nncompress_lab.trials.goal import Goal
 from nncompress_lab.trials.kernels import WHOLE_MODEL, Choice
 from nncompress_lab.trials.storing import StoringTrial
 from nncompress_widgets.code_panel import CodePanel
-from nncompress_widgets.control import Control, Parts
+from nncompress_widgets.control import Control
+from nncompress_widgets.parts import Parts
 from nncompress_widgets.worker import Worker
 
 FLOATS = 32  # bits of a kernel that stays as it is
