@@ -34,6 +34,8 @@ class Factorization(LayerPass):
     activation; the last has those of the layer. A layer is replaced only if the chain has
     fewer parameters and also fewer MACs; else it is left, and `explain` says so.
     Regularizers and constraints of a replaced kernel do not apply to its factors and go.
+    Under a mixed precision policy what passes between the layers of a chain is rounded to
+    the policy's compute type each time: to 11 bits in float16, 8 in bfloat16.
 
     Exactly one of `rank`, `energy`, `rank_selection`, `parameters` and `macs` chooses the
     ranks. Prune and quantize after this pass, not before: the factors are new kernels.

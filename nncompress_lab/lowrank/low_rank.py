@@ -46,7 +46,8 @@ class LowRank(LayerPass):
     `..._right`; the second has the bias and the activation. Fewer weights, fewer MACs,
     and less time in every runtime where the layers were not tiny. A layer whose factors
     would hold no fewer weights is left as it is. Zeros of an earlier pruning are lost:
-    prune afterwards.
+    prune afterwards. Under a mixed precision policy what passes between the two layers is
+    rounded once more, to the policy's compute type: to 11 bits in float16, 8 in bfloat16.
 
     Args:
         rank: Of every layer: a whole number from 1, or a fraction of the full rank in
