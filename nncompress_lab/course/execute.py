@@ -17,14 +17,19 @@ from nncompress_lab.course import progress
 from nncompress_lab.errors import CompressionError
 
 CELL_SECONDS = 600
-_PEAK = (
-    "try:\n"
-    "    import resource, sys\n"
-    "    scale = 1 if sys.platform == 'darwin' else 1024\n"
-    "    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale)\n"
-    "except ImportError:\n"
-    "    print(0)"
-)
+# `ru_maxrss` would be no less than what the process that starts the kernel has had.
+_PEAK = """
+try:
+    lines = open("/proc/self/status").read().splitlines()
+    print(1024 * int(next(line for line in lines if "VmHWM" in line).split()[1]))
+except OSError:
+    try:
+        import resource, sys
+        scale = 1 if sys.platform == "darwin" else 1024
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale)
+    except ImportError:
+        print(0)
+"""
 
 
 class NotebookRunError(CompressionError):

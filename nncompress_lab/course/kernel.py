@@ -12,10 +12,32 @@ def shell() -> Any | None:
     return ipython.get_ipython() if ipython else None
 
 
+class _Runs:
+    """Counts the cells that a shell runs, from when it is first asked.
+
+    The shell's own number stands still where nobody keeps a history, as in nbval.
+    """
+
+    def __init__(self, notebook: Any) -> None:
+        self.number = 0
+        notebook.events.register("pre_run_cell", self.next)
+
+    def next(self, _info: Any = None) -> None:
+        """Another cell begins."""
+        self.number += 1
+
+
+_runs: dict[int, _Runs] = {}
+
+
 def running_cell() -> int | None:
-    """The number of the cell that runs; None outside a notebook."""
+    """A number of the run of a cell; another one in each run, None outside a notebook."""
     notebook = shell()
-    return notebook.execution_count if notebook else None
+    if notebook is None:
+        return None
+    if id(notebook) not in _runs:
+        _runs[id(notebook)] = _Runs(notebook)
+    return _runs[id(notebook)].number
 
 
 def cells_run() -> list[str]:
