@@ -1,8 +1,7 @@
 """Magnitude pruning tried out on scratch copies, fast enough for a slider."""
 
 import glob
-from collections.abc import Iterator, Mapping
-from functools import cached_property
+from collections.abc import Mapping
 from itertools import chain
 from typing import Final
 
@@ -12,7 +11,7 @@ from nncompress_lab import measure
 from nncompress_lab.data.datasets import Data, Dataset
 from nncompress_lab.errors import UnsupportedModelError
 from nncompress_lab.models.kernels import KernelLayer, is_depthwise
-from nncompress_lab.models.rewrite import check_model, copy_model
+from nncompress_lab.models.rewrite import copy_model
 from nncompress_lab.models.selection import EVERY_LAYER, Selection
 from nncompress_lab.passes import Pass
 from nncompress_lab.pipelines import pipeline
@@ -22,17 +21,16 @@ from nncompress_lab.pruning.magnitude_pruning import MagnitudePruning
 from nncompress_lab.pruning.weight_pruning import PRUNABLE
 from nncompress_lab.trials.arrays.magnitudes import Magnitudes
 from nncompress_lab.trials.figures import Figures
-from nncompress_lab.trials.scratch import Layers, Scratch, images_for
-from nncompress_lab.trials.trial import Measured
+from nncompress_lab.trials.model_trial import EXAMPLES, ModelTrial
+from nncompress_lab.trials.scratch import Layers, Scratch
 
 WHOLE_MODEL = "*"
-EXAMPLES = 1000
 
 Sparsities = Mapping[str, float]
 ORIGINAL: Final[Sparsities] = {}
 
 
-class PruningTrial:
+class PruningTrial(ModelTrial[Sparsities]):
     """One model under any magnitude pruning, without a new model for each.
 
     A setting is a mapping of sparsities: `{"*": 0.8}` ranks the kernels of the whole
@@ -64,10 +62,7 @@ class PruningTrial:
     def __init__(
         self, model: keras.Model, data: Dataset | Data, *, examples: int = EXAMPLES
     ) -> None:
-        check_model(model)
-        self.name: str = model.name
-        self.data = images_for(model, data, examples)
-        self._measuring = Scratch(model, self.data, self._apply)
+        super().__init__(model, data, examples=examples, unchanged=ORIGINAL)
         self._weighing = Scratch(model, self.data, self._apply)
         if not self._measuring.layers:
             raise UnsupportedModelError(
@@ -92,26 +87,6 @@ class PruningTrial:
         self._whole = EVERY_LAYER if some else PRUNABLE
         self._parameters = measure.parameters(model)
         self._nonzeros = measure.nonzeros(model)
-
-    @cached_property
-    def original(self) -> Figures:
-        """All figures of the model as it came; measured when they are first asked for."""
-        return {
-            "accuracy": self._right[self.examples] / self.examples,
-            **self.counted(ORIGINAL),
-            **self.weighed(ORIGINAL),
-        }
-
-    @cached_property
-    def _right(self) -> Mapping[int, int]:
-        """How many of the first examples the original gets right."""
-        found = self._measuring.right(ORIGINAL)
-        return {examples: right for right, examples in found}
-
-    @property
-    def examples(self) -> int:
-        """How many images the accuracy is measured on."""
-        return len(self.data)
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -186,17 +161,6 @@ class PruningTrial:
             "nonzeros": self._nonzeros - more,
             "parameters": self._parameters,
         }
-
-    def measured(self, sparsities: Sparsities) -> Iterator[Measured]:
-        """The pruned model's accuracy on ever more of the images."""
-        for right, examples in self._measuring.right(sparsities):
-            lost = self._right[examples] - right
-            yield Measured(right / examples, lost / examples, examples)
-
-    def accuracy(self, sparsities: Sparsities) -> float:
-        """Fraction of all the images that the pruned model gets right."""
-        *_, last = self.measured(sparsities)
-        return last.accuracy
 
     def weighed(self, sparsities: Sparsities) -> Figures:
         """Bytes of the pruned model's file, as `measure.file_sizes` says."""

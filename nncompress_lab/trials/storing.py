@@ -2,9 +2,8 @@
 
 import glob
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
-from functools import cached_property
 from typing import Any, Final
 
 import keras
@@ -13,22 +12,20 @@ from nncompress_lab import measure
 from nncompress_lab.data.datasets import Data, Dataset
 from nncompress_lab.models.attention import ATTENTION
 from nncompress_lab.models.kernels import KernelLayer, walk
-from nncompress_lab.models.rewrite import check_model, copy_model
 from nncompress_lab.models.selection import Selection
-from nncompress_lab.passes import CALIBRATION_EXAMPLES, Context, Pass
+from nncompress_lab.passes import Context, Pass
 from nncompress_lab.pipelines import pipeline
 from nncompress_lab.quantization.activation_quantization import ActivationQuantization
-from nncompress_lab.trials.arrays.noise import Noise
 from nncompress_lab.trials.figures import Figures
 from nncompress_lab.trials.kernels import WHOLE_MODEL, Choice, Kernels
-from nncompress_lab.trials.scratch import Layers, Scratch, images_for
+from nncompress_lab.trials.model_trial import EXAMPLES, ModelTrial
+from nncompress_lab.trials.scratch import Layers, Scratch
 from nncompress_lab.trials.trial import Measured
 
-EXAMPLES: Final = 1000
 ORIGINAL: Final = Choice()
 
 
-class StoringTrial:
+class StoringTrial(ModelTrial[Choice]):
     """One model with its kernels in fewer bits, without a new model for each setting.
 
     The weights are those that the layers of the pass's result compute with, to the last
@@ -51,17 +48,11 @@ class StoringTrial:
     def __init__(
         self, model: keras.Model, data: Dataset | Data, *, examples: int = EXAMPLES
     ) -> None:
-        check_model(model)
-        self.name: str = model.name
-        self.data = images_for(model, data, examples)
-        source = data.train if isinstance(data, Dataset) else data
-        self.calibration = source.take(CALIBRATION_EXAMPLES)
-        self._original = copy_model(model)
+        super().__init__(model, data, examples=examples, unchanged=ORIGINAL)
         self.kernels = Kernels(self._original)
         self._inner = _projections(self._original)
         self._memory = measure.bytes_in_memory(model)
         self._parameters = measure.parameters(model)
-        self._measuring = Scratch(self._original, self.data, self._apply)
         self._lock = threading.Lock()
         self._rounding: tuple[ActivationQuantization, keras.Model, Any] | None = None
 
@@ -69,11 +60,6 @@ class StoringTrial:
     def layers(self) -> tuple[str, ...]:
         """Paths of the layers that can be quantized, in the order of the model."""
         return tuple(self.kernels.layers)
-
-    @property
-    def examples(self) -> int:
-        """How many images the accuracy is measured on."""
-        return len(self.data)
 
     @property
     def largest(self) -> str:
@@ -89,21 +75,6 @@ class StoringTrial:
         self.check_target(target)
         chosen = self.layers if target == WHOLE_MODEL else [target]
         return sum(self.kernels.layers[path].size for path in chosen)
-
-    @cached_property
-    def original(self) -> Figures:
-        """All figures of the model as it came; measured when they are first asked for."""
-        return {
-            "accuracy": self._right[self.examples] / self.examples,
-            **self.counted(ORIGINAL),
-            **Noise().figures,
-            **self.weighed(ORIGINAL),
-        }
-
-    @cached_property
-    def _right(self) -> Mapping[int, int]:
-        """How many of the first examples the original gets right."""
-        return {count: right for right, count in self._measuring.right(ORIGINAL)}
 
     def setting(self, choice: Choice) -> Pass:
         """The pass that does what a choice says.
@@ -124,15 +95,8 @@ class StoringTrial:
         """The accuracy on ever more of the images, and what the kernels have lost."""
         self._check(choice)
         scratch = self._scratch(choice.activations)
-        for right, examples in scratch.right(replace(choice, activations=None)):
-            lost = self._right[examples] - right
-            figures = self.kernels.noise(choice).figures
-            yield Measured(right / examples, lost / examples, examples, figures)
-
-    def accuracy(self, choice: Choice) -> float:
-        """Fraction of all the images that the model gets right under a choice."""
-        *_, last = self.measured(choice)
-        return last.accuracy
+        kernels = replace(choice, activations=None)
+        return self._measured_on(scratch, kernels, self.kernels.noise(choice).figures)
 
     def weighed(self, choice: Choice) -> Figures:
         """Bytes of the file that the pass's result has."""

@@ -4,7 +4,13 @@ import pytest
 
 from nncompress_lab.trials.figures import drop_in_words
 from nncompress_lab.trials.trial import Measured
-from nncompress_widgets.figures import Tile, accuracy_tile, bytes_note, tiles
+from nncompress_widgets.figures import (
+    Tile,
+    accuracy_tile,
+    bytes_note,
+    latency_tile,
+    tiles,
+)
 
 
 def test_text_is_no_markup():
@@ -57,3 +63,20 @@ def test_an_accuracy_on_a_part_of_the_images_says_what_that_leaves_open():
     assert (part.value, whole.value) == ("90.0 % ± 4", "90.0 %")
     assert part.note == "on the first 250 of 1,000 images"
     assert whole.note == "2.0 points below the original (92.0 %)"
+
+
+@pytest.mark.parametrize(
+    ("speedup", "note"),
+    [
+        (1.02, "no measurable change; noise ±3 %"),
+        (1.98, "1.98x faster; noise ±3 %"),
+        (0.5, "2.00x slower; noise ±3 %"),
+    ],
+)
+def test_a_latency_comes_with_its_noise(speedup, note):
+    figures = {"latency_ms": 0.1234, "speedup": speedup, "latency_band": 0.03}
+
+    tile = latency_tile(figures, current=True)
+
+    assert (tile.value, tile.note) == ("0.123 ms", note)
+    assert latency_tile({}, current=False).value == "-"

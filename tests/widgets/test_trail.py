@@ -8,13 +8,17 @@ from nncompress_lab.trials.goal import Goal
 from nncompress_widgets.outcome import Visit
 from nncompress_widgets.trail import trail_svg
 
-ORIGINAL = {"accuracy": 0.92, "packed_bytes": 700_000}
+ORIGINAL = {"accuracy": 0.92, "packed_bytes": 700_000, "macs": 2_000_000}
 VISITS = [Visit({"*": 0.5}, 0.91, 350_000), Visit({"*": 0.9}, 0.46, 70_000)]
 
 
-def trail(visits=VISITS, *, here=True, expected=None, **bounds) -> ET.Element:
+def trail(
+    visits=VISITS, *, here=True, expected=None, cost="packed_bytes", **bounds
+) -> ET.Element:
     goal = Goal(**bounds) if bounds else None
-    picture = trail_svg(visits, ORIGINAL, here=here, goal=goal, expected=expected)
+    picture = trail_svg(
+        visits, ORIGINAL, here=here, goal=goal, expected=expected, cost=cost
+    )
     return ET.fromstring(picture)
 
 
@@ -80,3 +84,21 @@ def test_what_the_user_expects_is_a_line_within_the_picture(expected):
         one for one in svg.findall("line") if one.get("class").endswith("expected")
     ]
     assert 26 <= float(line.get("y1")) <= 116
+
+
+def test_it_may_be_drawn_over_macs():
+    visits = [Visit({"dense1": 16}, 0.9, 500_000)]
+
+    svg = trail(visits, cost="macs", macs=1_000_000, packed_bytes=1)
+
+    (ring,), (here,) = (circles(svg, kind) for kind in ("ring", "here"))
+    left = 52
+    assert (place(here)[0] - left) / (place(ring)[0] - left) == pytest.approx(
+        0.25, abs=0.01
+    )
+    assert here.find("title").text == "90.0 %, 500 k"
+    assert svg.get("aria-label").endswith("The last has 90.0 % at 500 k.")
+    (bound,) = [
+        one for one in svg.findall("line") if one.get("class").endswith("threshold")
+    ]
+    assert place(here)[0] < float(bound.get("x1")) < place(ring)[0]

@@ -8,7 +8,7 @@ import ipywidgets
 
 from nncompress_lab import Data, Dataset, Pass
 from nncompress_lab.passes import CALIBRATION_EXAMPLES
-from nncompress_lab.report.formats import size
+from nncompress_lab.report.formats import count, size
 from nncompress_lab.trials.figures import Figures, percent
 from nncompress_widgets.outcome import Outcome
 from nncompress_widgets.rows import row_of
@@ -90,6 +90,8 @@ def _said(figures: Figures) -> str:
         said.append(f"accuracy {percent(figures['accuracy'])}")
     if "packed_bytes" in figures:
         said.append(f"packed {size(round(figures['packed_bytes']))}")
+    if "macs" in figures:
+        said.append(f"{count(round(figures['macs']))} MACs an image")
     if "zeros" in figures:
         said.append(f"{percent(figures['zeros'])} zeros")
     return ", ".join(said)

@@ -81,7 +81,7 @@ class Control(ipywidgets.VBox):
         self._moving = False
         self._trial = trial
         self._parts = parts
-        self._outcome = Outcome(trial, parts.shown)
+        self._outcome = Outcome(trial, parts.shown, parts.cost)
         self._goal_panel = GoalPanel(goal, known=(*trial.original, "accuracy_drop"))
         self._goal_panel.on_click(lambda: self._register_later.request(self.choice))
         self._code_panel = code
@@ -276,6 +276,7 @@ class Control(ipywidgets.VBox):
             goal=self.goal,
             expected=self._expectation.accuracy,
             here=bool(outcome.trail) and outcome.trail[-1].choice == choice,
+            cost=outcome.cost,
         )
         self._expectation.show(outcome.final(choice))
         self._goal_panel.show(is_registered=setting == self.registered)

@@ -85,6 +85,20 @@ def figure_tile(name: str, value: float, original: Figures, *, current: bool) ->
     return Tile(label, shown, f"of {number(before)}", current)
 
 
+def latency_tile(figures: Figures, *, current: bool) -> Tile:
+    """A latency with its noise; without figures it has not been measured yet."""
+    label = "ONNX Runtime, an image"
+    if not figures:
+        return Tile(label, "-", "measured when the control rests", current=True)
+    ratio, band = figures["speedup"], figures["latency_band"]
+    value = f"{figures['latency_ms']:.3g} ms"
+    if max(ratio, 1 / ratio) - 1 <= band:
+        note = "no measurable change"
+    else:
+        note = f"{ratio:.2f}x faster" if ratio > 1 else f"{1 / ratio:.2f}x slower"
+    return Tile(label, value, f"{note}; noise ±{100 * band:.0f} %", current)
+
+
 def bytes_note(now: float, original: float, *, if_equal: str = "") -> str:
     """How many bytes compare with those of the original model."""
     if abs(now - original) < 0.01 * original:

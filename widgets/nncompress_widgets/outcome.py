@@ -6,24 +6,29 @@ from typing import Any
 
 from nncompress_lab.trials.figures import Figures
 from nncompress_lab.trials.trial import Measured, Trial
-from nncompress_widgets.figures import Tile, accuracy_tile, figure_tile
+from nncompress_widgets.figures import (
+    Tile,
+    accuracy_tile,
+    figure_tile,
+    latency_tile,
+)
 
-WEIGHED = ("keras_bytes", "packed_bytes")
+WEIGHED = ("keras_bytes", "packed_bytes", "latency_ms", "speedup", "latency_band")
 
 
 @dataclass(frozen=True)
 class Visit:
-    """A setting whose accuracy and bytes are known.
+    """A setting whose accuracy and cost are known.
 
     Args:
         choice: What the inputs said.
         accuracy: On all examples, a fraction.
-        packed_bytes: Of the packed file.
+        cost: What it costs, in the unit of the trail.
     """
 
     choice: Any
     accuracy: float
-    packed_bytes: float
+    cost: float
 
 
 @dataclass
@@ -33,10 +38,12 @@ class Outcome:
     Args:
         trial: Where they come from.
         shown: Names of the figures to show beside the accuracy.
+        cost: The figure that a visit is drawn over.
     """
 
     trial: Trial[Any]
     shown: Sequence[str]
+    cost: str = "packed_bytes"
     trail: list[Visit] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -46,7 +53,9 @@ class Outcome:
             original["accuracy"], 0.0, self.trial.examples, original
         )
         self.weighed_of: Any = None
-        self.weighed: Figures = {name: original[name] for name in WEIGHED}
+        self.weighed: Figures = {
+            name: original[name] for name in WEIGHED if name in original
+        }
 
     def final(self, choice: Any) -> Measured | None:
         """The accuracy on all examples, if it is known for this choice."""
@@ -88,12 +97,21 @@ class Outcome:
         )
         rest = []
         for name in self.shown:
-            figures, current = next(one for one in known if name in one[0])
-            rest.append(figure_tile(name, figures[name], original, current=current))
+            nothing: tuple[Figures, bool] = {}, False
+            figures, current = next((one for one in known if name in one[0]), nothing)
+            if name == "latency_ms":
+                rest.append(latency_tile(figures, current=current))
+            else:
+                rest.append(figure_tile(name, figures[name], original, current=current))
         return [accuracy, *rest]
 
     def _visit(self, choice: Any, measured: Measured | None) -> None:
-        if measured is None or self.weighed_of != choice:
+        if measured is None:
             return
-        visit = Visit(choice, measured.accuracy, self.weighed["packed_bytes"])
+        costs = self.trial.counted(choice)
+        if self.cost not in costs:
+            if self.weighed_of != choice:
+                return
+            costs = self.weighed
+        visit = Visit(choice, measured.accuracy, costs[self.cost])
         self.trail = [one for one in self.trail if one.choice != choice] + [visit]

@@ -16,6 +16,8 @@ class Parts:
         picture: An `<svg>` that explains the choice; beside it are the figures.
         details: What there is to add; below, beside the trail.
         shown: Names of the figures beside the accuracy.
+        cost: The figure that the trail is drawn over: `"packed_bytes"`, `"macs"` or
+            `"parameters"`.
     """
 
     title: str
@@ -23,3 +25,4 @@ class Parts:
     picture: ipywidgets.HTML
     details: ipywidgets.Widget
     shown: Sequence[str]
+    cost: str = "packed_bytes"

@@ -1,10 +1,11 @@
 """An SVG picture of a control as a PNG, for pages that show no SVG.
 
 Only what the pictures of controls are made of is understood: groups that are moved,
-windows, rectangles, circles, lines, paths of straight lines, and text. Colours come from
-the controls' own style sheet, with the values that it has outside JupyterLab.
+windows, rectangles, circles, lines, paths of straight lines, images, and text. Colours
+come from the controls' own style sheet, with the values that it has outside JupyterLab.
 """
 
+import base64
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
@@ -100,6 +101,9 @@ def _draw(
     if tag == "text":
         _write(axes, element, place, rule, order)
         return
+    if tag == "image":
+        _paint(axes, element, place, order)
+        return
     points, codes = _outline(tag, element.attrib)
     if not points:
         return
@@ -137,6 +141,27 @@ def _write(
         fontweight="bold" if strong else "normal",
         zorder=order,
     )
+
+
+def _paint(axes: Any, element: ET.Element, place: _Place, order: int) -> None:
+    from matplotlib.image import imread
+
+    content = base64.b64decode(element.attrib["href"].partition(",")[2])
+    left, top = (
+        float(element.attrib["x"]) + place.x,
+        float(element.attrib["y"]) + place.y,
+    )
+    right = left + float(element.attrib["width"])
+    bottom = top + float(element.attrib["height"])
+    limits = axes.axis()  # which an image would set anew
+    axes.imshow(
+        imread(BytesIO(content), format="png"),
+        extent=(left, right, bottom, top),
+        interpolation="nearest",
+        aspect="auto",
+        zorder=order,
+    )
+    axes.axis(limits)
 
 
 def _outline(tag: str, given: dict[str, str]) -> tuple[list[Any], list[int] | None]:

@@ -1,0 +1,137 @@
+"""What controls share whose targets each keep settings of their own."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Protocol
+
+import ipywidgets
+import traitlets
+
+from nncompress_lab.trials.goal import Goal
+from nncompress_lab.trials.trial import Trial
+from nncompress_widgets.code_panel import CodePanel
+from nncompress_widgets.control import Control
+from nncompress_widgets.parts import Parts
+from nncompress_widgets.worker import Worker
+
+
+class TargetView(Protocol):
+    """The inputs and the picture of such a control."""
+
+    inputs: list[ipywidgets.Widget]
+    picture: ipywidgets.HTML
+    details: ipywidgets.Widget
+
+    def on_change(self, call: Callable[[str, Any], None]) -> None:
+        """Have `call(trait name, value)` called when the user moves something."""
+
+    def show(self, traits: Mapping[str, Any]) -> None:
+        """Bring the inputs to a setting."""
+
+    def draw(self, traits: Mapping[str, Any], choice: Any) -> None:
+        """Bring the picture to a setting, which may take its time."""
+
+
+class TargetExplorer(Control):
+    """A control that sets one target after the other, such as each layer.
+
+    A subclass has traits, says which of them each target keeps for itself (`KNOBS`) and
+    which are shown beside them (`VIEWS`), refuses in `check_settings` what does not fit,
+    and makes a `choice` of what `chosen` holds.
+
+    Args:
+        trial: Of the model.
+        view: Inputs and picture.
+        parts: What is brought to the page.
+        code: Writes the setting as code.
+        goal: What the setting is to reach, if anything.
+        chosen: The first settings of each target; the first target is shown first.
+
+    Attributes:
+        target: Which target the inputs set.
+    """
+
+    KNOBS: ClassVar[tuple[str, ...]]
+    VIEWS: ClassVar[tuple[str, ...]] = ()
+
+    target = traitlets.Unicode()
+
+    def __init__(
+        self,
+        trial: Trial[Any],
+        view: TargetView,
+        parts: Parts,
+        *,
+        code: CodePanel,
+        goal: Goal | None,
+        chosen: Mapping[str, Mapping[str, Any]],
+    ) -> None:
+        self._view = view
+        self._chosen = {one: dict(settings) for one, settings in chosen.items()}
+        self._draw_later = Worker(self._draw, on_error=self._show_error)
+        first = next(iter(chosen))
+        super().__init__(trial, parts, code=code, goal=goal)
+        self._begin(lambda: self._follow("target", first))
+        self._view.on_change(
+            lambda name, value: self._by_hand(lambda: self._follow(name, value))
+        )
+
+    def check_target(self, target: str) -> None:
+        """Raise a `ValueError` unless there is such a target."""
+        raise NotImplementedError
+
+    def check_settings(self, target: str, settings: Mapping[str, Any]) -> None:
+        """Raise a `ValueError` for settings of a target that do not fit."""
+        raise NotImplementedError
+
+    def wait(self) -> None:
+        """Return when picture and figures belong to what the inputs show."""
+        self._draw_later.join()
+        super().wait()
+
+    def _checked(self, proposal: Any) -> Any:
+        """Refuse a value that a program assigns and that does not fit."""
+        name, value = proposal["trait"].name, proposal["value"]
+        if self._moving:  # the control brings its own traits into line
+            return value
+        if name == "target":
+            self.check_target(value)
+        elif name in self.KNOBS:
+            settings = {**self._chosen[self.target], name: value}
+            self.check_settings(self.target, settings)
+        return value
+
+    def _from_program(self, change: Any) -> None:
+        self._by_program(lambda: self._follow(change["name"], change["new"]))
+
+    def _follow(self, name: str, value: Any) -> None:
+        """Take a new value of one trait and bring the others and the inputs into line."""
+        setattr(self, name, value)
+        if name in self.KNOBS:
+            self._chosen[self.target][name] = value
+        for knob, held in self._chosen[self.target].items():
+            setattr(self, knob, held)
+        self._view.show(self._inputs_say())
+
+    def _inputs_say(self) -> dict[str, Any]:
+        shown = ("target", *self.KNOBS, *self.VIEWS)
+        return {one: getattr(self, one) for one in shown}
+
+    def _begin(self, align: Callable[[], object]) -> None:
+        super()._begin(align)
+        self._draw()
+
+    def _by_program(self, align: Callable[[], object]) -> None:
+        super()._by_program(align)
+        if not self._moving:
+            self._draw()
+
+    def _by_hand(self, align: Callable[[], object]) -> None:
+        super()._by_hand(align)
+        if not self._moving:
+            self._draw_later.request()
+
+    def _draw(self) -> None:
+        """To make a picture of a large kernel takes longer than a hand wants to wait."""
+        with self._lock:
+            traits, choice = self._inputs_say(), self.choice
+        self._view.draw(traits, choice)
