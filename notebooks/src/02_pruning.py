@@ -532,7 +532,7 @@ explorer = PruningExplorer(
 )
 explorer
 
-# %% tags=["wrong:chosen_pruning:keeps_the_accuracy"]
+# %% tags=["wrong:chosen_pruning:keeps_enough_accuracy"]
 chosen_pruning = ncl.MagnitudePruning(sparsity=0.8, scope="global")
 
 # %% tags=["wrong:chosen_pruning:prunes_enough"]

@@ -498,7 +498,7 @@ chosen_quantization = ncl.UniformQuantization(bits=4)
 # %% tags=["wrong:chosen_quantization:keeps_enough_accuracy"]
 chosen_quantization = ncl.UniformQuantization(bits=3)
 
-# %% tags=["wrong:chosen_quantization:is_a_quantization"]
+# %% tags=["wrong:chosen_quantization:is_registered"]
 chosen_quantization = 3
 
 # %% tags=["check"]

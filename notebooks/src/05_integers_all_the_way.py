@@ -258,7 +258,7 @@ chosen_calibration = ncl.ActivationQuantization(bits=8)
 # %% tags=["wrong:chosen_calibration:rounds_to_four_bits"]
 chosen_calibration = ncl.UniformQuantization(bits=4)
 
-# %% tags=["wrong:chosen_calibration:is_a_pass"]
+# %% tags=["wrong:chosen_calibration:is_registered"]
 chosen_calibration = "mse"
 
 # %% tags=["check"]

@@ -687,7 +687,7 @@ chosen_codebook = ncl.CodebookQuantization(bits=2)
 # %% tags=["wrong:chosen_codebook:stores_codebooks"]
 chosen_codebook = ncl.UniformQuantization(bits=4, granularity="per_tensor")
 
-# %% tags=["wrong:chosen_codebook:stores_codebooks"]
+# %% tags=["wrong:chosen_codebook:is_registered"]
 chosen_codebook = 2
 
 # %% tags=["check"]

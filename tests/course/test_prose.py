@@ -6,7 +6,11 @@ import pytest
 from course.answers import cells_of
 
 from nncompress_lab.course import build
-from nncompress_lab.course.exercises.lesson_02_pruned_models import GOAL
+from nncompress_lab.course.exercises import (
+    lesson_02_pruned_models,
+    lesson_04_uniform_quantization,
+    lesson_06_codebooks,
+)
 
 # Sweeping words are true of what was printed just now, or they are not written.
 CLAIMS = re.compile(r"\b(same|never|not one|always|exactly)\b", re.IGNORECASE)
@@ -68,7 +72,16 @@ def test_what_a_prediction_asks_for_is_hidden_from_the_student_only(source):
     assert any("compare_predictions" in cell.source for cell in hidden)
 
 
-def test_the_control_and_the_check_have_one_goal():
-    (source,) = (source for source in build.sources() if source.name[:2] == "02")
+@pytest.mark.parametrize(
+    ("lesson", "goal"),
+    [
+        ("02", lesson_02_pruned_models.GOAL),
+        ("04", lesson_04_uniform_quantization.GOAL),
+        ("06", lesson_06_codebooks.GOAL),
+    ],
+)
+def test_the_control_and_the_check_have_one_goal(lesson, goal):
+    (source,) = (each for each in build.sources() if each.name.startswith(lesson))
+    told = source.read_text(encoding="utf-8").replace("_", "")
 
-    assert f"goal={GOAL!r}" in source.read_text(encoding="utf-8")
+    assert f"goal={goal!r}".replace("_", "") in told

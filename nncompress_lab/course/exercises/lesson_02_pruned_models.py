@@ -6,30 +6,27 @@ from typing import Any
 import keras
 import numpy as np
 
-from nncompress_lab import measure, zoo
+from nncompress_lab.course.chosen import chosen, require_goal
 from nncompress_lab.course.draws import generator
 from nncompress_lab.course.exercise import (
     Exercise,
     Option,
     choice,
     require,
-    require_chosen,
 )
 from nncompress_lab.course.exercises.lesson_02_masks import (
     SETTINGS,
     require_smallest_dropped,
 )
 from nncompress_lab.course.wording import in_words
-from nncompress_lab.data import fashion_mnist
 from nncompress_lab.models.kernels import kernel_layers, to_numpy
 from nncompress_lab.models.selection import Selection
-from nncompress_lab.passes import Context, Pass
+from nncompress_lab.passes import Context
 from nncompress_lab.pipelines import pipeline
 from nncompress_lab.pruning.magnitude_pruning import MagnitudePruning
 from nncompress_lab.trials.goal import Goal
 
 GOAL = Goal(zeros=0.75, accuracy_drop=0.03)
-GOAL_EXAMPLES = 1000
 
 
 def _prune_model(model: keras.Model, sparsity: float) -> keras.Model:
@@ -175,10 +172,9 @@ def _kernels(model: keras.Model, pruned: keras.Model) -> dict[str, tuple[Any, An
     }
 
 
-chosen_pruning = Exercise(
+chosen_pruning = chosen(
     "chosen_pruning",
-    title="Meet the goal with the control",
-    points=3,
+    example="ncl.MagnitudePruning(sparsity=0.5)",
     hints=(
         "Look at the sensitivity figure: which layer holds most of the weights, and how "
         "far does it go before the accuracy falls?",
@@ -186,56 +182,19 @@ chosen_pruning = Exercise(
         "leave conv1 and logits nearly alone.",
         "dense1 at 80 % and conv2 at 60 %, then Register.",
     ),
-    beginning=(
-        "Choose a setting in the control and press Register. Use this in my code and "
-        "Insert as my answer write it into the cell of `chosen_pruning`. Run that cell, "
-        "then this one."
-    ),
     reference=pipeline(
         MagnitudePruning(sparsity=0.8, select=Selection(names=("dense1",))),
         MagnitudePruning(sparsity=0.6, select=Selection(names=("conv2",))),
     ),
 )
-
-
-@chosen_pruning.check
-def is_registered(answer):
-    require_chosen(answer, Pass, example="ncl.MagnitudePruning(sparsity=0.5)")
-    require(
-        not answer.needs,
-        "The goal is to be met without any training and without data: leave out what "
-        f"needs {' and '.join(sorted(answer.needs))}.",
-    )
-
-
-def _sentence(clause: str | None) -> str:
-    return f"{clause[0].upper()}{clause[1:]}." if clause else ""
-
-
-@chosen_pruning.check
-def prunes_enough(answer):
-    kernels = [
-        array
-        for layer in kernel_layers(answer(zoo.lenet5(), Context()))
-        for array in layer.arrays()
-    ]
-    zeros = sum(np.count_nonzero(kernel == 0) for kernel in kernels)
-    sparsity = zeros / sum(kernel.size for kernel in kernels)
-    lacking = GOAL.shortfall("zeros", sparsity)
-    require(not lacking, f"{_sentence(lacking)} dense1 holds most of the weights.")
-
-
-@lru_cache(maxsize=4)
-def _accuracy_of(compression: Pass) -> float:
-    images = fashion_mnist().validation.take(GOAL_EXAMPLES)
-    return measure.accuracy(compression(zoo.lenet5(), Context()), images)
-
-
-@chosen_pruning.check
-def keeps_the_accuracy(answer):
-    drop = _accuracy_of(pipeline()) - _accuracy_of(answer)
-    lacking = GOAL.shortfall("accuracy_drop", drop)
-    require(not lacking, f"{_sentence(lacking)} Some layers bear less than others.")
+require_goal(
+    chosen_pruning,
+    GOAL,
+    remarks={
+        "zeros": "dense1 holds most of the weights.",
+        "accuracy_drop": "Some layers bear less than others.",
+    },
+)
 
 
 why_no_smaller = choice(

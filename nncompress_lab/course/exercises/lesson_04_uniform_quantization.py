@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from nncompress_lab import measure, zoo
+from nncompress_lab.course.chosen import chosen, require_goal
 from nncompress_lab.course.draws import generator
 from nncompress_lab.course.exercise import (
     Exercise,
@@ -13,7 +13,6 @@ from nncompress_lab.course.exercise import (
     choice,
     require,
     require_array,
-    require_chosen,
     require_number,
 )
 from nncompress_lab.course.exercises.lesson_04_channels import channel_scales
@@ -23,15 +22,12 @@ from nncompress_lab.course.exercises.lesson_04_levels import (
     random_kernel,
     scale_and_zero_point,
 )
-from nncompress_lab.data import fashion_mnist
-from nncompress_lab.passes import Context, Pass
 from nncompress_lab.quantization.arrays.affine import integer_range
 from nncompress_lab.quantization.arrays.bitpacking import pack_bits
 from nncompress_lab.quantization.uniform_quantization import UniformQuantization
 from nncompress_lab.trials.goal import Goal
 
 GOAL = Goal(packed_bytes=160_000, accuracy_drop=0.01)
-GOAL_EXAMPLES = 1000
 ENOUGH = 1.002  # times the least error: a finer search may find other ranges
 
 
@@ -108,10 +104,9 @@ def equals_the_librarys_bytes(answer):
         )
 
 
-chosen_quantization = Exercise(
+chosen_quantization = chosen(
     "chosen_quantization",
-    title="Meet the goal with the control",
-    points=3,
+    example="ncl.UniformQuantization(bits=4)",
     hints=(
         "The file must be about a fifth of the original's: how many bits is that?",
         "At 3 bits the largest weight decides the scale of all others. Does every weight "
@@ -120,29 +115,14 @@ chosen_quantization = Exercise(
     ),
     reference=UniformQuantization(bits=3, granularity="per_tensor", clipping="mse"),
 )
-
-
-@chosen_quantization.check
-def is_a_quantization(answer):
-    require_chosen(answer, Pass, example="ncl.UniformQuantization(bits=4)")
-
-
-@chosen_quantization.check
-def is_small_enough(answer):
-    quantized = answer(zoo.lenet5(), Context())
-    lacking = GOAL.shortfall("packed_bytes", measure.file_sizes(quantized).packed)
-    require(not lacking, f"{lacking}. Fewer bits make fewer bytes.")
-
-
-@chosen_quantization.check
-def keeps_enough_accuracy(answer):
-    images = fashion_mnist().validation.take(GOAL_EXAMPLES)
-    model = zoo.lenet5()
-    before, after = (
-        measure.accuracy(each, images) for each in (model, answer(model, Context()))
-    )
-    lacking = GOAL.shortfall("accuracy_drop", before - after)
-    require(not lacking, f"{lacking}. Which range do the integers cover?")
+require_goal(
+    chosen_quantization,
+    GOAL,
+    remarks={
+        "packed_bytes": "Fewer bits make fewer bytes.",
+        "accuracy_drop": "Which range do the integers cover?",
+    },
+)
 
 
 why_not_faster = choice(

@@ -1,14 +1,11 @@
 """Lesson 05: activations of few bits, and one network in two runtimes."""
 
-from typing import Any
-
-from nncompress_lab import measure, zoo
+from nncompress_lab import zoo
+from nncompress_lab.course.chosen import chosen, compressed, require_goal
 from nncompress_lab.course.exercise import (
-    Exercise,
     Option,
     choice,
     require,
-    require_chosen,
 )
 from nncompress_lab.course.exercises.lesson_05_arithmetic import (
     fake_quantize,
@@ -19,22 +16,20 @@ from nncompress_lab.course.exercises.lesson_05_ranges import (
     calibrated_range,
     fold_batch_norm,
 )
-from nncompress_lab.data import fashion_mnist
-from nncompress_lab.passes import Context, Pass
+from nncompress_lab.models.kernels import kernel_layers
 from nncompress_lab.quantization.activation_quantization import ActivationQuantization
 from nncompress_lab.quantization.layers.fake_quantize import FakeQuantize
 from nncompress_lab.trials.goal import Goal
 
 GOAL = Goal(accuracy_drop=0.01)
 GOAL_BITS = 4
-GOAL_EXAMPLES = 1000
-CALIBRATION_EXAMPLES = 512
 
 
-chosen_calibration = Exercise(
+chosen_calibration = chosen(
     "chosen_calibration",
     title="Activations of 4 bits",
     points=2,
+    example="ncl.ActivationQuantization(bits=8)",
     hints=(
         "Which ranges does `ncl.ActivationQuantization` offer? Look at its docstring: "
         "`help(ncl.ActivationQuantization)`.",
@@ -46,22 +41,11 @@ chosen_calibration = Exercise(
 )
 
 
-def _calibrated(answer: Any) -> tuple[Any, Any]:
-    model = zoo.lenet5()
-    calibration = fashion_mnist().train.take(CALIBRATION_EXAMPLES)
-    return model, answer(model, Context(calibration=calibration))
-
-
-@chosen_calibration.check
-def is_a_pass(answer):
-    require_chosen(answer, Pass, example="ncl.ActivationQuantization(bits=8)")
-
-
 @chosen_calibration.check
 def rounds_to_four_bits(answer):
-    model, rounded = _calibrated(answer)
-    bits = [layer.bits for layer in rounded.layers if isinstance(layer, FakeQuantize)]
-    kernels = sum(hasattr(layer, "kernel") for layer in model.layers)
+    kernels = len(kernel_layers(zoo.lenet5()))
+    layers = compressed(answer).layers
+    bits = [layer.bits for layer in layers if isinstance(layer, FakeQuantize)]
     require(
         len(bits) == kernels and max(bits, default=0) <= GOAL_BITS,
         f"The inputs of all {kernels} layers with a kernel must be rounded to at most "
@@ -69,12 +53,9 @@ def rounds_to_four_bits(answer):
     )
 
 
-@chosen_calibration.check
-def keeps_enough_accuracy(answer):
-    images = fashion_mnist().validation.take(GOAL_EXAMPLES)
-    before, after = (measure.accuracy(each, images) for each in _calibrated(answer))
-    lacking = GOAL.shortfall("accuracy_drop", before - after)
-    require(not lacking, f"{lacking}. How is the range chosen?")
+require_goal(
+    chosen_calibration, GOAL, remarks={"accuracy_drop": "How is the range chosen?"}
+)
 
 
 why_slower = choice(

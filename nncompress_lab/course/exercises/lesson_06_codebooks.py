@@ -4,14 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from nncompress_lab import measure, zoo
+from nncompress_lab.course.chosen import chosen, compressed, require_goal
 from nncompress_lab.course.exercise import (
     Exercise,
     Option,
     call,
     choice,
     require,
-    require_chosen,
 )
 from nncompress_lab.course.exercises.lesson_06_costs import (
     code_bytes,
@@ -22,15 +21,12 @@ from nncompress_lab.course.exercises.lesson_06_values import (
     nearest_codes,
     random_weights,
 )
-from nncompress_lab.data import fashion_mnist
-from nncompress_lab.passes import Context, Pass
 from nncompress_lab.quantization.arrays.codebook import learn_codebook
 from nncompress_lab.quantization.arrays.codebook_format import CodebookFormat
 from nncompress_lab.quantization.codebook_quantization import CodebookQuantization
 from nncompress_lab.trials.goal import Goal
 
 GOAL = Goal(packed_bytes=115_000, accuracy_drop=0.02)
-GOAL_EXAMPLES = 1000
 ENOUGH = 1.01  # times the least squared error, so that rounding decides nothing
 
 
@@ -70,10 +66,9 @@ why_smaller = choice(
 )
 
 
-chosen_codebook = Exercise(
+chosen_codebook = chosen(
     "chosen_codebook",
-    title="Meet the goal with the control",
-    points=3,
+    example="ncl.CodebookQuantization(bits=4)",
     hints=(
         "One table for each kernel: at 3 bits the file is too large, at 2 bits the "
         "accuracy is too low. What else can a table belong to?",
@@ -87,8 +82,7 @@ chosen_codebook = Exercise(
 
 @chosen_codebook.check
 def stores_codebooks(answer):
-    require_chosen(answer, Pass, example="ncl.CodebookQuantization(bits=4)")
-    layers = answer(zoo.lenet5(), Context()).layers
+    layers = compressed(answer).layers
     formats = [
         layer.kernel_format for layer in layers if hasattr(layer, "kernel_format")
     ]
@@ -104,22 +98,14 @@ def stores_codebooks(answer):
     )
 
 
-@chosen_codebook.check
-def is_small_enough(answer):
-    quantized = answer(zoo.lenet5(), Context())
-    lacking = GOAL.shortfall("packed_bytes", measure.file_sizes(quantized).packed)
-    require(not lacking, f"{lacking}. Fewer bits make fewer bytes.")
-
-
-@chosen_codebook.check
-def keeps_enough_accuracy(answer):
-    images = fashion_mnist().validation.take(GOAL_EXAMPLES)
-    model = zoo.lenet5()
-    before, after = (
-        measure.accuracy(each, images) for each in (model, answer(model, Context()))
-    )
-    lacking = GOAL.shortfall("accuracy_drop", before - after)
-    require(not lacking, f"{lacking}. Which weights share a table?")
+require_goal(
+    chosen_codebook,
+    GOAL,
+    remarks={
+        "packed_bytes": "Fewer bits make fewer bytes.",
+        "accuracy_drop": "Which weights share a table?",
+    },
+)
 
 
 def _best_table(weights: Any, size: int) -> Any:
