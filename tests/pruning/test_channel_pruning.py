@@ -1,5 +1,7 @@
 """Channel pruning on models: the outputs are those of the masked model."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -384,3 +386,66 @@ def test_what_scales_channels_that_no_kernel_makes_is_explained(first, shape):
     assert "its channels are those of" in result.notes["norm"]
     assert result.notes["slopes"] == result.notes["norm"]
     assert "hidden" not in result.notes
+
+
+def test_a_layer_is_cut_to_the_number_of_channels_that_is_asked_for():
+    model = tiny_models.randomize_statistics(architectures.lenet5())
+    step = ncl.ChannelPruning(channels=[["conv1", 7], ["dense1", 100]])
+
+    narrow = assert_equals_masked(model, step, inputs_of(model))
+
+    assert ncl.from_recipe(json.loads(json.dumps(ncl.to_recipe(step)))).passes == (step,)
+
+    widths = [narrow.get_layer(name).kernel.shape[-1] for name in ("conv1", "conv2")]
+    assert widths == [7, 50]  # what is not named stays
+    assert narrow.get_layer("dense1").units == 100
+    halved = ncl.ChannelPruning(sparsity=0.5)(model).get_weights()
+    named = (("conv1", 10), ("conv2", 25), ("dense1", 250))
+    for ours, theirs in zip(
+        ncl.ChannelPruning(channels=named)(model).get_weights(), halved, strict=True
+    ):
+        assert np.array_equal(ours, theirs)
+
+
+def test_what_is_tied_to_a_named_layer_follows_and_round_to_holds():
+    model = architectures.resnet20(width=8)
+
+    narrow = ncl.ChannelPruning(channels=(("stage0_1_conv2", 3),), round_to=4)(model)
+
+    filters = [
+        narrow.get_layer(name).filters
+        for name in ("stem", "stage0_2_conv2", "stage0_2_conv1")
+    ]
+    assert filters == [4, 4, 8]
+    assert narrow.get_layer("stage0_2_add").output.shape[-1] == 4
+
+
+@pytest.mark.parametrize(
+    ("channels", "message"),
+    [
+        ((("stem", 0),), r"At least one channel.*\('stem', 0\)"),
+        ((("stem", 2), ("stem", 3)), "once. Received: stem"),
+        ((("conv9", 2),), "No layer 'conv9' makes channels.*stem"),
+        ((("stem_bn", 2),), "No layer 'stem_bn' makes channels"),
+        ((("logits", 2),), "'logits' cannot be cut: its outputs are the model's"),
+        ((("stem", 9),), "has 8 channels.*9 to stay"),
+        ((("stem", 2), ("stage0_0_conv2", 3)), "are cut together.*2 and 3"),
+    ],
+)
+def test_channels_that_do_not_fit_are_refused(channels, message):
+    with pytest.raises(ValueError, match=message):
+        ncl.ChannelPruning(channels=channels)(architectures.resnet20(width=8))
+
+
+def test_a_layer_whose_channels_go_two_ways_is_not_named_alone():
+    image = keras.Input((6, 6, 2))
+    a, b = (layers.Conv2D(4, 3, name=name)(image) for name in "ab")
+    both = layers.Conv2D(8, 3, name="both")(image)
+    x = layers.Add()([layers.Concatenate()([a, b]), both])
+    model = keras.Model(image, layers.Dense(3)(layers.Flatten()(x)))
+
+    with pytest.raises(ValueError, match="go different ways, in 2 groups"):
+        ncl.ChannelPruning(channels=(("both", 3),))(model)
+    narrow = ncl.ChannelPruning(channels=(("a", 3), ("b", 1)))(model)
+
+    assert [narrow.get_layer(name).filters for name in ("a", "b", "both")] == [3, 1, 4]

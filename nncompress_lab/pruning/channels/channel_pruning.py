@@ -20,8 +20,9 @@ from nncompress_lab.models.kernels import Reasons, Skip
 from nncompress_lab.models.rewrite import check_model, rewrite_layers
 from nncompress_lab.passes import Context, check_context
 from nncompress_lab.pruning.arrays.masks import check_sparsity
-from nncompress_lab.pruning.channels.arrays.criteria import Criterion
+from nncompress_lab.pruning.channels.arrays.criteria import Criterion, Scores
 from nncompress_lab.pruning.channels.arrays.scored_groups import ScoredGroups
+from nncompress_lab.pruning.channels.named_widths import check_widths, widths_of
 from nncompress_lab.pruning.channels.narrowing import Narrowing
 from nncompress_lab.pruning.channels.scores import has_gamma, score_units
 
@@ -45,10 +46,12 @@ class ChannelPruning(LayerPass):
 
     Args:
         sparsity: Fraction of the channels to remove, in `[0, 1)`. Give exactly one of
-            this, `macs` and `parameters`.
+            this, `macs`, `parameters` and `channels`.
         macs: Remove as few channels as it takes to keep at most this fraction of the
             multiply-accumulates, in `(0, 1]`.
         parameters: The same for the number of parameters.
+        channels: Pairs of the path of a layer and how many of its outputs stay, at least
+            1. What is cut together with these outputs follows; all others stay.
         criterion: What makes a channel matter: the sum of absolute weights (`"l1"`) or
             the root of their squares (`"l2"`) in the kernels that make it, the size of
             its gamma (`"batch_norm"`, after `SparseGammas`), or the change of the loss
@@ -63,8 +66,9 @@ class ChannelPruning(LayerPass):
             cut together stays if one of its layers is left out.
 
     Raises:
-        ValueError: If not exactly one of `sparsity`, `macs` and `parameters` is given, a
-            value is out of range, or a budget cannot be met.
+        ValueError: If not exactly one of `sparsity`, `macs`, `parameters` and `channels`
+            is given, a value is out of range, a budget cannot be met, or a layer of
+            `channels` is not there or cannot be cut.
 
     Example:
         >>> ChannelPruning(sparsity=0.5, round_to=8).label
@@ -92,18 +96,22 @@ class ChannelPruning(LayerPass):
     macs: float | None = None
     parameters: float | None = None
     round_to: int = 1
+    channels: tuple[tuple[str, int], ...] | None = None
 
     def __post_init__(self) -> None:
-        given = [self.sparsity, self.macs, self.parameters]
+        given = [self.sparsity, self.macs, self.parameters, self.channels]
         if sum(one is not None for one in given) != 1:
             raise ValueError(
                 "Exactly one of `sparsity` (a fraction to remove), `macs` and "
-                "`parameters` (fractions to keep) must be given. Received: "
+                "`parameters` (fractions to keep) and `channels` (how many stay, by "
+                "layer) must be given. Received: "
                 f"sparsity={self.sparsity!r}, macs={self.macs!r}, "
-                f"parameters={self.parameters!r}."
+                f"parameters={self.parameters!r}, channels={self.channels!r}."
             )
         if self.sparsity is not None:
             check_sparsity(self.sparsity)
+        if self.channels is not None:
+            check_widths(self.channels)
         for name in ("macs", "parameters"):
             _check_fraction(name, getattr(self, name))
         _check_round_to(self.round_to)
@@ -166,7 +174,6 @@ class ChannelPruning(LayerPass):
     def _chosen(self, model: keras.Model, context: Context) -> tuple[Flow, Mask]:
         """Walk through the model and say for each unit whether it stays."""
         flow = follow_channels(model)
-        groups = self._groups(flow, self.select.explain(model))
         scores = score_units(
             flow,
             model,
@@ -174,16 +181,28 @@ class ChannelPruning(LayerPass):
             normalize=self.scope == "global",
             data=context.calibration,
         )
+        return flow, self.kept_units(flow, model, scores)
+
+    def kept_units(self, flow: Flow, model: keras.Model, scores: Scores) -> Mask:
+        """Which units stay, once they have their scores.
+
+        Args:
+            flow: The walk through the model.
+            model: The model.
+            scores: Of each unit, as `score_units` gives them for this criterion,
+                normalized if the scope is `"global"`.
+        """
+        groups = self._groups(flow, self.select.explain(model))
+        free = [group for group in groups if group.reason is None]
         scored = ScoredGroups(
-            units=[group.units for group in groups if group.reason is None],
+            units=[group.units for group in free],
             roots=flow.units.roots(np.arange(len(flow.units))),
             scores=scores,
             together=self.scope == "global",
             round_to=self.round_to,
         )
-        return flow, self._kept(scored, flow, model)
-
-    def _kept(self, scored: ScoredGroups, flow: Flow, model: keras.Model) -> Mask:
+        if self.channels is not None:
+            return scored.keeping(widths_of(self.channels, groups))
         if self.sparsity is not None:
             return scored.kept(self.sparsity)
         if self.macs is not None:

@@ -40,8 +40,8 @@ class ScoredGroups:
             sparsity: From 0 to 1; even with 1, `round_to` channels of a group stay.
         """
         sizes = [len(group) for group in self.units]
-        scores = [self.scores[group] for group in self.units]
         if self.together:
+            scores = [self.scores[group] for group in self.units]
             drop = round(sparsity * sum(sizes))
             counts = kept_counts(scores, drop=drop, round_to=self.round_to)
         else:
@@ -51,9 +51,27 @@ class ScoredGroups:
                 )
                 for size in sizes
             ]
+        return self._with(counts)
+
+    def keeping(self, widths: Sequence[int]) -> Mask:
+        """Whether each unit stays if each group keeps about so many channels.
+
+        Args:
+            widths: A number for each group, from 1 to how many channels it has; each is
+                rounded up to a multiple of `round_to`.
+        """
+        sizes = [len(group) for group in self.units]
+        return self._with(
+            [
+                channels_to_keep(size, drop=size - width, round_to=self.round_to)
+                for size, width in zip(sizes, widths, strict=True)
+            ]
+        )
+
+    def _with(self, counts: Sequence[int]) -> Mask:
         kept = np.ones(len(self.roots), dtype=np.bool_)
-        for group, of_group, keep in zip(self.units, scores, counts, strict=True):
-            kept[group] = kept_channels(of_group, keep=keep)
+        for group, keep in zip(self.units, counts, strict=True):
+            kept[group] = kept_channels(self.scores[group], keep=keep)
         return kept[self.roots]
 
     def within(self, costs: Sequence[Cost], fraction: float, *, name: str) -> Mask:
