@@ -115,6 +115,19 @@ def test_the_costs_of_budgets_are_those_that_are_measured(build):
     assert (macs, parameters) == (measure.macs(model), model.count_params())
 
 
+@pytest.mark.parametrize("build", WITH_GROUPS, ids=lambda one: one.__name__)
+def test_the_costs_of_what_stays_are_those_of_the_narrow_model(build):
+    model, step = build(), ncl.ChannelPruning(sparsity=0.5)
+    flow = follow_channels(model)
+    kept = step.kept_units(flow, model, np.zeros(len(flow.units)))
+
+    narrow = step(model)
+
+    macs = sum(one.of(kept) for one in flow.macs)
+    parameters = sum(one.of(kept) for one in flow.parameters(model.weights))
+    assert (macs, parameters) == (measure.macs(narrow), narrow.count_params())
+
+
 def test_the_global_ranking_spares_the_group_that_matters():
     model = tiny_models.sequential()
     model.get_layer("conv").kernel.assign(np.ones((3, 3, 3, 6)))
@@ -394,7 +407,9 @@ def test_a_layer_is_cut_to_the_number_of_channels_that_is_asked_for():
 
     narrow = assert_equals_masked(model, step, inputs_of(model))
 
-    assert ncl.from_recipe(json.loads(json.dumps(ncl.to_recipe(step)))).passes == (step,)
+    assert ncl.from_recipe(json.loads(json.dumps(ncl.to_recipe(step)))).passes == (
+        step,
+    )
 
     widths = [narrow.get_layer(name).kernel.shape[-1] for name in ("conv1", "conv2")]
     assert widths == [7, 50]  # what is not named stays

@@ -64,6 +64,8 @@ def attention(flow: Flow, call: Call) -> Channels:
         _project(flow, call, projection, tensor)
         flow.bind(projection, projection.kernel, 1, heads, made=True)
         flow.bind(projection, projection.bias, 0, heads, made=True)
+        # Costs are those of the axes that are bound by now.
+        flow.multiply(projection.kernel, projection, tensor.shape[1:-1])
     seen = tuple(value.shape[axis] for axis in layer.attention_axes)
     pairs = product(query.shape[1:-1]) * product(seen)
     flow.macs.append(Cost(pairs * (layer.key_dim + layer.value_dim), (heads,)))
@@ -75,7 +77,6 @@ def _project(flow: Flow, call: Call, projection: Any, tensor: Any) -> None:
     inputs = flow.read(call, len(tensor.shape) - 1, which=which)
     if inputs is not None:
         flow.bind(projection, projection.kernel, 0, inputs, made=False)
-    flow.multiply(projection.kernel, projection, tensor.shape[1:-1])
 
 
 def _from_heads(flow: Flow, call: Call, heads: Any, query: Any) -> Channels:
