@@ -1,9 +1,10 @@
 """One progress display for whatever runs long, in a terminal or a notebook."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -15,14 +16,14 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-_active: ContextVar[Progress | None] = ContextVar("_active", default=None)
+_active: ContextVar[Any] = ContextVar("_active", default=None)
 
 
 @dataclass(frozen=True)
 class Bar:
     """One line of the display; `advance` moves it, `say` sets the text beside it."""
 
-    progress: Progress
+    progress: Any  # a `Progress`, or what is called alike
     task: TaskID
 
     def advance(self, steps: int = 1) -> None:
@@ -65,3 +66,36 @@ def bar(description: str, total: int, *, show: bool = True) -> Iterator[Bar]:
             yield Bar(progress, progress.add_task(description, total=total, note=""))
     finally:
         _active.reset(token)
+
+
+@contextmanager
+def heard_by(call: Callable[[float], object]) -> Iterator[None]:
+    """While the block runs, bars of this thread draw nothing and tell how far they are.
+
+    Args:
+        call: Called after each step with the fraction that is done. What it raises ends
+            the work that is under way.
+    """
+    token = _active.set(_Listener(call))
+    try:
+        yield
+    finally:
+        _active.reset(token)
+
+
+class _Listener:
+    def __init__(self, call: Callable[[float], object]) -> None:
+        self._call = call
+        self._steps: list[list[int]] = []
+
+    def add_task(self, description: str, *, total: int, note: str) -> TaskID:
+        self._steps.append([0, total])
+        return TaskID(len(self._steps) - 1)
+
+    def advance(self, task: TaskID, steps: int) -> None:
+        self._steps[task][0] += steps
+        done, total = self._steps[task]
+        self._call(min(done / total, 1.0) if total else 1.0)
+
+    def update(self, task: TaskID, *, note: str) -> None:
+        """Words are not passed on."""
