@@ -52,7 +52,7 @@ def test_outputs_and_counts_are_those_of_the_pass(build):
     choices = (
         HALF,
         ncl.ChannelPruning(channels=((first, 1),)),  # the next one keeps the others
-        ncl.ChannelPruning(macs=0.7, criterion="taylor", scope="global"),
+        ncl.ChannelPruning(macs=0.8, criterion="taylor", scope="global"),
         ORIGINAL,
     )
 
