@@ -1,23 +1,21 @@
 """Channels taken out on a scratch copy, fast enough for a slider."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from functools import cached_property, lru_cache
 from typing import Any, Final
 
 import keras
 import numpy as np
 
-from nncompress_lab import measure
 from nncompress_lab.data.datasets import Data, Dataset
 from nncompress_lab.errors import UnsupportedModelError
 from nncompress_lab.models.channels.arrays.units import Indices, Mask
 from nncompress_lab.models.channels.flow import Bound
 from nncompress_lab.models.channels.groups import follow_channels, groups_of
 from nncompress_lab.models.kernels import KernelLayer
-from nncompress_lab.models.rewrite import check_model, copy_model
 from nncompress_lab.models.selection import EVERY_LAYER
-from nncompress_lab.passes import CALIBRATION_EXAMPLES, Context
+from nncompress_lab.passes import Context
 from nncompress_lab.pruning.channels.arrays.criteria import Scores
 from nncompress_lab.pruning.channels.channel_pruning import ChannelPruning
 from nncompress_lab.pruning.channels.scores import has_gamma, score_units
@@ -29,17 +27,17 @@ from nncompress_lab.trials.channel_widths import (
     widths_of,
 )
 from nncompress_lab.trials.figures import Figures
-from nncompress_lab.trials.narrow_models import raced, reestimated, trained
-from nncompress_lab.trials.scratch import Layers, Scratch, images_for
-from nncompress_lab.trials.trial import Measured
+from nncompress_lab.trials.model_trial import EXAMPLES
+from nncompress_lab.trials.narrow_models import reestimated, trained
+from nncompress_lab.trials.scratch import Layers
+from nncompress_lab.trials.smaller import SmallerTrial
 
-EXAMPLES: Final = 1000
 KEPT: Final = 16  # settings whose channels are remembered
 ORIGINAL: Final = ChannelPruning(sparsity=0.0)
 Reads = list[list[tuple[int, Indices]]]
 
 
-class ChannelTrial:
+class ChannelTrial(SmallerTrial[ChannelPruning]):
     """One model without some of its channels, without a new model for each setting.
 
     A choice is a `ChannelPruning`, and so is its setting. On the scratch copy the weights
@@ -51,13 +49,14 @@ class ChannelTrial:
 
     Args:
         model: A built functional or sequential classifier. It is not changed.
-        data: A data set, whose validation images are used and never its test images, or
-            a single `Data`. The first 512 training images serve the Taylor criterion and
-            the statistics of BatchNormalization; of a single `Data` its own.
+        data: As `ModelTrial` takes it. What calibrates serves the Taylor criterion and
+            the statistics of BatchNormalization.
         examples: How many of the images, from the first on.
+        timed: As `SmallerTrial` takes it.
 
     Raises:
-        UnsupportedModelError: If the model cannot be copied or no channel can be cut.
+        UnsupportedModelError: If the model cannot be copied, its MACs cannot be counted,
+            or no channel can be cut.
         TypeError: If `data` is neither a `Dataset` nor a `Data`.
         ValueError: If the images do not fit the model, or the labels are not class
             indices.
@@ -72,13 +71,17 @@ class ChannelTrial:
     """
 
     def __init__(
-        self, model: keras.Model, data: Dataset | Data, *, examples: int = EXAMPLES
+        self,
+        model: keras.Model,
+        data: Dataset | Data,
+        *,
+        examples: int = EXAMPLES,
+        timed: bool = False,
     ) -> None:
-        check_model(model)
-        self.name: str = model.name
-        self.data = images_for(model, data, examples)
-        self.context = _context(data)
-        self._original = copy_model(model)
+        super().__init__(
+            model, data, unchanged=ORIGINAL, examples=examples, timed=timed
+        )
+        self._context = _context(data, self.calibration)
         self._flow = follow_channels(self._original)
         self._all = groups_of(self._flow)
         self.groups = named_groups(self._all)
@@ -92,17 +95,11 @@ class ChannelTrial:
         self._scores = lru_cache(maxsize=None)(self._score)
         self._kept = lru_cache(maxsize=KEPT)(self._choose)
         self._scoring = threading.Lock()
-        self._measuring = Scratch(self._original, self.data, self._apply)
 
     @property
     def layers(self) -> tuple[str, ...]:
         """The layers that a width can be given to; those tied to them follow."""
         return tuple(self.groups)
-
-    @property
-    def examples(self) -> int:
-        """How many images the accuracy is measured on."""
-        return len(self.data)
 
     @cached_property
     def criteria(self) -> tuple[str, ...]:
@@ -111,19 +108,10 @@ class ChannelTrial:
         all_scaled = all(gammas[one.units].all() for one in self.groups.values())
         return ("l1", "l2", "taylor", *(["batch_norm"] if all_scaled else []))
 
-    @cached_property
-    def original(self) -> Figures:
-        """All figures of the model as it came; measured when they are first asked for."""
-        return {
-            "accuracy": self._right[self.examples] / self.examples,
-            **self.counted(ORIGINAL),
-            **self.weighed(ORIGINAL),
-        }
-
-    @cached_property
-    def _right(self) -> Mapping[int, int]:
-        """How many of the first examples the original gets right."""
-        return {count: right for right, count in self._measuring.right(ORIGINAL)}
+    @property
+    def can_train(self) -> bool:
+        """Whether there are training images."""
+        return self._context.train is not None
 
     def setting(self, choice: ChannelPruning) -> ChannelPruning:
         """The pass that does what a choice says: the choice itself."""
@@ -155,41 +143,22 @@ class ChannelTrial:
         """MACs and parameters; no weight is touched."""
         kept = self._counts(choice)
         weights = self._flow.parameters(self._original.weights)
-        macs = sum(one.of(kept) for one in self._flow.macs)
-        counts = {"parameters": sum(one.of(kept) for one in weights)}
-        return {"macs": macs, **counts} if np.isfinite(macs) else counts
-
-    def measured(self, choice: ChannelPruning) -> Iterator[Measured]:
-        """The accuracy without any training on ever more of the images."""
-        for right, examples in self._measuring.right(choice):
-            lost = self._right[examples] - right
-            yield Measured(right / examples, lost / examples, examples)
-
-    def accuracy(self, choice: ChannelPruning) -> float:
-        """Fraction of all the images that the narrow model gets right."""
-        *_, last = self.measured(choice)
-        return last.accuracy
-
-    def weighed(self, choice: ChannelPruning) -> Figures:
-        """Bytes of the narrow model's files, its latency, and its measured statistics.
-
-        Returns:
-            `keras_bytes` and `packed_bytes`; `latency_ms` of one image in ONNX Runtime
-            with the `latency_band` of its noise, and `speedup`, where it takes the
-            model; `reestimated`, the accuracy once BatchNormalization is measured anew.
-        """
-        narrow = self.narrowed(choice)
-        sizes = measure.file_sizes(narrow)
-        figures = {"keras_bytes": sizes.keras, "packed_bytes": sizes.packed}
         return {
-            **figures,
-            **raced(self._original, narrow),
-            **reestimated(narrow, self.data, self.context),
+            "macs": sum(one.of(kept) for one in self._flow.macs),
+            "parameters": sum(one.of(kept) for one in weights),
         }
 
-    def narrowed(self, choice: ChannelPruning) -> keras.Model:
-        """A new model: what the pass makes."""
-        return choice(self._original, self.context)
+    def weighed(self, choice: ChannelPruning) -> Figures:
+        """As `SmallerTrial.weighed`, and the accuracy with measured statistics.
+
+        Returns:
+            With `reestimated`, the accuracy once BatchNormalization is measured anew, if
+            the model has any.
+        """
+        return {
+            **super().weighed(choice),
+            **reestimated(self.built(choice), self.data, self._context),
+        }
 
     def trained(
         self, choice: ChannelPruning, on_step: Callable[[float], object]
@@ -204,12 +173,12 @@ class ChannelTrial:
         Raises:
             ValueError: If the trial was made without training images.
         """
-        if self.context.train is None:
+        if not self.can_train:
             raise ValueError(
                 "Training needs training images. Received: a single Data. Make the "
                 "control with a data set, such as ncl.data.fashion_mnist()."
             )
-        return trained(self.narrowed(choice), self.data, self.context, on_step)
+        return trained(self.built(choice), self.data, self._context, on_step)
 
     def _counts(self, choice: ChannelPruning) -> Mask:
         """Masks with the right numbers; which channels they are may be unknown."""
@@ -229,7 +198,7 @@ class ChannelTrial:
                 self._original,
                 criterion=criterion,
                 normalize=normalize,
-                data=self.context.calibration,
+                data=self.calibration,
             )
 
     def _apply(
@@ -280,7 +249,7 @@ def _without(array: Any, axes: list[tuple[int, Indices]], kept: Mask) -> Any:
     return array
 
 
-def _context(data: Dataset | Data) -> Context:
+def _context(data: Dataset | Data, calibration: Data) -> Context:
     if isinstance(data, Dataset):
         return Context.of(data, progress=False)
-    return Context(calibration=data.take(CALIBRATION_EXAMPLES), progress=False)
+    return Context(calibration=calibration, progress=False)

@@ -1,42 +1,18 @@
-"""What is measured at rest on the narrow model itself: time, statistics, an epoch."""
+"""What brings accuracy back to a narrow model: measured statistics, an epoch."""
 
 from collections.abc import Callable
-from typing import Final
 
 import keras
 
 from nncompress_lab import measure, progress
 from nncompress_lab.data.datasets import Data
 from nncompress_lab.passes import Context
-from nncompress_lab.runtimes.racing import ONNX_RUNTIME, race_models
 from nncompress_lab.training.fine_tune import FineTune
 from nncompress_lab.training.reestimate_batch_norm import (
     ReestimateBatchNorm,
     normalizations,
 )
 from nncompress_lab.trials.figures import Figures
-
-ROUNDS: Final = 12  # of a race, which takes half a second
-
-
-def raced(original: keras.Model, narrow: keras.Model) -> Figures:
-    """Latency of one image in ONNX Runtime, beside the original's in the same run.
-
-    Returns:
-        `latency_ms`, the noise as `latency_band` and `speedup`; nothing if ONNX Runtime
-        does not take the models.
-    """
-    try:
-        timed = race_models({"original": original, "narrow": narrow}, rounds=ROUNDS)
-    except Exception:  # a runtime refuses a model in ways of its own
-        return {}
-    if timed.runtime != ONNX_RUNTIME:
-        return {}
-    return {
-        "latency_ms": timed.race.milliseconds["narrow"],
-        "latency_band": timed.race.band,
-        "speedup": timed.race.speedup("narrow"),
-    }
 
 
 def reestimated(narrow: keras.Model, data: Data, context: Context) -> Figures:
