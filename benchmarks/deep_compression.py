@@ -188,7 +188,7 @@ def moved_by_a_pixel(data: ncl.Data) -> ncl.Data:
         edge = 0 if step > 0 else -1
         np.moveaxis(moved, axis, 0)[edge] = 0
         images.append(moved)
-    return ncl.Data(np.concatenate(images), np.tile(data.y, 5), data.name)
+    return ncl.Data(np.concatenate(images), np.tile(data.y, 5), name=data.name)
 
 
 def bytes_on_disk(model: keras.Model) -> int:

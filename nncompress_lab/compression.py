@@ -10,7 +10,7 @@ from nncompress_lab.data.datasets import Data, Dataset
 from nncompress_lab.decisions import deciding_once
 from nncompress_lab.models.kernels import Reasons, Skip
 from nncompress_lab.models.rewrite import check_model
-from nncompress_lab.passes import Context, Pass, check_context
+from nncompress_lab.passes import Context, Pass, ready_context
 from nncompress_lab.pipelines import Pipeline, pipeline, stages
 from nncompress_lab.report import Report, measure_stages
 from nncompress_lab.report.remarks import Applied, remarks_on
@@ -88,7 +88,7 @@ def compress(
     recipe = pipeline(*passes)
     context = Context.of(context)
     check_model(model)
-    check_context(recipe, context, model)
+    context = ready_context(recipe, context, model)
     models = {ORIGINAL: model}
     notes: dict[str, list[str]] = {}
     applied = []

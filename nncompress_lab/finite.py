@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from nncompress_lab.data.datasets import Data
+from nncompress_lab.data.structures import leaves
 from nncompress_lab.errors import CompressionError
 from nncompress_lab.models.kernels import to_numpy
 
@@ -14,13 +15,14 @@ def check_data(data: Data, name: str) -> None:
     """Refuse data that hold NaN or infinity; a single one spoils what is learnt of them.
 
     Args:
-        data: Inputs and labels.
+        data: Inputs, labels and their weights, all arrays.
         name: What the context calls them.
 
     Raises:
         ValueError: If an input or a label is not finite; it says how many and where.
     """
-    for part, what in ((data.x, "inputs"), (data.y, "labels")):
+    named = [("inputs", data.x), ("labels", data.y), ("weights", data.sample_weight)]
+    for what, part in ((what, one) for what, parts in named for one in leaves(parts)):
         places = _not_finite(part)
         if places.size:
             index = tuple(int(axis) for axis in np.unravel_index(places[0], part.shape))

@@ -10,7 +10,9 @@ from typing import Any, ClassVar
 import keras
 import numpy as np
 
-from nncompress_lab.data.datasets import Data, Dataset
+from nncompress_lab.data.data import DATA_ARE, Data
+from nncompress_lab.data.datasets import Dataset
+from nncompress_lab.data.structures import leaves
 from nncompress_lab.errors import MissingContextError
 from nncompress_lab.finite import check_data, check_weights
 from nncompress_lab.models.inputs import check_inputs
@@ -20,6 +22,7 @@ from nncompress_lab.models.selection import Selection
 from nncompress_lab.settings import check_settings
 
 CALIBRATION_EXAMPLES = 512
+CHECKED_EXAMPLES = 32  # of a pipeline, before any work starts
 NO_DATACLASS = (
     "The settings of {0} are no dataclass fields, so its label and its recipes would lose "
     "them. Write them as fields, such as `sparsity: float = 0.5`, in place of an __init__, "
@@ -31,12 +34,14 @@ NO_DATACLASS = (
 class Context:
     """What passes may use beyond their own numbers. All of it is optional.
 
-    For data, a pair `(x, y)` of inputs and labels will do.
+    For data, whatever `Data` is made of will do: a pair `(x, y)` or a triple `(x, y,
+    sample_weight)` of arrays, or a pipeline such as a `tf.data.Dataset`.
 
     Args:
         train: What a pass trains on.
         validation: What a pass chooses by, for example the best epoch.
-        calibration: Sample inputs for passes that look at activations.
+        calibration: Sample inputs for passes that look at activations; they need no labels.
+            Of a pipeline the first 512 examples are read.
         test: For the final figures of the report. No pass gets it.
         original: The model as it was before the first pass; `pipeline` fills it in.
         unquantized: The last model of the pipeline whose kernels are all floats, which
@@ -46,7 +51,8 @@ class Context:
         progress: Whether passes that take long draw a progress bar.
 
     Raises:
-        TypeError: If a field is of another type.
+        TypeError: If a field is of another type, or data have no labels where some are
+            needed.
     """
 
     train: Data | None = None
@@ -61,6 +67,10 @@ class Context:
 
     def __post_init__(self) -> None:
         check_settings(self)
+        for name in ("train", "validation", "test"):
+            part = getattr(self, name)
+            if part is not None and not part.is_stream and part.y is None:
+                raise TypeError(f"`{name}`: {DATA_ARE} Received: inputs alone.")
 
     @classmethod
     def of(
@@ -80,13 +90,13 @@ class Context:
         if not isinstance(dataset, Dataset):
             raise TypeError(
                 "The context is a Context or a Dataset, for example "
-                f"ncl.data.fashion_mnist(). Received: {type(dataset).__name__}. For arrays "
-                "of your own write Context(train=(x, y), validation=(x, y))."
+                f"ncl.data.fashion_mnist(). Received: {type(dataset).__name__}. For "
+                "arrays or pipelines of your own write Context(train=(x, y), ...)."
             )
         whole = cls(
             train=dataset.train,
             validation=dataset.validation,
-            calibration=dataset.train.take(CALIBRATION_EXAMPLES),
+            calibration=_calibrating(dataset.train),
             test=dataset.test,
         )
         return replace(whole, **settings)
@@ -179,7 +189,7 @@ class Pass(ABC):
         """
         context = Context.of(context, test=None)
         check_model(model)
-        check_context(self, context, model)
+        context = ready_context(self, context, model)
         later = context.original is not None and context.original is not model
         for field in fields(self):
             if isinstance(chosen := getattr(self, field.name), Selection):
@@ -217,19 +227,43 @@ def _after_types(check: Callable[[Any], None]) -> Callable[[Any], None]:
     return checked
 
 
-def check_context(
-    step: Pass, context: Context, model: keras.Model | None = None
-) -> None:
-    """Raise an error if `context` lacks what the pass needs, or it does not fit.
+def ready_context(step: Pass, context: Context, model: keras.Model) -> Context:
+    """The context, checked, with arrays to calibrate on that were read from a pipeline.
 
     Args:
         step: The pass.
         context: What it is to use.
-        model: What it is applied to, if the shapes of inputs are to be checked.
+        model: What it is applied to.
 
     Raises:
         MissingContextError: If something is missing.
-        ValueError: If inputs are of another shape than those of the model.
+        TypeError: If a pipeline to train on or to choose by gives no labels.
+        ValueError: If inputs do not fit the model, or are not finite.
+    """
+    check_context(step, context)
+    calibration = context.calibration
+    if "calibration" in step.needs and calibration and calibration.is_stream:
+        context = replace(context, calibration=calibration.take(CALIBRATION_EXAMPLES))
+    for need in sorted(step.needs):
+        if isinstance(part := getattr(context, need), Data):
+            known = part.take(CHECKED_EXAMPLES) if part.is_stream else part
+            if known.y is None and need != "calibration":
+                raise TypeError(f"`{need}`: {DATA_ARE} Received: inputs alone.")
+            check_data(known, need)
+            check_inputs(model, known)
+            _check_labels(need, known)
+    return context
+
+
+def check_context(step: Pass, context: Context) -> None:
+    """Raise an error if `context` lacks what the pass needs.
+
+    Args:
+        step: The pass.
+        context: What it is to use.
+
+    Raises:
+        MissingContextError: If something is missing.
     """
     usable = {field.name for field in fields(Context)} - {"test"}
     if unknown := step.needs - usable:
@@ -245,17 +279,18 @@ def check_context(
             f"does not hold. Pass Context({example}), or Context.of(dataset) for a data "
             "set such as ncl.data.fashion_mnist()."
         )
-    for need in sorted(step.needs if model is not None else ()):
-        if isinstance(part := getattr(context, need), Data):
-            check_data(part, need)
-            check_inputs(model, part)
-            _check_labels(need, part)
+
+
+def _calibrating(train: Data) -> Data:
+    """The first examples to train on; those of a pipeline are read when a pass asks."""
+    return train if train.is_stream else train.take(CALIBRATION_EXAMPLES)
 
 
 def _check_labels(name: str, data: Data) -> None:
-    if getattr(data.y, "dtype", np.dtype(float)).kind in "US":
-        raise ValueError(
-            f"Labels must be numbers. Received in {name}: strings such as "
-            f"{str(np.ravel(data.y)[0])!r}. Number the classes, for example by "
-            "numpy.unique(y, return_inverse=True)."
-        )
+    for labels in leaves(data.y):
+        if labels.dtype.kind in "US":
+            raise ValueError(
+                f"Labels must be numbers. Received in {name}: strings such as "
+                f"{str(np.ravel(labels)[0])!r}. Number the classes, for example by "
+                "numpy.unique(y, return_inverse=True)."
+            )

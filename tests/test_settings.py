@@ -261,7 +261,7 @@ def test_slots_are_no_init_of_its_own():
     [
         ({"train": np.zeros((4, 2))}, r"`train`: Data are inputs with their labels"),
         ({"train": {"x": [1]}}, "`train`"),
-        ({"validation": ([1], [2], [3])}, "`validation`: Data are inputs"),
+        ({"validation": ([1], [2], [3], [4])}, "`validation`: Data are inputs"),
         ({"teacher": "original"}, "`teacher` must be None or Model. Received"),
         ({"seed": "1"}, "`seed` must be a whole number"),
         ({"progress": None}, "`progress` must be True or False"),

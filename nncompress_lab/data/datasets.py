@@ -1,4 +1,4 @@
-"""Arrays with a role: `Data` is inputs with labels, `Dataset` is three of them."""
+"""Data with a role: a `Dataset` has one part to train on, to choose by and to test on."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,68 +6,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nncompress_lab.data.data import Data
+from nncompress_lab.settings import check_settings
 
-@dataclass(frozen=True, eq=False)
-class Data:
-    """Inputs and their labels.
-
-    Args:
-        x: Inputs; the first axis counts the examples, for example images of shape
-            `(n, 28, 28, 1)`. A list becomes an array, and so does one of labels.
-        y: Labels, one a row of `x`: class indices of shape `(n,)`, or any target that
-            Keras's losses take.
-        name: What it is called in reports.
-
-    Raises:
-        ValueError: If `x` and `y` have different lengths or none at all.
-    """
-
-    x: npt.NDArray[Any]
-    y: npt.NDArray[Any]
-    name: str = "data"
-
-    def __post_init__(self) -> None:
-        for name in ("x", "y"):
-            if isinstance(getattr(self, name), list | tuple):
-                object.__setattr__(self, name, np.asarray(getattr(self, name)))
-        scalar = np.ndim(self.x) < 1 or np.ndim(self.y) < 1
-        if scalar or len(self.x) != len(self.y) or not len(self.x):
-            raise ValueError(
-                "`x` and `y` must be non-empty arrays with one label for each example. "
-                f"Received: x of shape {np.shape(self.x)}, y of shape "
-                f"{np.shape(self.y)}. Pass as many labels as inputs."
-            )
-
-    @classmethod
-    def of(cls, pair: Any) -> "Data":
-        """The data that a pair of arrays is: inputs and labels, as `fit` takes them.
-
-        Raises:
-            TypeError: If `pair` is no pair.
-        """
-        if not isinstance(pair, list | tuple) or len(pair) != 2:
-            raise TypeError(
-                "Data are inputs with their labels: Data(x, y), or a pair (x, y). "
-                f"Received: {type(pair).__name__}."
-            )
-        return cls(*pair)
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-    def __repr__(self) -> str:
-        return (
-            f"Data(x: {self.x.dtype} {self.x.shape}, y: {self.y.dtype} {self.y.shape})"
-        )
-
-    def take(self, count: int) -> "Data":
-        """The first `count` examples (all of them when there are fewer)."""
-        return Data(self.x[:count], self.y[:count], self.name)
+__all__ = ["Data", "Dataset", "balanced_order"]
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """The three parts of a data set, each with one use.
+    """The parts of a data set, each with one use.
+
+    For each part, a pair `(x, y)` or a pipeline will do, as for a `Context`.
 
     Args:
         name: What it is called in reports.
@@ -75,21 +24,27 @@ class Dataset:
         validation: What settings are chosen on. It holds no training image.
         test: What the final figure is measured on, once. It comes from the official
             test split.
-        class_names: The meaning of each label.
+        class_names: The meaning of each label, where they are classes.
     """
 
     name: str
     train: Data
     validation: Data
-    test: Data
-    class_names: tuple[str, ...]
+    test: Data | None = None
+    class_names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_settings(self)
 
     def __repr__(self) -> str:
-        return (
-            f"Dataset({self.name!r}: {len(self.train)} train, "
-            f"{len(self.validation)} validation, {len(self.test)} test, "
-            f"{len(self.class_names)} classes)"
-        )
+        parts = {name: getattr(self, name) for name in ("train", "validation", "test")}
+        sizes = [
+            f"{name} as a pipeline" if part.size is None else f"{part.size} {name}"
+            for name, part in parts.items()
+            if part is not None
+        ]
+        classes = [f"{len(self.class_names)} classes"] if self.class_names else []
+        return f"Dataset({self.name!r}: {', '.join([*sizes, *classes])})"
 
 
 def balanced_order(

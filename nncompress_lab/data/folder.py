@@ -40,6 +40,6 @@ def read_folder(folder: str | Path) -> dict[str, Data]:
 def _read(path: Path) -> Data:
     x, y = read_npz(path, ("x", "y"))
     try:
-        return Data(x, y, path.name)
+        return Data(x, y, name=path.name)
     except ValueError as error:
         raise DataNotFoundError(f"{path} does not hold a data set: {error}") from error

@@ -176,4 +176,4 @@ def validation_indices(labels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
 
 def _as_data(images: npt.NDArray[Any], labels: npt.NDArray[Any], name: str) -> Data:
     scaled = images.astype(np.float32)[..., np.newaxis] / np.float32(255)
-    return Data(scaled, labels.astype(np.int32), name)
+    return Data(scaled, labels.astype(np.int32), name=name)

@@ -1,7 +1,6 @@
 """Training batches in an order that a seed fixes, on every backend."""
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -9,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nncompress_lab.data.datasets import Data
+from nncompress_lab.data.streams import Batch
 
+BATCH_SIZE = 32  # of arrays where nobody asks for another
 Augment = Callable[[npt.NDArray[Any], np.random.Generator], npt.NDArray[Any]]
 
 
@@ -56,11 +57,81 @@ class Batches(keras.utils.PyDataset):
         )
 
     def __len__(self) -> int:
-        return math.ceil(len(self.data) / self.batch_size)
+        return self.data.steps(self.batch_size)
 
-    def __getitem__(self, index: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    def __getitem__(self, index: int) -> Any:
         rows = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        x, y = self.data.x[rows], self.data.y[rows]
+        x, y, weight = self.data.rows(rows)
         if self.augment is not None:
             x = self.augment(x, np.random.default_rng((self.seed, self.epoch, index)))
-        return x, y
+        return _packed(x, y, weight)
+
+
+class PipelineBatches(keras.utils.PyDataset):
+    """The batches of a function that makes iterators, as many each epoch.
+
+    The first batch of an epoch is the first of a fresh iterator. Where one has fewer
+    batches than were counted, another goes on.
+
+    Args:
+        data: A pipeline.
+    """
+
+    def __init__(self, data: Data) -> None:
+        super().__init__()
+        self.data = data
+        self.batches: Iterator[Batch] = iter(())
+
+    def __len__(self) -> int:
+        return self.data.steps(BATCH_SIZE)
+
+    def __getitem__(self, index: int) -> Any:
+        batch = next(self.batches, None) if index else None
+        if batch is None:
+            self.batches = self.data.batches(BATCH_SIZE)
+            batch = next(self.batches)
+        return _packed(*batch)
+
+
+def training_batches(
+    data: Data, *, batch_size: int, seed: int
+) -> tuple[Any, list[keras.callbacks.Callback]]:
+    """What `fit` takes as `x` to train on some data, and the callbacks that go with it.
+
+    Args:
+        data: Arrays are drawn in an order that the seed fixes; a pipeline keeps its own.
+        batch_size: Examples a batch of arrays.
+        seed: Of the order.
+    """
+    if data.is_stream:
+        return _pipeline(data), []
+    batches = Batches(data, batch_size=batch_size, seed=seed)
+    return batches, [batches.callback()]
+
+
+def held_out(data: Data) -> Any:
+    """What `fit` takes as `validation_data`: all examples in order."""
+    return _pipeline(data) if data.is_stream else _packed(*data.rows(slice(None)))
+
+
+def evaluation(data: Data) -> dict[str, Any]:
+    """The arguments of `evaluate` for some data."""
+    if data.is_stream:
+        return {"x": _pipeline(data)}
+    return {"x": data.x, "y": data.y, "sample_weight": data.sample_weight}
+
+
+def _pipeline(data: Data) -> Any:
+    """The user's own pipeline if Keras knows its kind."""
+    made_by = [kind.__module__ for kind in type(data.stream).__mro__]
+    known = isinstance(data.stream, keras.utils.PyDataset) or any(
+        module.startswith(("tensorflow.python.data", "torch.utils.data", "grain"))
+        for module in made_by
+    )
+    return data.stream if known else PipelineBatches(data)
+
+
+def _packed(x: Any, y: Any, sample_weight: Any) -> Any:
+    """A batch for Keras, which takes a list in one for rows of numbers."""
+    parts = map(keras.tree.lists_to_tuples, (x, y, sample_weight))
+    return keras.utils.pack_x_y_sample_weight(*parts)

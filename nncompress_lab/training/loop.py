@@ -13,8 +13,8 @@ from nncompress_lab import progress
 from nncompress_lab.data.datasets import Data
 from nncompress_lab.errors import CompressionError
 from nncompress_lab.finite import are_finite
-from nncompress_lab.passes import Context
-from nncompress_lab.training.batches import Batches
+from nncompress_lab.passes import CHECKED_EXAMPLES, Context
+from nncompress_lab.training.batches import evaluation, held_out, training_batches
 from nncompress_lab.training.output_scale import output_scale
 from nncompress_lab.training.training_pass import TrainingPass
 from nncompress_lab.training.while_training import forgetting_statistics, keeping_zeros
@@ -101,8 +101,11 @@ def fit(
     Raises:
         CompressionError: If the training diverged in its first epoch that counts.
     """
-    batches = Batches(train, batch_size=step.batch_size, seed=context.seed)
-    steps = step.epochs * len(batches)
+    batches, order = training_batches(
+        train, batch_size=step.batch_size, seed=context.seed
+    )
+    steps_per_epoch = train.steps(step.batch_size)
+    steps = step.epochs * steps_per_epoch
     optimizer = keras.optimizers.get(step.optimizer)
     optimizer.learning_rate = keras.optimizers.schedules.CosineDecay(
         step.learning_rate, steps
@@ -120,14 +123,14 @@ def fit(
     title = f"train {model.name}"
     with (
         keeping_zeros(model),
-        forgetting_statistics(model, within=len(batches)),
+        forgetting_statistics(model, within=steps_per_epoch),
         progress.bar(title, steps, show=context.progress) as bar,
     ):
         model.fit(
             batches,
             epochs=step.epochs,
-            validation_data=(validation.x, validation.y),
-            callbacks=[batches.callback(), _Progress(bar), best, *callbacks],
+            validation_data=held_out(validation),
+            callbacks=[*order, _Progress(bar), best, *callbacks],
             shuffle=False,  # Keras would draw the order of the batches anew
             verbose=0,
         )
@@ -211,7 +214,7 @@ class _Start:
         if objective.judged_from is not None:
             return None
         found: Any = model.evaluate(
-            validation.x, validation.y, verbose=0, return_dict=True
+            **evaluation(validation), verbose=0, return_dict=True
         )
         return cls(model.get_weights(), found[objective.judged_by], objective)
 
@@ -250,11 +253,12 @@ def with_class_indices(model: keras.Model, data: Data) -> Data:
     Raises:
         ValueError: If the labels are neither.
     """
-    classes, labels = model.output_shape[-1], data.y
+    classes = model.output_shape[-1]
+    labels = (data.take(CHECKED_EXAMPLES) if data.is_stream else data).y
     if labels.shape[1:] == (classes,) and classes > 1:
         ones = (labels == 1).sum(axis=1) == 1
         if ones.all() and np.count_nonzero(labels) == len(labels):
-            return Data(data.x, labels.argmax(axis=1), data.name)
+            return data.mapped(lambda x, y, weight: (x, y.argmax(axis=1), weight))
     whole = labels.ndim == 1 and np.issubdtype(labels.dtype, np.integer)
     if not whole or labels.min() < 0 or labels.max() >= classes:
         received = f" from {labels.min()} to {labels.max()}" if labels.ndim == 1 else ""

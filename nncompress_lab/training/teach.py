@@ -85,7 +85,7 @@ def teach(
     inputs = [part.x for part in parts]
     outputs = outputs_once(teacher_view, inputs, teacher=teacher, file=soft_labels)
     train, validation = (
-        Data(part.x, np.column_stack([part.y.astype(np.float32), rows]), part.name)
+        Data(part.x, np.column_stack([part.y.astype(np.float32), rows]), name=part.name)
         for part, rows in zip(parts, outputs, strict=True)
     )
     meanwhile.prepare(pupil)

@@ -14,6 +14,7 @@ from nncompress_lab import progress
 from nncompress_lab.data import Dataset, fashion_mnist
 from nncompress_lab.measure import accuracy
 from nncompress_lab.training.batches import Batches
+from nncompress_lab.training.loop import given
 from nncompress_lab.zoo import architectures
 from nncompress_lab.zoo.trained import FOLDER, round_to_float16, save_weights
 
@@ -188,8 +189,8 @@ def measured_facts(
     subset = fashion_mnist()
     return {
         "validation_accuracy": accuracy(model, data.validation),
-        "full_test_accuracy": accuracy(model, data.test),
-        "embedded_test_accuracy": accuracy(model, subset.test),
+        "full_test_accuracy": accuracy(model, given(data.test)),
+        "embedded_test_accuracy": accuracy(model, given(subset.test)),
         "epochs": training.epochs,
         "seed": seed,
         "keras": keras.version(),

@@ -18,7 +18,7 @@ from nncompress_lab.models.channels.groups import (
 )
 from nncompress_lab.models.kernels import Reasons, Skip
 from nncompress_lab.models.rewrite import check_model, rewrite_layers
-from nncompress_lab.passes import Context, check_context
+from nncompress_lab.passes import Context, ready_context
 from nncompress_lab.pruning.arrays.masks import check_sparsity
 from nncompress_lab.pruning.channels.arrays.criteria import Criterion, Scores
 from nncompress_lab.pruning.channels.arrays.scored_groups import ScoredGroups
@@ -165,9 +165,8 @@ class ChannelPruning(LayerPass):
             an attention layer to its heads it counts heads, for a depthwise convolution
             the channels that go in.
         """
-        context = Context.of(context)
         check_model(model)
-        check_context(self, context)
+        context = ready_context(self, Context.of(context), model)
         flow, kept = self._chosen(model, context)
         return {path: kept[units] for path, units in made_by_layer(flow).items()}
 
