@@ -1,4 +1,4 @@
-"""Layers replaced by several smaller ones, tried out with the kernel that they amount to."""
+"""Layers replaced by several smaller ones, tried out with the kernel they amount to."""
 
 import glob
 import threading

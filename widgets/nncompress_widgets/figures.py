@@ -87,7 +87,7 @@ def figure_tile(name: str, value: float, original: Figures, *, current: bool) ->
 
 def latency_tile(figures: Figures, *, current: bool) -> Tile:
     """A latency with its noise; without figures it has not been measured yet."""
-    label = "ONNX Runtime, an image"
+    label = "ONNX Runtime"
     if not figures:
         return Tile(label, "-", "measured when the control rests", current=True)
     ratio, band = figures["speedup"], figures["latency_band"]
@@ -105,4 +105,5 @@ def bytes_note(now: float, original: float, *, if_equal: str = "") -> str:
         return f"as large as the original{if_equal}"
     ratio = max(now, original) / min(now, original)
     more = "smaller" if now < original else "larger"
-    return f"{ratio:.1f}x {more} than the original ({size(round(original))})"
+    amount = f"{ratio:.1f}x" if ratio >= 1.1 else f"{100 * (ratio - 1):.0f} %"
+    return f"{amount} {more} than the original ({size(round(original))})"

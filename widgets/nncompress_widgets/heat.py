@@ -13,7 +13,7 @@ Matrix = npt.NDArray[Any]
 POSITIVE: Final = (25, 118, 210)
 NEGATIVE: Final = (245, 124, 0)
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_MOST = 160  # pixels a side; of a larger matrix every so manyth row and column is shown
+_MOST = 96  # pixels a side; of a larger matrix every so manyth row and column is shown
 
 
 def heat(
