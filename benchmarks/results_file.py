@@ -31,19 +31,22 @@ PACKAGES = (
 )
 
 
-def save_results(name: str, figures: Any, **settings: Any) -> Path:
+def save_results(
+    name: str, figures: Any, *, folder: Path = FOLDER, **settings: Any
+) -> Path:
     """Write `results/NAME.json` as a whole.
 
     Args:
         name: Of the benchmark.
         figures: What it measured, as plain JSON values.
+        folder: Another one than `results`, for what the package itself shows.
         **settings: What it was measured with, such as threads and rounds.
 
     Returns:
         The path of the file.
     """
-    FOLDER.mkdir(exist_ok=True)
-    path = FOLDER / f"{name}.json"
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}.json"
     content = {
         "benchmark": name,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
