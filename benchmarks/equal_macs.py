@@ -74,7 +74,9 @@ def trained(way: str, model: keras.Model, setting: float, epochs: int) -> ncl.Pa
 
 def measured(way: str, model: keras.Model, data: ncl.Dataset, seed: int) -> Any:
     """One row: a way, a seed, and what came of them."""
-    make: Any = (lambda width: ncl.Student(width=width)) if way == STUDENT else WAYS[way]
+    make: Any = (
+        (lambda width: ncl.Student(width=width)) if way == STUDENT else WAYS[way]
+    )
     setting = largest(model, make)
     context = ncl.Context.of(data, seed=seed, progress=False)
     keras.utils.set_random_seed(seed)

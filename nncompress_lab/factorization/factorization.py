@@ -174,13 +174,14 @@ class Factorization(LayerPass):
         for unit in get_args(Unit):
             if (fraction := getattr(self, unit)) is not None:
                 return _under_budget(targets, unit, fraction)
-        ranks = {path: self._ranks(target) for path, target in targets.items()}
+        ranks = {path: self.ranks_of(target) for path, target in targets.items()}
         return {
             path: one if targets[path].shrinks(one) else Skip.NO_GAIN
             for path, one in ranks.items()
         }
 
-    def _ranks(self, target: Target) -> Ranks:
+    def ranks_of(self, target: Target) -> Ranks:
+        """The ranks of one layer, where no budget of all layers chooses them."""
         if self.energy is not None:
             return target.ranks_for_energy(self.energy)
         if self.rank_selection is not None:

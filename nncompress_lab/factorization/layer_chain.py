@@ -16,7 +16,7 @@ from nncompress_lab.factorization.arrays.methods import (
     Ranks,
     Unit,
     all_ranks,
-    cost,
+    costs,
 )
 from nncompress_lab.factorization.arrays.vbmf import vbmf_rank
 from nncompress_lab.lowrank.arrays.rank import ROUNDING, Options, rank_for_fraction
@@ -104,13 +104,17 @@ class Target:
 
     def cost(self, ranks: Ranks | None, unit: Unit) -> Any:
         """What the layer costs at ranks, or as it is if they are None."""
+        return sum(self.costs(ranks, unit))
+
+    def costs(self, ranks: Ranks | None, unit: Unit) -> list[Any]:
+        """The same of each link of the chain."""
         shape = self.kernels[0].shape
         links: tuple[Link, ...] = (Link("whole", shape, axes=(0, 1)),)
         if ranks is not None:
             links = self.method.links(shape, ranks)
         entering, leaving = self._sizes
-        each = cost(links, unit, entering=entering, leaving=leaving)
-        return len(self.kernels) * each
+        each = costs(links, unit, entering=entering, leaving=leaving)
+        return [len(self.kernels) * one for one in each]
 
     def shrinks(self, ranks: Ranks) -> Any:
         """Whether the chain has fewer parameters and fewer MACs than the layer."""
@@ -143,14 +147,19 @@ class Target:
             ranks: One for each of the method's ranks.
             moments: Second moments of the inputs of each group, if outputs are to count.
         """
+        return _chain_layers(self.layer, joined(self.chains(ranks, moments)))
+
+    def chains(self, ranks: Ranks, moments: Floats | None = None) -> list[Chain]:
+        """The chain of each group of channels; arguments as those of `layers`."""
         each = list(moments) if moments is not None else [None] * len(self.kernels)
-        chains = [
+        found = [
             self.method.factor(kernel, ranks, moment)
             for kernel, moment in zip(self.kernels, each, strict=True)
         ]
-        chain = joined(chains)
-        kernels = scaled_back(chain.kernels, self.exponent)
-        return _chain_layers(self.layer, Chain(chain.links, tuple(kernels)))
+        return [
+            Chain(one.links, tuple(scaled_back(one.kernels, self.exponent)))
+            for one in found
+        ]
 
     @cached_property
     def _sizes(self) -> tuple[Sizes, Sizes]:

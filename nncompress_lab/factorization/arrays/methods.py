@@ -73,7 +73,14 @@ class Method:
 
 
 def cost(links: Sequence[Link], unit: Unit, *, entering: Shape, leaving: Shape) -> Any:
-    """What a chain costs; an array where its links have arrays as sizes.
+    """What a chain costs; the sum of `costs`."""
+    return sum(costs(links, unit, entering=entering, leaving=leaving))
+
+
+def costs(
+    links: Sequence[Link], unit: Unit, *, entering: Shape, leaving: Shape
+) -> list[Any]:
+    """What each link of a chain costs; arrays where the links have arrays as sizes.
 
     Args:
         links: Of the chain.
@@ -87,13 +94,13 @@ def cost(links: Sequence[Link], unit: Unit, *, entering: Shape, leaving: Shape) 
         from the link on that takes the axis over.
     """
     if unit == "parameters":
-        return sum(link.parameters for link in links)
-    total, taken = 0, set[int]()
+        return [link.parameters for link in links]
+    found, taken = [], set[int]()
     for link in links:
         taken |= set(link.axes)
         positions = [leaving[a] if a in taken else entering[a] for a in (0, 1)]
-        total += math.prod(positions) * link.parameters
-    return total
+        found.append(math.prod(positions) * link.parameters)
+    return found
 
 
 def all_ranks(full: Ranks) -> tuple[npt.NDArray[np.int64], ...]:

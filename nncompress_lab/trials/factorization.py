@@ -1,0 +1,216 @@
+"""Factorizations tried out on scratch copies, fast enough for a slider."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from nncompress_lab.factorization.arrays.chain import Chain, Link, joined
+from nncompress_lab.factorization.arrays.methods import Name, Ranks
+from nncompress_lab.factorization.factorization import Factorization
+from nncompress_lab.factorization.layer_chain import Target
+from nncompress_lab.models.kernels import KernelLayer
+from nncompress_lab.models.layer_inputs import has_input_rows, input_second_moments
+from nncompress_lab.passes import Pass
+from nncompress_lab.trials.arrays.product_error import output_error, weight_error
+from nncompress_lab.trials.replacing import Replacement, ReplacingTrial, Steps
+from nncompress_lab.trials.scratch import Layers
+
+Floats = npt.NDArray[Any]
+SEEN: Final = 64  # images on which the error of a layer's outputs is measured
+OF_CONVOLUTIONS: Final[tuple[Name, ...]] = ("tucker2", "spatial", "cp", "separable")
+
+
+@dataclass(frozen=True, eq=False)
+class Factored(Replacement):
+    """A chain of small convolutions that stands for one.
+
+    Args:
+        links: Of the chain, with the shapes of its kernels.
+        link_macs: What each of them takes for one example.
+        shrinks: Whether the chain has fewer parameters and fewer MACs than the layer.
+            Where it has not, the pass leaves the layer as it is.
+    """
+
+    links: tuple[Link, ...]
+    link_macs: tuple[int, ...]
+    shrinks: bool
+
+
+class FactorizationTrial(ReplacingTrial[Factored]):
+    """One model with convolutions as chains of small ones, without a new model for each.
+
+    A choice maps the path of a layer to a `Factorization` that chooses the ranks of one
+    layer: by `rank`, `energy` or `rank_selection`, without data. See `ReplacingTrial` for
+    the arguments.
+
+    Example:
+        >>> from nncompress_lab import data, zoo
+        >>> trial = FactorizationTrial(zoo.lenet5(), data.fashion_mnist(), examples=100)
+        >>> trial.counted({"conv2": Factorization("tucker2", rank=(8, 16))})
+        {'parameters': 410200, 'macs': 1049960}
+    """
+
+    def methods(self, path: str) -> tuple[Name, ...]:
+        """The methods that make a layer smaller at some ranks.
+
+        Raises:
+            ValueError: If there is no such layer.
+        """
+        self.check_layer(path)
+        return tuple(self._targets[path])
+
+    def full_ranks(self, path: str, method: Name) -> tuple[int, ...]:
+        """The ranks at which a method loses nothing.
+
+        Raises:
+            ValueError: If there is no such layer, or the method does not suit it.
+        """
+        return self._target(path, method).full_ranks
+
+    def half(self, path: str, method: Name) -> tuple[int, ...]:
+        """The largest equal fraction of the full ranks with half of a layer's MACs."""
+        target = self._target(path, method)
+        whole, full = target.cost(None, "macs"), target.full_ranks
+        tried = [
+            tuple(max(1, rank * part // max(full)) for rank in full)
+            for part in range(max(full), 1, -1)
+        ]
+        cheap = (one for one in tried if target.cost(one, "macs") <= whole / 2)
+        return next(cheap, (1,) * len(full))
+
+    def chain(self, path: str, step: Factorization) -> Factored:
+        """What a step makes of a layer, also where the pass leaves it as it is.
+
+        Raises:
+            ValueError: If there is no such layer, or the method does not suit it.
+        """
+        target = self._target(path, step.method)
+        with self._locks[path]:
+            return self._factored(target, step.ranks_of(target), (path, step))
+
+    def errors(self, path: str, kernel: Floats) -> tuple[float, float | None]:
+        """How far a kernel is from that of a layer, in its weights and in its outputs.
+
+        Args:
+            path: Of the layer.
+            kernel: Of the layer's shape.
+
+        Returns:
+            The norm of the difference over that of the layer's kernel, and the same of
+            what the two compute on real images; None for a layer that sees none.
+
+        Raises:
+            ValueError: If there is no such layer.
+        """
+        self.check_layer(path)
+        groups = int(getattr(self.kernel_layers[path].layer, "groups", 1))
+        exact, near = (_stacked(one, groups) for one in (self._kernels[path], kernel))
+        moment = self._moment(path)
+        outputs = None if moment is None else output_error(exact, near, moment)
+        return weight_error(exact, near), outputs
+
+    def setting(self, choice: Steps) -> Pass:
+        """The pass that does what a choice says; one for all layers if it is so short."""
+        first = next(iter(choice.values()), None)
+        if isinstance(first, Factorization) and self.for_all(first) == dict(choice):
+            return first
+        return super().setting(choice)
+
+    def for_all(self, step: Factorization) -> dict[str, Factorization]:
+        """The choice that has a step in every layer that its method suits."""
+        able = [path for path in self.layers if step.method in self._targets[path]]
+        return dict.fromkeys(able, step)
+
+    def _costs_of(self, layers: Layers) -> dict[str, int]:
+        reasons = {
+            name: Factorization(name, rank=1).explain(self._original)
+            for name in OF_CONVOLUTIONS
+        }
+        found: dict[str, Mapping[Name, Target]] = {
+            path: {
+                name: Target.of(one.layer, name)
+                for name in OF_CONVOLUTIONS
+                if reasons[name].get(path, "") is None
+            }
+            for path, one in layers.items()
+        }
+        self._targets = {path: able for path, able in found.items() if able}
+        self._moments: dict[str, Floats | None] = {}
+        self._last: tuple[Any, Factored] | None = None
+        return {
+            path: next(iter(able.values())).cost(None, "macs")
+            for path, able in self._targets.items()
+        }
+
+    def _replace(self, path: str, step: Factorization) -> Factored | None:
+        if step.method not in self._targets[path]:
+            return None
+        target = self._targets[path][step.method]
+        made = self._factored(target, step.ranks_of(target), (path, step))
+        return made if made.shrinks else None
+
+    def _factored(self, target: Target, ranks: Ranks, key: Any) -> Factored:
+        """That of the last step is kept: it is measured and drawn."""
+        held = self._last
+        if held is None or held[0] != key:
+            chains = target.chains(ranks)
+            held = key, _made(target, ranks, chains)
+            self._last = held
+        return held[1]
+
+    def _target(self, path: str, method: Name) -> Target:
+        self.check_layer(path)
+        if method not in self._targets[path]:
+            raise ValueError(
+                f"The method {method!r} makes the layer {path!r} no smaller. Those that "
+                f"do: {', '.join(self._targets[path])}."
+            )
+        return self._targets[path][method]
+
+    def _moment(self, path: str) -> Floats | None:
+        """Of what goes into a layer on real images; None if it sees none."""
+        with self._building:  # the layers of the original say what they are called with
+            if path not in self._moments:
+                self._moments[path] = self._measured_moment(self.kernel_layers[path])
+            return self._moments[path]
+
+    def _measured_moment(self, one: KernelLayer) -> Floats | None:
+        name = one.kernel_names[0]
+        if not has_input_rows(one.layer, name):
+            return None
+        original = KernelLayer(one.path, one.layer, (name,))
+        images = self.data.take(SEEN).x
+        found = input_second_moments(self._original, [original], images)
+        return _blocks(found[one.path][name]) if one.path in found else None
+
+
+def _made(target: Target, ranks: Ranks, chains: list[Chain]) -> Factored:
+    kernel = np.concatenate([one.product() for one in chains], axis=3)
+    link_macs = tuple(int(one) for one in target.costs(ranks, "macs"))
+    return Factored(
+        kernel.reshape(target.layer.kernel.shape),
+        parameters=int(target.cost(ranks, "parameters")),
+        macs=sum(link_macs),
+        links=joined(chains).links,
+        link_macs=link_macs,
+        shrinks=bool(target.shrinks(ranks)),
+    )
+
+
+def _stacked(kernel: Floats, groups: int) -> Floats:
+    """The matrices of the groups of a kernel below each other."""
+    matrix = kernel.reshape(-1, kernel.shape[-1])
+    return np.concatenate(np.split(matrix, groups, axis=1))
+
+
+def _blocks(moments: Floats) -> Floats:
+    """Square matrices along the diagonal of one."""
+    size = moments.shape[1]
+    whole = np.zeros((len(moments) * size,) * 2)
+    for place, moment in enumerate(moments):
+        part = slice(place * size, (place + 1) * size)
+        whole[part, part] = moment
+    return whole
