@@ -17,6 +17,7 @@ from nncompress_lab.course.figures.charts import (
     times,
 )
 from nncompress_lab.course.figures.codebook import cells, code_counts, rates, rounds
+from nncompress_lab.course.figures.intervals import intervals
 from nncompress_lab.course.figures.results import points
 from nncompress_lab.course.figures.rounding import levels, staircase
 from nncompress_lab.course.figures.style import Picture
@@ -29,6 +30,7 @@ __all__ = [
     "curves",
     "dots",
     "images",
+    "intervals",
     "levels",
     "matrices",
     "panels",
