@@ -5,12 +5,9 @@ from typing import Any, ClassVar
 
 import traitlets
 
-from nncompress_lab import CodebookQuantization, Data, Dataset, UniformQuantization
+from nncompress_lab import CodebookQuantization, UniformQuantization
 from nncompress_lab.trials.codebook import CodebookTrial
-from nncompress_lab.trials.goal import Goal
-from nncompress_widgets.code_panel import CodePanel
 from nncompress_widgets.codebook_view import CodebookView
-from nncompress_widgets.parts import Parts
 from nncompress_widgets.storing_explorer import StoringExplorer
 
 
@@ -58,6 +55,9 @@ class CodebookExplorer(StoringExplorer):
         (3, 'normal_float')
     """
 
+    TRIAL, VIEW = CodebookTrial, CodebookView
+    TITLE = "Codebooks for {}"
+    SHOWN = ("entropy", "keras_bytes", "packed_bytes")
     KNOBS: ClassVar[tuple[str, ...]] = ("bits", "table", "keep_zeros", "granularity")
     VIEWS: ClassVar[tuple[str, ...]] = ("view", "round")
 
@@ -70,26 +70,6 @@ class CodebookExplorer(StoringExplorer):
     )
     view = traitlets.Enum(["values", "kmeans"], default_value="values")
     round = traitlets.Int(0, min=0)
-
-    def __init__(
-        self,
-        model: Any,
-        data: Dataset | Data,
-        goal: Goal | None = None,
-        *,
-        answer: str | None = None,
-    ) -> None:
-        trial = CodebookTrial(model, data)
-        view = CodebookView(trial)
-        parts = Parts(
-            title=f"Codebooks for {trial.name}",
-            inputs=view.inputs,
-            picture=view.picture,
-            details=view.details,
-            shown=("entropy", "keras_bytes", "packed_bytes"),
-        )
-        code = CodePanel(model, data, answer=answer)
-        super().__init__(trial, view, parts, code=code, goal=goal)
 
     @staticmethod
     def step_of(settings: Mapping[str, Any]) -> Any:
@@ -111,14 +91,12 @@ class CodebookExplorer(StoringExplorer):
             f"{100 * self.accuracy:.0f} %."
         )
 
-    @traitlets.validate("target", *KNOBS)
-    def _valid(self, proposal: Any) -> Any:
-        return self._checked(proposal)
-
     def _follow(self, name: str, value: Any) -> None:
         held = self._chosen[self.target]
-        if name == "table_of":  # one input for two traits
-            name, (value, held["keep_zeros"]) = "table", value
+        if name == "play":
+            name = "round"
+        if isinstance(value, tuple):  # one input for two traits
+            value, held["keep_zeros"] = value
         table = value if name == "table" else held["table"]
         if name in self.KNOBS and table != "learned":
             bits = value if name == "bits" else held["bits"]
@@ -126,7 +104,3 @@ class CodebookExplorer(StoringExplorer):
                 held["bits"] = 2
                 name, value = ("bits", 2) if name == "bits" else (name, value)
         super()._follow(name, value)
-
-    @traitlets.observe("target", *KNOBS, *VIEWS)
-    def _moved(self, change: Any) -> None:
-        self._from_program(change)

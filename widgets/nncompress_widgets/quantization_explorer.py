@@ -5,18 +5,10 @@ from typing import Any, ClassVar
 
 import traitlets
 
-from nncompress_lab import (
-    ActivationQuantization,
-    Data,
-    Dataset,
-    UniformQuantization,
-)
+from nncompress_lab import ActivationQuantization, UniformQuantization
 from nncompress_lab.trials.figures import decibels
-from nncompress_lab.trials.goal import Goal
 from nncompress_lab.trials.kernels import Choice
 from nncompress_lab.trials.quantization import QuantizationTrial
-from nncompress_widgets.code_panel import CodePanel
-from nncompress_widgets.parts import Parts
 from nncompress_widgets.quantization_view import QuantizationView
 from nncompress_widgets.storing_explorer import StoringExplorer
 
@@ -70,6 +62,9 @@ class QuantizationExplorer(StoringExplorer):
         (3, 'mse')
     """
 
+    TRIAL, VIEW = QuantizationTrial, QuantizationView
+    TITLE = "Uniform quantization of {}"
+    SHOWN = ("snr_db", "keras_bytes", "packed_bytes")
     KNOBS: ClassVar[tuple[str, ...]] = ("bits", *SHARED)
     VIEWS: ClassVar[tuple[str, ...]] = ("activations", "view")
 
@@ -82,26 +77,6 @@ class QuantizationExplorer(StoringExplorer):
         ["floats", "min_max", "percentile", "mse"], default_value="floats"
     )
     view = traitlets.Enum(["levels", "channels", "activations"], default_value="levels")
-
-    def __init__(
-        self,
-        model: Any,
-        data: Dataset | Data,
-        goal: Goal | None = None,
-        *,
-        answer: str | None = None,
-    ) -> None:
-        trial = QuantizationTrial(model, data)
-        view = QuantizationView(trial)
-        parts = Parts(
-            title=f"Uniform quantization of {trial.name}",
-            inputs=view.inputs,
-            picture=view.picture,
-            details=view.details,
-            shown=("snr_db", "keras_bytes", "packed_bytes"),
-        )
-        code = CodePanel(model, data, answer=answer)
-        super().__init__(trial, view, parts, code=code, goal=goal)
 
     @staticmethod
     def step_of(settings: Mapping[str, Any]) -> UniformQuantization:
@@ -134,16 +109,8 @@ class QuantizationExplorer(StoringExplorer):
             f"validation accuracy {100 * self.accuracy:.0f} %."
         )
 
-    @traitlets.validate("target", *KNOBS)
-    def _valid(self, proposal: Any) -> Any:
-        return self._checked(proposal)
-
     def _follow(self, name: str, value: Any) -> None:
         if name == "range":  # one input for two traits
             self._chosen[self.target]["symmetric"] = value[0]
             name, value = "clipping", value[1]
         super()._follow(name, value)
-
-    @traitlets.observe("target", *KNOBS, *VIEWS)
-    def _moved(self, change: Any) -> None:
-        self._from_program(change)

@@ -1,24 +1,18 @@
 """What `QuantizationExplorer` is made of on the page: inputs and pictures."""
 
-import html
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import ipywidgets
 
-from nncompress_lab.report.formats import size
-from nncompress_lab.trials.kernels import WHOLE_MODEL, Choice
+from nncompress_lab.trials.kernels import Choice
 from nncompress_lab.trials.quantization import QuantizationTrial, one_scale
 from nncompress_widgets.channels import channels_svg
 from nncompress_widgets.plot import nothing_svg
-from nncompress_widgets.rows import labelled, layer_options, row_of
+from nncompress_widgets.rows import labelled
 from nncompress_widgets.staircase import significant, staircase_svg
+from nncompress_widgets.storing_view import StoringView, untouched_svg
 
-_VIEWS = {
-    "Levels of a layer": "levels",
-    "One scale or one for each channel": "channels",
-    "Activations": "activations",
-}
 _SCALES = {
     "the kernel": "per_tensor",
     "a channel": "per_channel",
@@ -38,37 +32,35 @@ _ACTIVATIONS = {
     "8 bits, 99.99 % of them": "percentile",
     "8 bits, least squared error": "mse",
 }
-_OF_VIEW = {
-    "levels": ("target", "bits", "granularity", "range"),
-    "channels": ("target", "bits", "range"),
-    "activations": ("target", "bits", "activations"),
-}
 
 
-class QuantizationView:
+class QuantizationView(StoringView):
     """The widgets of a `QuantizationExplorer`, and how they are filled.
 
     Args:
         trial: What the figures come from.
     """
 
+    VIEWS: ClassVar[Mapping[str, str]] = {
+        "Levels of a layer": "levels",
+        "One scale or one for each channel": "channels",
+        "Activations": "activations",
+    }
+    INPUTS: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "levels": ("target", "bits", "granularity", "range"),
+        "channels": ("target", "bits", "range"),
+        "activations": ("target", "bits", "activations"),
+    }
+
     def __init__(self, trial: QuantizationTrial) -> None:
-        self._trial = trial
-        self.view = ipywidgets.ToggleButtons(
-            options=list(_VIEWS.items()), style={"button_width": "auto"}
-        )
-        self.target = labelled(
-            ipywidgets.Dropdown,
-            "Quantize",
-            "214px",
-            options=layer_options("Whole model", trial.layers, trial.size),
-        )
-        self.bits = labelled(
+        bits = labelled(
             ipywidgets.SelectionSlider,
             "Bits",
             "156px",
             options=[*((str(bits), bits) for bits in range(2, 9)), ("floats", 32)],
         )
+        super().__init__(trial, bits=bits)
+        self._trial = trial
         self.granularity = labelled(
             ipywidgets.Dropdown, "A scale for", "156px", options=list(_SCALES.items())
         )
@@ -81,50 +73,26 @@ class QuantizationView:
             "270px",
             options=list(_ACTIVATIONS.items()),
         )
-        self.picture = ipywidgets.HTML()
-        self.details = ipywidgets.HTML()
-        self._row = row_of()
-        self.inputs = [ipywidgets.VBox([self.view, self._row])]
-
-    def on_change(self, call: Callable[[str, Any], None]) -> None:
-        """Have `call(trait name, value)` called when the user moves something."""
-        for name in ("view", "target", "bits", "granularity", "activations"):
-            getattr(self, name).observe(
-                lambda change, name=name: call(name, change["new"]), "value"
-            )
-        self.range.observe(lambda change: call("range", change["new"]), "value")
 
     def show(self, traits: Mapping[str, Any]) -> None:
         """Bring the inputs to a setting."""
-        for name in ("view", "target", "bits", "granularity", "activations"):
-            getattr(self, name).value = traits[name]
-        self.range.value = traits["symmetric"], traits["clipping"]
-        self._row.children = [getattr(self, name) for name in _OF_VIEW[traits["view"]]]
+        super().show({**traits, "range": (traits["symmetric"], traits["clipping"])})
 
-    def draw(self, traits: Mapping[str, Any], choice: Choice) -> None:
-        """Bring the picture to a setting."""
-        target = traits["target"]
-        path = self._trial.largest if target == WHOLE_MODEL else target
+    def _drawn(
+        self, path: str, traits: Mapping[str, Any], choice: Choice
+    ) -> tuple[str, str]:
         draw = {
             "levels": self._levels,
             "channels": self._channels,
             "activations": self._activations,
         }[traits["view"]]
-        self.picture.value = draw(path, choice)
-        memory = size(round(self._trial.counted(choice)["memory_bytes"]))
-        words = f"All weights take {memory} of memory."
-        if choice.activations:
-            words += " What goes into each layer is rounded to 8 bits."
-        if target == WHOLE_MODEL:
-            words += f" The picture shows {path}, the largest layer."
-        self.details.value = (
-            f'<div class="nncompress-note nncompress-beside">{html.escape(words)}</div>'
-        )
+        rounded = "What goes into each layer is rounded to 8 bits."
+        return draw(path, choice), rounded if choice.activations else ""
 
     def _levels(self, path: str, choice: Choice) -> str:
         part = self._trial.part(choice, path)
         if part is None:
-            return nothing_svg(f"{path} stays as it is: floats of 32 bits.")
+            return untouched_svg(path)
         many = len(part.scales)
         whose = path
         if many > 1:
@@ -143,7 +111,7 @@ class QuantizationView:
     def _channels(self, path: str, choice: Choice) -> str:
         step = choice.of(path)
         if step is None:
-            return nothing_svg(f"{path} stays as it is: floats of 32 bits.")
+            return untouched_svg(path)
         both = [
             self._trial.channels(one_scale(step, granularity), path)
             for granularity in ("per_tensor", "per_channel")

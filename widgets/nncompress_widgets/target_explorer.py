@@ -52,8 +52,15 @@ class TargetExplorer(Control):
 
     KNOBS: ClassVar[tuple[str, ...]]
     VIEWS: ClassVar[tuple[str, ...]] = ()
+    _valid: ClassVar[Any]
 
     target = traitlets.Unicode()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Have what a program assigns to the traits of a subclass checked."""
+        super().__init_subclass__(**options)
+        if hasattr(cls, "KNOBS"):
+            cls._valid = traitlets.validate("target", *cls.KNOBS)(cls._checked)
 
     def __init__(
         self,
@@ -71,6 +78,7 @@ class TargetExplorer(Control):
         first = next(iter(chosen))
         super().__init__(trial, parts, code=code, goal=goal)
         self._begin(lambda: self._follow("target", first))
+        self.observe(self._from_program, ["target", *self.KNOBS, *self.VIEWS])
         self._view.on_change(
             lambda name, value: self._by_hand(lambda: self._follow(name, value))
         )
