@@ -70,6 +70,29 @@ class FactorizationTrial(ReplacingTrial[Factored]):
         """
         return self._target(path, method).full_ranks
 
+    @property
+    def seen(self) -> int:
+        """On how many images the error of a layer's outputs is measured."""
+        return min(SEEN, self.examples)
+
+    def layer_macs(self, path: str) -> int:
+        """What a layer takes for one example as it came.
+
+        Raises:
+            ValueError: If there is no such layer.
+        """
+        self.check_layer(path)
+        return self._whole[path]
+
+    def shrinks(self, path: str, step: Factorization) -> bool:
+        """Whether a step makes a layer smaller; no kernel is factored.
+
+        Raises:
+            ValueError: If there is no such layer, or the method does not suit it.
+        """
+        target = self._target(path, step.method)
+        return bool(target.shrinks(step.ranks_of(target)))
+
     def half(self, path: str, method: Name) -> tuple[int, ...]:
         """The largest equal fraction of the full ranks with half of a layer's MACs."""
         target = self._target(path, method)
