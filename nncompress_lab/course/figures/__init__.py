@@ -18,6 +18,7 @@ from nncompress_lab.course.figures.charts import (
 )
 from nncompress_lab.course.figures.codebook import cells, code_counts, rates, rounds
 from nncompress_lab.course.figures.intervals import intervals
+from nncompress_lab.course.figures.low_rank import spectra, thin
 from nncompress_lab.course.figures.results import points
 from nncompress_lab.course.figures.rounding import levels, staircase
 from nncompress_lab.course.figures.style import Picture
@@ -39,6 +40,8 @@ __all__ = [
     "rounds",
     "shares",
     "sliding_kernel",
+    "spectra",
     "staircase",
+    "thin",
     "times",
 ]
