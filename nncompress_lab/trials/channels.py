@@ -19,6 +19,7 @@ from nncompress_lab.passes import Context
 from nncompress_lab.pruning.channels.arrays.criteria import Scores
 from nncompress_lab.pruning.channels.channel_pruning import ChannelPruning
 from nncompress_lab.pruning.channels.scores import has_gamma, score_units
+from nncompress_lab.training.reestimate_batch_norm import normalizations
 from nncompress_lab.trials.channel_widths import (
     Filters,
     Width,
@@ -94,6 +95,7 @@ class ChannelTrial(SmallerTrial[ChannelPruning]):
         self._reads = self._readers()
         self._scores = lru_cache(maxsize=None)(self._score)
         self._kept = lru_cache(maxsize=KEPT)(self._choose)
+        self._counts = lru_cache(maxsize=KEPT)(self._count)
         self._scoring = threading.Lock()
 
     @property
@@ -107,6 +109,32 @@ class ChannelTrial(SmallerTrial[ChannelPruning]):
         gammas = has_gamma(self._flow)
         all_scaled = all(gammas[one.units].all() for one in self.groups.values())
         return ("l1", "l2", "taylor", *(["batch_norm"] if all_scaled else []))
+
+    @cached_property
+    def has_statistics(self) -> bool:
+        """Whether there is a BatchNormalization, whose statistics a cut spoils."""
+        return bool(normalizations(self._original))
+
+    def channels(self, path: str) -> int:
+        """How many channels a layer and those tied to it have.
+
+        Raises:
+            ValueError: If there is no such layer.
+        """
+        if path not in self.groups:
+            raise ValueError(
+                f"{self.name!r} has no layer {path!r} whose channels are chosen. It has: "
+                f"{', '.join(self.layers)}."
+            )
+        return self.groups[path].channels
+
+    def least_macs(self, round_to: int) -> float:
+        """The fraction of the MACs that is left where each layer is cut to the least."""
+        cut = [one for one in self.groups if self.channels(one) > round_to]
+        choice = ChannelPruning(
+            channels=tuple((path, 1) for path in cut), round_to=round_to
+        )
+        return self.counted(choice)["macs"] / self.counted(ORIGINAL)["macs"]
 
     @property
     def can_train(self) -> bool:
@@ -153,12 +181,13 @@ class ChannelTrial(SmallerTrial[ChannelPruning]):
 
         Returns:
             With `reestimated`, the accuracy once BatchNormalization is measured anew, if
-            the model has any.
+            the model has any and is not the original.
         """
-        return {
-            **super().weighed(choice),
-            **reestimated(self.built(choice), self.data, self._context),
-        }
+        figures = super().weighed(choice)
+        if choice == ORIGINAL or not self.has_statistics:
+            return figures
+        accuracy = reestimated(self.built(choice), self.data, self._context)
+        return {**figures, "reestimated": accuracy}
 
     def trained(
         self, choice: ChannelPruning, on_step: Callable[[float], object]
@@ -180,7 +209,7 @@ class ChannelTrial(SmallerTrial[ChannelPruning]):
             )
         return trained(self.built(choice), self.data, self._context, on_step)
 
-    def _counts(self, choice: ChannelPruning) -> Mask:
+    def _count(self, choice: ChannelPruning) -> Mask:
         """Masks with the right numbers; which channels they are may be unknown."""
         if choice.scope == "global":
             return self._kept(choice)

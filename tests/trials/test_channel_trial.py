@@ -89,6 +89,7 @@ def test_files_latency_and_statistics_are_of_the_narrow_model():
     assert weighed["reestimated"] == measure.accuracy(measured, trial.data)
     assert weighed["latency_ms"] > 0
     assert weighed["latency_band"] >= 0.02
+    assert not {"latency_ms", "reestimated"} & set(trial.original)  # nothing was cut
 
 
 def test_widths_name_each_layer_its_group_and_what_stays():
@@ -140,6 +141,20 @@ def test_every_channel_has_a_small_image(shape, axis, image):
     assert images.shape == (4, *image)
     assert np.abs(images).max() == 1
     assert not filter_images(0 * kernel, axis=axis).any()
+
+
+def test_the_least_budget_is_what_is_left_of_one_channel_a_layer():
+    data = ncl.data.fashion_mnist().validation.take(8)
+    trial = ChannelTrial(architectures.lenet5(), data)
+
+    least = [trial.least_macs(round_to) for round_to in (1, 8, 20)]
+
+    assert least == sorted(least)
+    trial.counted(ncl.ChannelPruning(macs=least[1], round_to=8))
+    with pytest.raises(ValueError, match="cannot keep this budget"):
+        trial.counted(ncl.ChannelPruning(macs=0.99 * least[1], round_to=8))
+    with pytest.raises(ValueError, match=r"no layer 'pool1'.*conv1, conv2, dense1"):
+        trial.channels("pool1")
 
 
 def test_criteria_are_those_that_score_every_channel():

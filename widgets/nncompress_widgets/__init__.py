@@ -11,6 +11,7 @@ as a hand does. The arithmetic is in `nncompress_lab.trials`.
 """
 
 from nncompress_lab.trials.goal import Goal
+from nncompress_widgets.channel_explorer import ChannelExplorer
 from nncompress_widgets.codebook_explorer import CodebookExplorer
 from nncompress_widgets.factorization_explorer import FactorizationExplorer
 from nncompress_widgets.low_rank_explorer import LowRankExplorer
@@ -18,6 +19,7 @@ from nncompress_widgets.pruning_explorer import PruningExplorer
 from nncompress_widgets.quantization_explorer import QuantizationExplorer
 
 __all__ = [
+    "ChannelExplorer",
     "CodebookExplorer",
     "FactorizationExplorer",
     "Goal",

@@ -99,6 +99,16 @@ def latency_tile(figures: Figures, *, current: bool) -> Tile:
     return Tile(label, value, f"{note}; noise ±{100 * band:.0f} %", current)
 
 
+def reestimated_tile(figures: Figures, original: Figures, *, current: bool) -> Tile:
+    """The accuracy with measured statistics; without figures it is not known yet."""
+    label = "BatchNorm measured again"
+    if not figures:
+        return Tile(label, "-", "measured when the control rests", current=True)
+    accuracy = figures["reestimated"]
+    note = f"{drop_in_words(original['accuracy'] - accuracy)}, without any label"
+    return Tile(label, percent(accuracy), note, current)
+
+
 def bytes_note(now: float, original: float, *, if_equal: str = "") -> str:
     """How many bytes compare with those of the original model."""
     if abs(now - original) < 0.01 * original:

@@ -11,6 +11,7 @@ from nncompress_widgets.figures import (
     accuracy_tile,
     figure_tile,
     latency_tile,
+    reestimated_tile,
 )
 
 WEIGHED = ("keras_bytes", "packed_bytes", "latency_ms", "speedup", "latency_band")
@@ -101,6 +102,8 @@ class Outcome:
             figures, current = next((one for one in known if name in one[0]), nothing)
             if name == "latency_ms":
                 rest.append(latency_tile(figures, current=current))
+            elif name == "reestimated":
+                rest.append(reestimated_tile(figures, original, current=current))
             else:
                 rest.append(figure_tile(name, figures[name], original, current=current))
         return [accuracy, *rest]

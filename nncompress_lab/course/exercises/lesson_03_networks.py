@@ -154,7 +154,13 @@ def _groups(answer: Any, adds: dict[str, Any]) -> set[frozenset[str]]:
         "Return a list with a set of names for each group of tied layers, such as "
         f"[{{'conv1', 'conv2'}}]. Received: {in_words(result)}.",
     )
-    return {frozenset(one) for one in inside}
+    groups = {frozenset(one) for one in inside}
+    require(
+        len(groups) == len(inside),
+        f"Name each group once. Received: {len(inside)} groups, of which {len(groups)} "
+        "differ.",
+    )
+    return groups
 
 
 def _require_groups(answer: Any, adds: dict[str, Any], mistake: str) -> None:
