@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import keras
 import numpy as np
 
-from nncompress_lab.data.data import DATA_ARE, Data
+from nncompress_lab.data.data import CALIBRATION_EXAMPLES, DATA_ARE, Data
 from nncompress_lab.data.datasets import Dataset
 from nncompress_lab.data.structures import leaves
 from nncompress_lab.errors import MissingContextError
@@ -21,7 +21,6 @@ from nncompress_lab.models.rewrite import check_model
 from nncompress_lab.models.selection import Selection
 from nncompress_lab.settings import check_settings
 
-CALIBRATION_EXAMPLES = 512
 CHECKED_EXAMPLES = 32  # of a pipeline, before any work starts
 NO_DATACLASS = (
     "The settings of {0} are no dataclass fields, so its label and its recipes would lose "

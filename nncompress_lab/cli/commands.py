@@ -199,7 +199,7 @@ def export(
         load(model),
         output,
         quantize=quantize,  # type: ignore[arg-type] # checked there
-        calibration=None if calibration is None else calibration.x[:CALIBRATION],
+        calibration=None if calibration is None else calibration.take(CALIBRATION),
     )
     size = output.stat().st_size
     if as_json:

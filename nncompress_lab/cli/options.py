@@ -23,7 +23,7 @@ DataOption = Annotated[
     typer.Option(
         metavar="DIR",
         help="Folder with train.npz, validation.npz and test.npz, each with arrays x "
-        f"and y; or {EMBEDDED} for the embedded images.",
+        f"and y, or x_NAME and y_NAME of several; or {EMBEDDED} for the embedded images.",
     ),
 ]
 

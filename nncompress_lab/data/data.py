@@ -23,6 +23,7 @@ from nncompress_lab.data.structures import (
     mapped,
 )
 
+CALIBRATION_EXAMPLES = 512  # of a pipeline, or of what there is to train on
 DATA_ARE = (
     "Data are inputs with their labels: Data(x, y), a pair (x, y) or a triple (x, y, "
     "sample_weight); or a pipeline that gives batches of them, such as a tf.data.Dataset."

@@ -2,6 +2,7 @@
 
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from nncompress_lab.errors import DataNotFoundError
 
 
 def read_npz(path: Path, names: tuple[str, ...]) -> list[npt.NDArray[Any]]:
-    """Read arrays of an `.npz` file.
+    """Read arrays of an `.npz` file by their names.
 
     Args:
         path: The file.
@@ -24,13 +25,32 @@ def read_npz(path: Path, names: tuple[str, ...]) -> list[npt.NDArray[Any]]:
     Raises:
         DataNotFoundError: If the file is no `.npz` file, is damaged or lacks an array.
     """
+    stored = read_all(path, ", ".join(names), lambda one: one in names)
+    if missing := [name for name in names if name not in stored]:
+        raise DataNotFoundError(_refusal(path, ", ".join(names), f"no {missing[0]!r}"))
+    return [stored[name] for name in names]
+
+
+def read_all(
+    path: Path, wanted: str, chosen: Callable[[str], bool]
+) -> dict[str, npt.NDArray[Any]]:
+    """Read the arrays of an `.npz` file whose names are chosen.
+
+    Args:
+        path: The file.
+        wanted: What the arrays are called, for the error.
+        chosen: Whether to read the array of a name.
+
+    Raises:
+        DataNotFoundError: If the file is no `.npz` file or is damaged.
+    """
     try:
         # Through an open file, because NumPy leaves a damaged one open.
         with path.open("rb") as file:
             stored = np.load(file)
             if not isinstance(stored, np.lib.npyio.NpzFile):
                 raise ValueError("it holds a single array")  # noqa: TRY004, TRY301
-            return [stored[name] for name in names]
+            return {name: stored[name] for name in stored.files if chosen(name)}
     except (
         OSError,
         ValueError,
@@ -39,7 +59,11 @@ def read_npz(path: Path, names: tuple[str, ...]) -> list[npt.NDArray[Any]]:
         zipfile.BadZipFile,
         zlib.error,
     ) as e:
-        raise DataNotFoundError(
-            f"{path} is not an .npz file with the arrays {', '.join(names)} ({e}). "
-            "Write or download it again; numpy.savez(path, x=x, y=y) writes one."
-        ) from e
+        raise DataNotFoundError(_refusal(path, wanted, e)) from e
+
+
+def _refusal(path: Path, wanted: str, reason: object) -> str:
+    return (
+        f"{path} is not an .npz file with the arrays {wanted} ({reason}). Write or "
+        "download it again; numpy.savez(path, x=x, y=y) writes one."
+    )

@@ -137,7 +137,7 @@ class Factorization(LayerPass):
         treated = [one for one in self._suited(model) if one.path in ranks]
         moments = {}
         if self.data_aware and treated:
-            inputs = given(context.calibration).x
+            inputs = given(context.calibration)
             moments = input_second_moments(model, treated, inputs)
         paths = {id(one.layer): one.path for one in treated}
 

@@ -51,9 +51,7 @@ def factor_layers(
     return rewrite_layers(model, rewrite)
 
 
-def second_moments(
-    model: keras.Model, layers: list[MatrixLayer], x: npt.NDArray[Any]
-) -> Moments:
+def second_moments(model: keras.Model, layers: list[MatrixLayer], x: Any) -> Moments:
     """Damped second moments of the layers' inputs, by path; an Embedding has none."""
     usable = [
         KernelLayer(one.path, one.layer, (one.kernel_name,))

@@ -137,7 +137,7 @@ data_aware=False, same_shape=False, select=Selection())
         layers = self._matrices(model)
         moments = {}
         if self.data_aware:
-            moments = second_moments(model, layers, given(context.calibration).x)
+            moments = second_moments(model, layers, given(context.calibration))
         ranks = self._ranks(model, layers, moments)
         factored = [
             (one, factors_of(one, rank, moments))

@@ -19,7 +19,8 @@ from nncompress_lab.measure.devices import GPU, Device, devices, place_of
 from nncompress_lab.measure.dtypes import FloatType, in_dtype
 from nncompress_lab.measure.forward_pass import forward_on
 from nncompress_lab.measure.latency import ROUNDS, Race, Run, race
-from nncompress_lab.measure.random_inputs import random_input
+from nncompress_lab.measure.random_inputs import random_inputs
+from nncompress_lab.models.inputs import structured
 from nncompress_lab.models.kernels import weighted_layers
 from nncompress_lab.models.rewrite import check_model, copy_model
 from nncompress_lab.packing.model_file import packed_bytes
@@ -42,8 +43,8 @@ def time_on_devices(
     noise is measured with a twin of the first model, as `race` says.
 
     Args:
-        models: By name; the first is what the others are compared with. Each has one
-            input of a fixed size.
+        models: By name; the first is what the others are compared with. Their inputs
+            are of fixed sizes.
         batch_sizes: Examples in one forward pass.
         dtypes: Float types in which every model races, for example
             `("float32", "bfloat16", "float16")`; by default each as it is. Types are
@@ -57,7 +58,7 @@ def time_on_devices(
 
     Raises:
         ValueError: If there are no models or batch sizes, an unknown float type, fewer
-            than 4 rounds, or a model with several inputs.
+            than 4 rounds, or an input whose size is not fixed.
         UnsupportedModelError: If one of them is not a built Keras 3 model.
         CompressionError: If the backend puts the weights on another device.
     """
@@ -110,7 +111,7 @@ def _races(
 
 
 def _started(start: Start, model: keras.Model, device: Device, batch_size: int) -> Run:
-    x = random_input(model, batch_size=batch_size)
+    x = structured(model, random_inputs(model, batch_size=batch_size))
     with quiet_stderr(), quiet_logger("tensorflow"):
         copy = copy_model(model)
         run = start(copy, device, x)
@@ -134,7 +135,7 @@ def _peaks(
     peaks = {}
     for device, size in places:
         for name, model in models.items():
-            x = random_input(model, batch_size=size)
+            x = structured(model, random_inputs(model, batch_size=size))
             with keras.device(device.name), quiet_stderr(), quiet_logger("tensorflow"):
                 peak = forward_on(device.name, copy_model(model), x).peak_bytes()
             if peak is not None:

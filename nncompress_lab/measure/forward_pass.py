@@ -12,9 +12,6 @@ from typing import Any, Protocol
 
 import keras
 import numpy as np
-import numpy.typing as npt
-
-Array = npt.NDArray[Any]
 
 
 class Forward(Protocol):
@@ -30,14 +27,14 @@ class Forward(Protocol):
         """
 
 
-def forward_on(device: str, model: keras.Model, x: Array) -> Forward:
+def forward_on(device: str, model: keras.Model, x: Any) -> Forward:
     """Put a batch on a device and make ready to run a model on it.
 
     Args:
         device: Name of the device, the active one: `with keras.device(device):`
             surrounds this call and each call of the result.
-        model: A model with one input whose weights lie on the device.
-        x: A batch for it.
+        model: A model whose weights lie on the device.
+        x: A batch for it, as it was made to be called.
 
     Returns:
         A function of no arguments that runs the model as the backend compiles it.
@@ -49,7 +46,7 @@ def forward_on(device: str, model: keras.Model, x: Array) -> Forward:
         ...     tuple(run().shape)
         (4, 2)
     """
-    kinds: dict[str, Callable[[str, keras.Model, Array], Forward]] = {
+    kinds: dict[str, Callable[[str, keras.Model, Any], Forward]] = {
         "jax": _JaxForward,
         "torch": _TorchForward,
         "tensorflow": _TensorFlowForward,
@@ -60,9 +57,9 @@ def forward_on(device: str, model: keras.Model, x: Array) -> Forward:
 class _JaxForward(Forward):
     """XLA knows before a run what it will need, on a CPU too."""
 
-    def __init__(self, device: str, model: Any, x: Array) -> None:
+    def __init__(self, device: str, model: Any, x: Any) -> None:
         jax: Any = importlib.import_module("jax")
-        self._x = keras.ops.convert_to_tensor(x)
+        self._x = _on_device(x)
         self._weights = tuple(
             [variable.value for variable in variables]
             for variables in (model.trainable_variables, model.non_trainable_variables)
@@ -88,11 +85,11 @@ class _JaxForward(Forward):
 class _TorchForward(Forward):
     """Eager, as Keras runs torch."""
 
-    def __init__(self, device: str, model: Any, x: Array) -> None:
+    def __init__(self, device: str, model: Any, x: Any) -> None:
         torch: Any = importlib.import_module("torch")
         kind = device.partition(":")[0]
         library = {"gpu": torch.cuda, "mps": torch.mps}.get(kind)
-        self._model, self._x = model, keras.ops.convert_to_tensor(x)
+        self._model, self._x = model, _on_device(x)
         self._no_grad = torch.no_grad
         self._wait = library.synchronize if library else _nothing
         self._memory = torch.cuda if kind == "gpu" else None
@@ -116,13 +113,13 @@ class _TorchForward(Forward):
 class _TensorFlowForward(Forward):
     """A graph, through XLA where Keras would use it."""
 
-    def __init__(self, device: str, model: Any, x: Array) -> None:
+    def __init__(self, device: str, model: Any, x: Any) -> None:
         tf: Any = importlib.import_module("tensorflow")
 
         def forward(batch: Any) -> Any:
             return model(batch, training=False)
 
-        self._model, self._x = model, keras.ops.convert_to_tensor(x)
+        self._model, self._x = model, _on_device(x)
         self._run = tf.function(forward, jit_compile=model.jit_compile)
         on_gpu = device.startswith("gpu")
         self._wait = tf.test.experimental.sync_devices if on_gpu else _nothing
@@ -145,6 +142,10 @@ class _TensorFlowForward(Forward):
         return int(grown) + _held_bytes(self._model, self._x)
 
 
+def _on_device(x: Any) -> Any:
+    return keras.tree.map_structure(keras.ops.convert_to_tensor, x)
+
+
 def _nothing() -> None:
     """A CPU has finished when the call returns."""
 
@@ -154,5 +155,5 @@ def _held_bytes(model: Any, x: Any) -> int:
     return sum(
         math.prod(tensor.shape)
         * np.dtype(keras.backend.standardize_dtype(tensor.dtype)).itemsize
-        for tensor in [*model.weights, x]
+        for tensor in [*model.weights, *keras.tree.flatten(x)]
     )

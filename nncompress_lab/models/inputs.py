@@ -7,6 +7,8 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from nncompress_lab.data.data import CALIBRATION_EXAMPLES, Data
+from nncompress_lab.data.streams import is_stream
 from nncompress_lab.models.graph import maker
 from nncompress_lab.models.rewrite import copy_model
 
@@ -20,7 +22,8 @@ def input_arrays(model: keras.Model, x: Any) -> list[Array]:
     Args:
         model: A built functional or sequential model.
         x: An array; for several inputs a list of them, or a `dict` by the names of the
-            inputs; or `Data`, whose labels are left aside.
+            inputs; or `Data`, whose labels are left aside. Of a pipeline the first 512
+            examples are read.
 
     Returns:
         An array for each of `model.inputs`, in their types and with all of their axes.
@@ -35,7 +38,7 @@ def input_arrays(model: keras.Model, x: Any) -> list[Array]:
         dtype('float32')
     """
     tensors = keras.tree.flatten(model.inputs)
-    given = _listed(model, getattr(x, "x", x), len(tensors))
+    given = _listed(model, _inputs_of(x), len(tensors))
     arrays = [
         _fitted(model, tensor, one) for tensor, one in zip(tensors, given, strict=True)
     ]
@@ -56,7 +59,7 @@ def check_inputs(model: keras.Model, x: Any) -> None:
         x: As `input_arrays` takes them.
     """
     tensors = keras.tree.flatten(model.inputs)
-    given = _listed(model, getattr(x, "x", x), len(tensors))
+    given = _listed(model, _inputs_of(x), len(tensors))
     for tensor, one in zip(tensors, given, strict=True):
         _fitted_shape(model, tensor, np.shape(one))
         _check_numbers(model, tensor, one)
@@ -86,6 +89,15 @@ def with_free_batch(model: keras.Model) -> keras.Model:
     entries = keras.tree.flatten(model.inputs)
     by_fit = isinstance(model, keras.Sequential) and entries[0].shape[0] is not None
     return copy_model(model) if by_fit else model
+
+
+def _inputs_of(x: Any) -> Any:
+    """Inputs alone; of a pipeline as many as calibrate."""
+    if is_stream(x):
+        x = Data(x)
+    if isinstance(x, Data):
+        return (x.take(CALIBRATION_EXAMPLES) if x.is_stream else x).x
+    return x
 
 
 def _graph(model: Any) -> Any:

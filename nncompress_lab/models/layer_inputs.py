@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
+from nncompress_lab.data.data import Data
 from nncompress_lab.models.kernels import KernelLayer, keras_classes, to_numpy
 from nncompress_lab.models.magnitudes import ordinary
 from nncompress_lab.models.patches import (
@@ -53,7 +54,7 @@ class LayerInput:
 def layer_inputs(
     model: keras.Model,
     layers: Sequence[KernelLayer],
-    x: npt.NDArray[Any],
+    x: Any,
     *,
     batch_size: int = BATCH_SIZE,
 ) -> Iterator[LayerInput]:
@@ -65,7 +66,7 @@ def layer_inputs(
     Args:
         model: A built model. It is not changed.
         layers: Layers of that model, as `select` returns them.
-        x: Inputs of the model.
+        x: Inputs of the model as `Data` takes them, or `Data`.
         batch_size: Examples whose activations are held at once.
 
     Yields:
@@ -89,7 +90,7 @@ def layer_inputs(
 def layer_calls(
     model: keras.Model,
     layers: Sequence[KernelLayer],
-    x: npt.NDArray[Any],
+    x: Any,
     *,
     batch_size: int = BATCH_SIZE,
 ) -> Iterator[tuple[KernelLayer, Array]]:
@@ -98,15 +99,16 @@ def layer_calls(
     Args:
         model: A built model. It is not changed.
         layers: Layers of that model.
-        x: Inputs of the model.
+        x: Inputs of the model as `Data` takes them, or `Data`.
         batch_size: Examples whose activations are held at once.
 
     Yields:
         A layer and its input as float32, by batch, in the order in which the layers run.
     """
-    for start in range(0, len(x), batch_size):
+    data = x if isinstance(x, Data) else Data(x)
+    for inputs, _labels, _weights in data.batches(batch_size):
         with _recording(layers) as calls:
-            model(x[start : start + batch_size], training=False)
+            model(inputs, training=False)
         while calls:
             yield calls.pop(0)
 
@@ -114,7 +116,7 @@ def layer_calls(
 def input_second_moments(
     model: keras.Model,
     layers: Sequence[KernelLayer],
-    x: npt.NDArray[Any],
+    x: Any,
     *,
     batch_size: int = BATCH_SIZE,
 ) -> ByKernel:
@@ -126,7 +128,7 @@ def input_second_moments(
     Args:
         model: A built model. It is not changed.
         layers: Layers of that model.
-        x: Inputs of the model.
+        x: Inputs of the model as `Data` takes them, or `Data`.
         batch_size: Examples whose activations are held at once.
 
     Returns:
@@ -146,7 +148,7 @@ def input_second_moments(
 def input_norms(
     model: keras.Model,
     layers: Sequence[KernelLayer],
-    x: npt.NDArray[Any],
+    x: Any,
     *,
     batch_size: int = BATCH_SIZE,
 ) -> ByKernel:
@@ -158,7 +160,7 @@ def input_norms(
     Args:
         model: A built model. It is not changed.
         layers: Layers of that model.
-        x: Inputs of the model.
+        x: Inputs of the model as `Data` takes them, or `Data`.
         batch_size: Examples whose activations are held at once.
 
     Returns:

@@ -186,7 +186,7 @@ def _taylor(
 def _wanda(
     model: keras.Model, layers: Sequence[KernelLayer], context: Context
 ) -> Scores:
-    norms = input_norms(model, layers, given(context.calibration).x)
+    norms = input_norms(model, layers, given(context.calibration))
     scores = []
     for layer in layers:
         arrays = []

@@ -92,7 +92,7 @@ class OptimalBrainPruning(WeightPruning):
         pruned = copy_model(model)
         originals = self.treated(model)
         layers = {one.path: one.layer for one in kernel_layers(pruned)}
-        inputs = given(context.calibration).x
+        inputs = given(context.calibration)
         for group in _within_memory(originals):
             moments = input_second_moments(model, group, inputs)
             for one in group:

@@ -136,7 +136,7 @@ class ActivationQuantization(LayerPass):
             one.path: self._choice.observer(bits=self.bits, symmetric=self.symmetric)
             for one in chosen
         }
-        for layer, inputs in layer_calls(model, chosen, data.x):
+        for layer, inputs in layer_calls(model, chosen, data):
             if not np.isfinite(inputs).all():
                 raise ValueError(
                     f"The inputs of {layer.path} are not all finite on the calibration "

@@ -86,7 +86,7 @@ class CorrectBias(Pass):
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model and correct its biases in turn."""
         floats = dequantized(model)  # the same outputs, without decoding at each run
-        x = given(context.calibration).x[: self.examples]
+        x = given(context.calibration).take(self.examples)
         pairs = _pairs(context.unquantized, floats)
         expected = _mean_outputs(context.unquantized, [one for one, _ in pairs], x)
         title = f"correct {model.name}"

@@ -120,7 +120,7 @@ class GPTQ(StoringPass):
         self, working: keras.Model, chosen: list[KernelLayer], context: Context
     ) -> Iterator[tuple[KernelLayer, ByKernel]]:
         """Each layer with the second moments of its inputs, from the inputs on."""
-        x = given(context.calibration).x
+        x = given(context.calibration)
         seen = [one for one in chosen if _has_rows(one)]
         together: ByKernel = {}
         if self.inputs == "float" and seen:

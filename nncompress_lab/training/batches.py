@@ -1,6 +1,8 @@
 """Training batches in an order that a seed fixes, on every backend."""
 
+import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -119,6 +121,14 @@ def evaluation(data: Data) -> dict[str, Any]:
     if data.is_stream:
         return {"x": _pipeline(data)}
     return {"x": data.x, "y": data.y, "sample_weight": data.sample_weight}
+
+
+@contextmanager
+def quiet_end() -> Iterator[None]:
+    """Keras warns where a pipeline of unknown length ends, which it may."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Your input ran out of data")
+        yield
 
 
 def _pipeline(data: Data) -> Any:

@@ -42,12 +42,16 @@ def kernel_gradients(
         For each batch and by path: the gradients in the order of
         `KernelLayer.arrays()`, float arrays of the shapes of the kernels.
     """
+    if data.take(1).y is None:
+        raise ValueError(
+            "Scores that look at gradients need labels. Received: inputs alone, in "
+            f"{data!r}. Pass inputs with their labels, for example as calibration=(x, y)."
+        )
     if loss == "auto":
         data = with_class_indices(model, data)
     gradients = KernelGradients(model, layers, loss=loss)
-    for start in range(0, len(data), batch_size):
-        rows = slice(start, start + batch_size)
-        yield gradients(data.x[rows], data.y[rows])
+    for x, y, _weights in data.batches(batch_size):
+        yield gradients(x, y)
 
 
 class KernelGradients:

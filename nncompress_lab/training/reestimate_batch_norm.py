@@ -76,11 +76,11 @@ class ReestimateBatchNorm(Pass):
         """Copy the model and run the copy once, its normalizations measuring."""
         measured = copy_model(model)
         layers = [layer for _, layer in normalizations(measured)]
-        x = given(context.calibration).take(self.examples).x
-        size = self.batch_size or len(x)
+        data = given(context.calibration).take(self.examples)
+        size = self.batch_size or len(data)
         with _measuring(layers), _without_gradients():
-            for start in range(0, len(x) if layers else 0, size):
-                measured(x[start : start + size], training=False)
+            for x, _labels, _weights in data.batches(size) if layers else ():
+                measured(x, training=False)
         return measured
 
 

@@ -6,10 +6,10 @@ from typing import Any, Final, Generic
 
 import keras
 
+from nncompress_lab.data.data import CALIBRATION_EXAMPLES
 from nncompress_lab.data.datasets import Data, Dataset
 from nncompress_lab.models.kernels import KernelLayer
 from nncompress_lab.models.rewrite import check_model, copy_model
-from nncompress_lab.passes import CALIBRATION_EXAMPLES
 from nncompress_lab.trials.figures import Figures
 from nncompress_lab.trials.scratch import Choice, Layers, Scratch, images_for
 from nncompress_lab.trials.trial import Measured

@@ -168,7 +168,7 @@ class QuantizationTrial(StoringTrial):
     def _inputs(self) -> dict[str, Histogram]:
         found = {path: Histogram() for path in self.layers}
         layers: list[KernelLayer] = list(self.kernels.layers.values())
-        for one, inputs in layer_calls(self._original, layers, self.calibration.x):
+        for one, inputs in layer_calls(self._original, layers, self.calibration):
             found[one.path].add(inputs)
         return found
 

@@ -7,7 +7,7 @@ from typing import Any
 import ipywidgets
 
 from nncompress_lab import Data, Dataset, Pass
-from nncompress_lab.passes import CALIBRATION_EXAMPLES
+from nncompress_lab.data.data import CALIBRATION_EXAMPLES
 from nncompress_lab.report.formats import count, size
 from nncompress_lab.trials.figures import Figures, percent
 from nncompress_widgets.outcome import Outcome
