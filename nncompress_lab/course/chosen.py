@@ -21,7 +21,9 @@ from nncompress_lab.data import fashion_mnist
 from nncompress_lab.models.kernels import kernel_layers
 from nncompress_lab.passes import Context, Pass
 from nncompress_lab.pipelines import pipeline
+from nncompress_lab.quantization.layers.fake_quantize import FakeQuantize
 from nncompress_lab.trials.goal import Goal
+from nncompress_lab.trials.quantization import FLOAT_BITS
 
 EXAMPLES: Final = 1000  # of the validation images, as in the controls
 GIVEN: Final = frozenset({"calibration"})  # what a pass may need without being trained
@@ -117,6 +119,13 @@ def _zeros(answer: Pass, model: Model) -> float:
     return zeros / sum(kernel.size for kernel in kernels)
 
 
+def _activation_bits(answer: Pass, model: Model) -> float:
+    """Of what goes into the layers: those of floats if any of them is given floats."""
+    result = compressed(answer, model)
+    bits = [layer.bits for layer in result.layers if isinstance(layer, FakeQuantize)]
+    return max(bits) if len(bits) == len(kernel_layers(model())) else FLOAT_BITS
+
+
 def _of_result(count: Callable[[keras.Model], float]) -> Callable[[Pass, Model], float]:
     return lambda answer, model: count(compressed(answer, model))
 
@@ -133,6 +142,7 @@ _FIGURES: Final[Mapping[str, tuple[str, Callable[[Pass, Model], float]]]] = {
         "saves_few_enough_bytes",
         _of_result(lambda model: measure.file_sizes(model).keras),
     ),
+    "activation_bits": ("rounds_to_few_enough_bits", _activation_bits),
     "parameters": ("has_few_enough_parameters", _of_result(measure.parameters)),
     "macs": ("takes_few_enough_macs", _of_result(measure.macs)),
 }

@@ -111,5 +111,8 @@ FIGURES: Final[Mapping[str, Figure]] = {
     "entropy": Figure(
         "{} of entropy a weight", "the entropy of the codes is {} a weight", _bits
     ),
+    "activation_bits": Figure(
+        "{} an activation", "the activations have {}", lambda bits: f"{bits:.0f} bits"
+    ),
     "macs": Figure("{} MACs", "an example takes {} MACs", number),
 }

@@ -26,8 +26,9 @@ class Goal:
             are zero; `accuracy_drop`, how far the accuracy may fall below that of the
             original, as a fraction (0.02 is 2 points); `keras_bytes`, `packed_bytes`,
             `memory_bytes`, `parameters`, `nonzeros` and `macs`; `snr_db`, the energy of
-            the kernels over that of their rounding error, at least so many decibels; and
-            `entropy`, the bits that a weight's code is worth.
+            the kernels over that of their rounding error, at least so many decibels;
+            `entropy`, the bits that a weight's code is worth; and `activation_bits`, those
+            of what goes into the layers.
 
     Raises:
         TypeError: If a figure is unknown or no bound is given.

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -20,10 +20,12 @@ from nncompress_lab.quantization.arrays.integer_format import KernelFormat
 from nncompress_lab.quantization.layers.replace import kernel_view
 from nncompress_lab.quantization.uniform_quantization import UniformQuantization
 from nncompress_lab.trials.arrays.staircase import Staircase
+from nncompress_lab.trials.figures import Figures
 from nncompress_lab.trials.kernels import Choice
 from nncompress_lab.trials.storing import StoringTrial
 
 Floats = npt.NDArray[Any]
+FLOAT_BITS: Final = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +78,12 @@ class QuantizationTrial(StoringTrial):
         >>> [round(one.more["snr_db"]) for one in trial.measured(choice)]
         [41]
     """
+
+    def counted(self, choice: Choice) -> Figures:
+        """Bytes in memory, parameters, and the bits of what goes into the layers."""
+        rounds = choice.activations
+        bits = FLOAT_BITS if rounds is None else rounds.bits
+        return {**super().counted(choice), "activation_bits": bits}
 
     def part(self, choice: Choice, path: str) -> Part | None:
         """The weights that share the scale in the middle of all scales of a kernel.

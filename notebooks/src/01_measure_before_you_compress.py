@@ -232,7 +232,12 @@ print("within 1 % of the library:", abs(honest_size(model) / plain.keras - 1) < 
 #
 # A **MAC** is one multiplication and one addition: `sum += weight * input`. (FLOPs count both, so
 # they are twice the MACs.) A Dense layer uses each weight once for an image. A convolution uses
-# its few weights **again at every place**:
+# its few weights **again at every place**. With a kernel $w$ of 3 x 3 weights and an image $x$, the output in row
+# $i$ and column $j$ is
+#
+# $$y_{ij} = \sum_{u=0}^{2} \sum_{v=0}^{2} w_{uv}\, x_{i+u,\,j+v}$$
+#
+# nine MACs: `np.sum(kernel * image[i : i + 3, j : j + 3])`.
 
 # %%
 figures.sliding_kernel(
@@ -397,7 +402,12 @@ figures.times(
 # %% [markdown]
 # Nothing changed between the runs, except what else the computer had to do. That other work can
 # make a run slower; it cannot make one faster. So the times pile up near the fastest one, with a
-# long tail to the right.
+# long tail to the right. For run $k$, with the time $t$ that the work itself takes:
+#
+# $$t_k = t + \varepsilon_k, \qquad \varepsilon_k \ge 0$$
+#
+# The errors $\varepsilon_k$ all have one sign, so a mean does not cancel them out: `microseconds.mean()` is $t$ and
+# what the neighbours took on average.
 #
 # ### One model against itself
 #

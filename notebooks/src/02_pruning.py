@@ -91,7 +91,12 @@ except ValueError as error:
 # It cannot work. `abs(w) < threshold` is twelve truth values, one for each weight, and
 # `if` needs one. And where the `if` is satisfied, for a single number, the whole array would be
 # replaced by the number 0, which no layer can use as its weights. What we want is an array of
-# this shape in which *some entries* are 0. A **mask** says which ones stay:
+# this shape in which *some entries* are 0. A **mask** says which ones stay. With the weights $w_i$ and their mask
+# $m_i$, 1 where a weight is kept and 0 where it is dropped, the pruned weights are
+#
+# $$\hat w_i = m_i\, w_i$$
+#
+# and in NumPy `np.where(mask, weights, 0)`, with a mask of truth values:
 
 
 # %%
@@ -150,7 +155,11 @@ prune_below = lesson.accept("prune_below", prune_below)
 # ## 2. A percentage
 #
 # Who knows which threshold is right for a layer? A percentage is easier to choose: "drop half of
-# the weights". This is the usual code for it, and this one runs:
+# the weights". Of $n$ weights with the mask $m_i$ the **sparsity** is the part that is dropped,
+#
+# $$s = 1 - \frac{1}{n} \sum_{i=1}^{n} m_i$$
+#
+# in NumPy `np.mean(~mask)`. This is the usual code for it, and this one runs:
 
 
 # %%

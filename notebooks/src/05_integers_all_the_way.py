@@ -228,21 +228,27 @@ print("calibration pixels:", f"{calibration.x.size:,}")
 print("of them changed:", int(np.count_nonzero(spoiled != calibration.x)))
 
 # %% [markdown]
-# The control shows the ranges of a layer's inputs, for 8 bits. Choose **activations** and a layer, and see
-# what each way to calibrate leaves outside:
+# ### Exercise 3 · Meet the goal with the control
+#
+# The control shows what goes into a layer on the 512 calibration images, and the levels that it is rounded to.
+# Choose a layer, and see what each range leaves outside.
+#
+# Reach the goal that the control states, **without any training**: activations of at most 4 bits, and at most one
+# point of accuracy lost. Weights may stay floats, as at the beginning. Press **Register** when the goal is met, then
+# **Use this in my code** and **Insert as my answer**, which writes the setting into the cell of
+# `chosen_calibration`.
 
 # %% tags=["control"]
-from nncompress_widgets import QuantizationExplorer
+from nncompress_widgets import Goal, QuantizationExplorer
 
-explorer = QuantizationExplorer(model, data)
-explorer.activations, explorer.view = "min_max", "activations"
+explorer = QuantizationExplorer(
+    model,
+    data,
+    goal=Goal(activation_bits=4, accuracy_drop=0.01),
+    answer="chosen_calibration",
+)
+explorer.bits, explorer.view, explorer.activations = 32, "activations", "min_max"
 explorer
-
-# %% [markdown]
-# ### Exercise 3 · Activations of 4 bits
-#
-# Choose a pass that rounds the inputs of every kernel layer of LeNet-5 to at most 4 bits and loses at most one
-# point of accuracy, with clean calibration images. `help(ncl.ActivationQuantization)` lists the ways.
 
 # %% tags=["exercise:chosen_calibration"]
 # BEGIN SOLUTION
@@ -252,10 +258,10 @@ chosen_calibration = ncl.ActivationQuantization(bits=4, calibration="mse")
 # %% tags=["wrong:chosen_calibration:keeps_enough_accuracy"]
 chosen_calibration = ncl.ActivationQuantization(bits=4)
 
-# %% tags=["wrong:chosen_calibration:rounds_to_four_bits"]
+# %% tags=["wrong:chosen_calibration:rounds_to_few_enough_bits"]
 chosen_calibration = ncl.ActivationQuantization(bits=8)
 
-# %% tags=["wrong:chosen_calibration:rounds_to_four_bits"]
+# %% tags=["wrong:chosen_calibration:rounds_to_few_enough_bits"]
 chosen_calibration = ncl.UniformQuantization(bits=4)
 
 # %% tags=["wrong:chosen_calibration:is_registered"]

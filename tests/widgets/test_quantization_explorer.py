@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tiny_models
+import traitlets
 
 import nncompress_lab as ncl
 from nncompress_lab import measure
@@ -139,6 +140,34 @@ def test_activations_are_rounded_as_the_pass_rounds_them(explorer, model):
     )
     assert "256 levels" in words(explorer)
     assert_it_shows_the_truth(explorer, model)
+
+
+def test_activations_have_as_many_bits_as_the_slider_says(model):
+    explorer = QuantizationExplorer(model, images(), goal=Goal(activation_bits=4))
+    verdict = explorer._goal_panel._verdict
+    explorer._view.activation_bits.set_state({"value": 4})
+    explorer.wait()
+    assert explorer.setting == ncl.UniformQuantization(bits=4)  # they are floats yet
+    explorer.register()
+    assert "activations have 32 bits, 28 bits more than allowed" in verdict.value
+
+    select(explorer, "view", "activations")
+    select(explorer, "bits", 32)
+    select(explorer, "activations", "percentile")
+
+    assert explorer.setting == ncl.pipeline(
+        ncl.ActivationQuantization(bits=4, calibration="percentile")
+    )
+    assert "16 levels" in words(explorer)
+    assert "rounded to 4 bits" in explorer._view.details.value
+    assert "floats, activations of 4 bits, signal to noise no error" in repr(explorer)
+    assert_it_shows_the_truth(explorer, model)
+    explorer.register()
+    assert "✓ Goal met" in verdict.value
+    for bits in (1, 9):
+        with pytest.raises(traitlets.TraitError):
+            explorer.activation_bits = bits
+    assert explorer._view.activation_bits.value == explorer.activation_bits == 4
 
 
 @pytest.mark.parametrize("view", ["levels", "channels", "activations"])

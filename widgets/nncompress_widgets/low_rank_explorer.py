@@ -131,14 +131,6 @@ class LowRankExplorer(TargetExplorer):
                 f"rank={settings['rank']!r}."
             )
 
-    @traitlets.validate("target", *KNOBS)
-    def _valid(self, proposal: Any) -> Any:
-        return self._checked(proposal)
-
-    @traitlets.observe("target", *KNOBS)
-    def _moved(self, change: Any) -> None:
-        self._from_program(change)
-
     def _draw(self) -> None:
         super()._draw()
         cut = self._matrix.cut

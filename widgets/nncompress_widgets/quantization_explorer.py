@@ -10,7 +10,7 @@ from nncompress_lab.trials.figures import decibels
 from nncompress_lab.trials.kernels import Choice
 from nncompress_lab.trials.quantization import QuantizationTrial
 from nncompress_widgets.quantization_view import QuantizationView
-from nncompress_widgets.storing_explorer import StoringExplorer
+from nncompress_widgets.storing_explorer import FLOATS, StoringExplorer
 
 SHARED = ("granularity", "group_size", "symmetric", "clipping", "percentile")
 
@@ -20,7 +20,7 @@ class QuantizationExplorer(StoringExplorer):
 
     The weights of a layer are shown as a histogram under the staircase of the levels that
     they are rounded to, with the rounding error below; or its channels with one scale for
-    all beside a scale for each; or what goes into it, with the range that 8 bits cover.
+    all beside a scale for each; or what goes into it, with the range that its levels cover.
     Beside it is what the quantized model really does.
 
     Everything can be moved from Python, too: after `explorer.bits = 3`, the figures are
@@ -41,8 +41,9 @@ class QuantizationExplorer(StoringExplorer):
         symmetric: Whether the levels mirror around 0.
         clipping: `"absmax"`, `"percentile"` or `"mse"`.
         percentile: Part of the weights in the range; only with `"percentile"`.
-        activations: `"floats"`, or how the range of 8 bits is calibrated: `"min_max"`,
+        activations: `"floats"`, or how their range is calibrated: `"min_max"`,
             `"percentile"` or `"mse"`.
+        activation_bits: 2 to 8, of activations that are no floats.
         view: What the picture shows: `"levels"`, `"channels"` or `"activations"`.
 
     Raises:
@@ -66,7 +67,7 @@ class QuantizationExplorer(StoringExplorer):
     TITLE = "Uniform quantization of {}"
     SHOWN = ("snr_db", "keras_bytes", "packed_bytes")
     KNOBS: ClassVar[tuple[str, ...]] = ("bits", *SHARED)
-    VIEWS: ClassVar[tuple[str, ...]] = ("activations", "view")
+    VIEWS: ClassVar[tuple[str, ...]] = ("activations", "activation_bits", "view")
 
     granularity = traitlets.Unicode("per_channel")
     group_size = traitlets.Int(32)
@@ -76,6 +77,7 @@ class QuantizationExplorer(StoringExplorer):
     activations = traitlets.Enum(
         ["floats", "min_max", "percentile", "mse"], default_value="floats"
     )
+    activation_bits = traitlets.Int(8, min=2, max=8)
     view = traitlets.Enum(["levels", "channels", "activations"], default_value="levels")
 
     @staticmethod
@@ -95,7 +97,9 @@ class QuantizationExplorer(StoringExplorer):
             rounds = (
                 None
                 if self.activations == "floats"
-                else ActivationQuantization(calibration=self.activations)
+                else ActivationQuantization(
+                    bits=self.activation_bits, calibration=self.activations
+                )
             )
             return Choice(super().choice.steps, rounds)
 
@@ -103,9 +107,13 @@ class QuantizationExplorer(StoringExplorer):
     def sentence(self) -> str:
         """What the control is and where it stands."""
         ratio = self._outcome.measured.more["snr_db"]
+        weights = f"{self.bits} bits {self.granularity.replace('_', ' ')}"
+        rounds = self.choice.activations
         return (
-            f"QuantizationExplorer of {self._trial.name}: {self.bits} bits "
-            f"{self.granularity.replace('_', ' ')}, signal to noise {decibels(ratio)}, "
+            f"QuantizationExplorer of {self._trial.name}: "
+            f"{'floats' if self.bits == FLOATS else weights}, "
+            f"{f'activations of {rounds.bits} bits, ' if rounds else ''}"
+            f"signal to noise {decibels(ratio)}, "
             f"validation accuracy {100 * self.accuracy:.0f} %."
         )
 

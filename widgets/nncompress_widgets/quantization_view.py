@@ -28,9 +28,9 @@ _RANGES = {
 }
 _ACTIVATIONS = {
     "floats": "floats",
-    "8 bits, all of their range": "min_max",
-    "8 bits, 99.99 % of them": "percentile",
-    "8 bits, least squared error": "mse",
+    "all of their range": "min_max",
+    "99.99 % of them": "percentile",
+    "least squared error": "mse",
 }
 
 
@@ -49,7 +49,7 @@ class QuantizationView(StoringView):
     INPUTS: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "levels": ("target", "bits", "granularity", "range"),
         "channels": ("target", "bits", "range"),
-        "activations": ("target", "bits", "activations"),
+        "activations": ("target", "bits", "activations", "activation_bits"),
     }
 
     def __init__(self, trial: QuantizationTrial) -> None:
@@ -70,8 +70,11 @@ class QuantizationView(StoringView):
         self.activations = labelled(
             ipywidgets.Dropdown,
             "Activations",
-            "270px",
+            "220px",
             options=list(_ACTIVATIONS.items()),
+        )
+        self.activation_bits = labelled(
+            ipywidgets.IntSlider, "Their bits", "170px", min=2, max=8
         )
 
     def show(self, traits: Mapping[str, Any]) -> None:
@@ -86,8 +89,11 @@ class QuantizationView(StoringView):
             "channels": self._channels,
             "activations": self._activations,
         }[traits["view"]]
-        rounded = "What goes into each layer is rounded to 8 bits."
-        return draw(path, choice), rounded if choice.activations else ""
+        rounds = choice.activations
+        words = ""
+        if rounds is not None:
+            words = f"What goes into each layer is rounded to {rounds.bits} bits."
+        return draw(path, choice), words
 
     def _levels(self, path: str, choice: Choice) -> str:
         part = self._trial.part(choice, path)
@@ -123,7 +129,7 @@ class QuantizationView(StoringView):
         staircase = self._trial.input_staircase(choice.activations, path)
         if staircase is None:
             return nothing_svg(
-                f"What goes into {path} stays floats: choose how its 8 bits are spent."
+                f"What goes into {path} stays floats: choose a range for it."
             )
         levels = staircase.levels
         ends = f"{significant(levels[0])} to {significant(levels[-1])}"
