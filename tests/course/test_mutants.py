@@ -91,6 +91,28 @@ ALSO_RIGHT = {
     "fixed_point": {
         "mantissa == 2 ** 31 -> mantissa >= 2 ** 31": "it is never larger than 2**31",
     },
+    "unfold": {
+        "1 -> 2": "NumPy takes every negative length for the one that is open",
+    },
+    "mode_basis": {
+        "np.linalg.svd(unfold(kernel, mode), full_matrices=False) -> "
+        "np.linalg.svd(unfold(kernel, mode))": "the first columns are equal, and more time",
+        "False -> True": "the first columns are equal, and more time",
+        "return left[:, :rank] -> return -(left[:, :rank])": "signs are free",
+    },
+    "chosen_factorization": {
+        "60 -> 61": "the goal leaves room",
+        "ncl.Selection(names=('conv2',)) -> ncl.Selection()": "at this rank conv1 would "
+        "become larger and is left",
+        "ncl.Factorization('cp', rank=60, select=ncl.Selection(names=('conv2',))) -> "
+        "ncl.Factorization('cp', rank=60)": "at this rank conv1 would become larger and is "
+        "left",
+    },
+    "separable": {
+        "np.linalg.svd(matrix, full_matrices=False) -> np.linalg.svd(matrix)": "the first "
+        "columns are equal, and more time",
+        "False -> True": "the first columns are equal, and more time",
+    },
     "best_range": {
         f"{SEARCH} -> for reach in list(np.linspace(0, largest, 501)[1:])[1:]:": "the "
         "narrowest of 500 ranges is never the best",

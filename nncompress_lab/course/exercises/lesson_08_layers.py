@@ -64,7 +64,12 @@ def _convolution(settings: dict[str, Any]) -> Any:
 
 
 def _layers(answer: Any, conv: Any, ranks: tuple[int, int]) -> list[Any]:
+    before = conv.get_weights()
     layers = call(answer, conv, *ranks)
+    require(
+        all(map(np.array_equal, before, conv.get_weights())),
+        "The convolution that went in was changed; its chain stands beside it.",
+    )
     good = isinstance(layers, list | tuple) and len(layers) == 3
     require(
         good and all(type(one) is keras.layers.Conv2D for one in layers),
