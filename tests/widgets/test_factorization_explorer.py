@@ -8,12 +8,14 @@ import tiny_models
 
 import nncompress_lab as ncl
 from nncompress_lab import measure
+from nncompress_lab.trials import smaller
 from nncompress_widgets import FactorizationExplorer, Goal, control
 
 
 @pytest.fixture(autouse=True)
 def _short_rest(monkeypatch) -> None:
     monkeypatch.setattr(control, "AT_REST", 0.05)
+    monkeypatch.setattr(smaller, "ROUNDS", 4)
 
 
 @pytest.fixture
