@@ -78,9 +78,9 @@ class FactorizationView:
     def show(self, traits: Mapping[str, Any]) -> None:
         """Bring the inputs to a setting."""
         target, method = traits["target"], traits["method"]
-        able = METHODS.values()
+        able: set[str] = {*METHODS.values()}
         if target != WHOLE_MODEL:
-            able = (AS_IT_IS, *self._trial.methods(target))
+            able = {AS_IT_IS, *self._trial.methods(target)}
         options = [(words, one) for words, one in METHODS.items() if one in able]
         if list(self.method.options) != options:
             self.method.options = options
