@@ -77,6 +77,24 @@ ALSO_RIGHT = {
         "line[start:end].var() * (end - start) -> "
         "2 * (line[start:end].var()) * (end - start)": "the errors of all are doubled",
     },
+    "two_factors": {
+        "np.linalg.svd(matrix, full_matrices=False) -> np.linalg.svd(matrix)": "what is "
+        "more in full matrices is cut off",
+        "False -> True": "what is more in full matrices is cut off",
+    },
+    "chosen_ranks": {
+        "30 -> 31": "one rank more is within the goal",
+        "48 -> 49": "one rank more is within the goal",
+        "ncl.Selection(names=('dense1',)) -> ncl.Selection()": "no other layer is smaller "
+        "at rank 48",
+        "ncl.LowRank(rank=48, select=ncl.Selection(names=('dense1',))) -> "
+        "ncl.LowRank(rank=48)": "no other layer is smaller at rank 48",
+    },
+    "output_factors": {
+        "np.linalg.svd(inputs @ matrix, full_matrices=False) -> "
+        "np.linalg.svd(inputs @ matrix)": "what is more in full matrices is cut off",
+        "False -> True": "what is more in full matrices is cut off",
+    },
     "pack_nibbles": {
         "codes.size -> len(codes)": "the codes have one axis",
         "codes.size -> codes.shape[-1]": "the codes have one axis",

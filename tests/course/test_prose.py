@@ -11,6 +11,7 @@ from nncompress_lab.course.exercises import (
     lesson_04_uniform_quantization,
     lesson_05_integers,
     lesson_06_codebooks,
+    lesson_07_low_rank,
 )
 
 # Sweeping words are true of what was printed just now, or they are not written.
@@ -80,6 +81,7 @@ def test_what_a_prediction_asks_for_is_hidden_from_the_student_only(source):
         ("04", lesson_04_uniform_quantization.GOAL),
         ("05", lesson_05_integers.GOAL),
         ("06", lesson_06_codebooks.GOAL),
+        ("07", lesson_07_low_rank.GOAL),
     ],
 )
 def test_the_control_and_the_check_have_one_goal(lesson, goal):

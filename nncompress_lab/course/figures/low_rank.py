@@ -27,7 +27,7 @@ def thin(title: str, rows: int, columns: int, ranks: Sequence[int]) -> None:
         ranks: The factors of a rank that holds no fewer weights are in the other colour.
     """
     figure, axes = new_figure(
-        1, 1 + len(ranks), size=(2.0 * (1 + len(ranks)), 2.9), sharey=True
+        1, 1 + len(ranks), size=(2.0 * (1 + len(ranks)), 2.2), sharey=True
     )
     gap, alt = 0.12 * rows, []
     boxes: list[tuple[str, str, list[tuple[float, float, float]]]] = [
