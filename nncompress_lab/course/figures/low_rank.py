@@ -30,12 +30,15 @@ def thin(title: str, rows: int, columns: int, ranks: Sequence[int]) -> None:
         1, 1 + len(ranks), size=(2.0 * (1 + len(ranks)), 2.2), sharey=True
     )
     gap, alt = 0.12 * rows, []
-    boxes: list[tuple[str, str, list[tuple[float, float, float]]]] = [
+    boxes: list[tuple[str, str, list[tuple[float, int, int]]]] = [
         (f"{rows} x {columns}", GREY, [(0.0, rows, columns)])
     ]
     for rank in ranks:
         smaller = rank * (rows + columns) < rows * columns
-        pair = [(0.0, rows, rank), (rank + gap, rank, columns)]
+        pair: list[tuple[float, int, int]] = [
+            (0.0, rows, rank),
+            (rank + gap, rank, columns),
+        ]
         boxes.append((f"rank {rank}", BLUE if smaller else ORANGE, pair))
     for axis, (name, color, sides) in zip(axes, boxes, strict=True):
         weights = sum(height * width for _, height, width in sides)
