@@ -21,6 +21,7 @@ from nncompress_lab.data import (
 from nncompress_lab.data.datasets import balanced_order
 from nncompress_lab.data.embed import embedded_arrays
 from nncompress_lab.data.idx import read_idx, read_idx_folder
+from nncompress_lab.data.structures import leaves
 
 PARTS = ("train", "validation", "test")
 IDX_NAMES = (
@@ -606,3 +607,226 @@ def test_another_seed_selects_other_examples():
     one, other = (balanced_order(labels, per_class=5, seed=seed) for seed in (0, 1))
 
     assert set(one) != set(other)
+
+
+# Structures and pipelines
+
+
+def pipeline():
+    """Ten examples in batches of four."""
+    for start in range(0, 10, 4):
+        rows = np.arange(start, min(start + 4, 10))
+        yield {"a": rows[:, None], "b": -rows}, rows * 2
+
+
+WHOLE = Data({"a": np.arange(10)[:, None], "b": -np.arange(10)}, np.arange(10) * 2)
+
+
+@pytest.mark.parametrize(
+    ("x", "shapes"),
+    [
+        ([np.zeros((3, 2)), np.zeros((3, 4))], [(3, 2), (3, 4)]),
+        ((np.zeros((3, 2)), [np.zeros(3), np.zeros((3, 1))]), [(3, 2), (3,), (3, 1)]),
+        ({"b": np.zeros((3, 2)), "a": [[1], [2], [3]]}, [(3, 1), (3, 2)]),
+        ([[1, 2], [3, 4], [5, 6]], [(3, 2)]),
+        (list(np.zeros((3, 5, 2))), [(3, 5, 2)]),
+        (keras.ops.zeros((3, 2)), [(3, 2)]),
+    ],
+    ids=["list", "nested", "dict", "numbers", "examples in a list", "tensor"],
+)
+def test_inputs_are_what_fit_takes(x, shapes):
+    data = Data(x, [0, 1, 2])
+
+    assert [one.shape for one in leaves(data.x)] == shapes
+    assert [one.shape for one in leaves(data.take(2).x)] == [
+        (2, *shape[1:]) for shape in shapes
+    ]
+    assert len(data) == 3
+
+
+def test_labels_are_whatever_a_loss_takes():
+    for y in (np.eye(3), [[1], [2], [3]], np.zeros((3, 8, 8)), [0.5, 1.5, 2.5]):
+        np.testing.assert_array_equal(Data(np.zeros(3), y).y, y)
+    two = Data(np.zeros(3), {"one": np.eye(3), "two": [1, 2, 3]}).take(2).y
+    np.testing.assert_array_equal(two["two"], [1, 2])
+
+
+def test_one_of_several_inputs_that_is_shorter_is_refused():
+    with pytest.raises(ValueError, match=r"\[\(3, 2\), \(2,\)\].*list of arrays"):
+        Data([np.zeros((3, 2)), np.zeros(2)], np.zeros(3))
+
+
+def test_lists_of_other_lengths_are_sent_to_be_padded():
+    with pytest.raises(ValueError, match="pad_sequences"):
+        Data([[1, 2], [3]], [0, 1])
+
+
+def test_the_name_may_stand_where_it_stood_before_there_were_weights():
+    data = Data(np.zeros(2), np.zeros(2), "mine")
+
+    assert (data.name, data.sample_weight) == ("mine", None)
+
+
+def test_data_of_structures_shows_types_and_shapes():
+    assert repr(WHOLE) == "Data(x: [int64 (10, 1), int64 (10,)], y: int64 (10,))"
+    assert repr(Data(pipeline)) == "Data(a pipeline: function)"
+
+
+def assert_same_batches(one: Data, other: Data, batch_size: int = 4) -> None:
+    pairs = zip(one.batches(batch_size), other.batches(batch_size), strict=True)
+    for first, second in pairs:
+        for a, b in zip(first, second, strict=True):
+            for left, right in zip(leaves(a), leaves(b), strict=True):
+                np.testing.assert_array_equal(left, right)
+
+
+def test_a_pipeline_gives_its_batches_and_arrays_are_cut_into_some():
+    assert_same_batches(Data(pipeline), WHOLE)
+
+
+@pytest.mark.parametrize("count", [1, 4, 6, 10, 99])
+def test_the_first_examples_of_a_pipeline_are_those_of_the_arrays(count):
+    assert_same_batches(Data(pipeline).take(count), WHOLE.take(count))
+
+
+def test_shorter_batches_are_filled_with_zeros():
+    def sentences():
+        for length in (1, 3):
+            yield np.ones((2, length), np.int32), np.zeros(2)
+
+    taken = Data(sentences).take(3).x
+
+    np.testing.assert_array_equal(taken, [[1, 0, 0], [1, 0, 0], [1, 1, 1]])
+
+
+def test_what_was_read_is_read_no_second_time():
+    read = []
+
+    def counted():
+        for batch in pipeline():
+            read.append(batch)
+            yield batch
+
+    data = Data(counted)
+    for count in (5, 2, 5, 99, 99):
+        data.take(count)
+
+    assert len(read) == 2 + 3
+
+
+def test_a_pipeline_is_counted_when_it_does_not_know():
+    data = Data(pipeline)
+
+    assert data.size is None
+    assert data.steps(batch_size=1) == 3
+    assert (data.size, len(data)) == (10, 10)
+
+
+def test_a_changed_pipeline_is_read_through_the_function():
+    def doubled(x, y, weight):
+        return x, y * 2, weight
+
+    assert_same_batches(Data(pipeline).mapped(doubled), WHOLE.mapped(doubled))
+    np.testing.assert_array_equal(WHOLE.mapped(doubled).y, np.arange(10) * 4)
+
+
+@pytest.mark.parametrize("what", ["x", "y", "sample_weight"])
+def test_a_pipeline_has_no_arrays_of_all_examples(what):
+    with pytest.raises(TypeError, match=r"data\.batches\(batch_size\).*data\.take"):
+        getattr(Data(pipeline), what)
+
+
+def test_the_length_of_a_pipeline_is_refused_before_it_is_known():
+    with pytest.raises(TypeError, match=r"data\.size"):
+        len(Data(pipeline))
+
+
+def test_what_can_be_read_only_once_is_refused():
+    with pytest.raises(
+        TypeError, match=r"Data\(batches\) in place of Data\(batches\(\)"
+    ):
+        Data(pipeline())
+
+
+def test_labels_beside_a_pipeline_are_refused():
+    with pytest.raises(ValueError, match="gives inputs and labels together"):
+        Data(pipeline, np.zeros(10))
+
+
+def test_an_empty_pipeline_is_refused():
+    for ask in (lambda data: data.take(1), lambda data: data.steps(1)):
+        with pytest.raises(ValueError, match="gives no batches"):
+            ask(Data(lambda: iter(())))
+
+
+class Endless(keras.utils.PyDataset):
+    @property
+    def num_batches(self):
+        return None
+
+    def __getitem__(self, index):
+        return np.full((2, 1), index), np.zeros(2)
+
+
+def test_a_pipeline_that_never_ends_has_no_epochs_but_a_beginning():
+    data = Data(Endless())
+
+    np.testing.assert_array_equal(data.take(3).x, [[0], [0], [1]])
+    with pytest.raises(ValueError, match="never ends"):
+        data.steps(1)
+
+
+def test_a_dataset_needs_neither_a_test_part_nor_class_names():
+    dataset = Dataset("mine", (np.zeros((3, 2)), np.zeros(3)), pipeline)
+
+    assert repr(dataset) == "Dataset('mine': 3 train, validation as a pipeline)"
+    assert Context.of(dataset).test is None
+
+
+# Several arrays in a folder
+
+
+def test_a_data_folder_holds_several_inputs_and_outputs_by_name(tmp_path):
+    np.savez(
+        tmp_path / "train.npz",
+        x_left=np.zeros((4, 2)),
+        x_right=np.ones((4, 3)),
+        y_class=np.arange(4),
+        y_age=np.ones(4),
+        sample_weight=np.ones(4),
+    )
+
+    part = read_folder(tmp_path)["train"]
+
+    assert {name: one.shape for name, one in part.x.items()} == {
+        "left": (4, 2),
+        "right": (4, 3),
+    }
+    assert set(part.y) == {"class", "age"}
+    assert part.sample_weight.shape == (4,)
+
+
+def test_a_data_folder_holds_several_inputs_by_number(tmp_path):
+    arrays = {f"x_{place}": np.full(2, place) for place in range(11)}
+    np.savez(tmp_path / "train.npz", y=np.zeros(2), **arrays)
+
+    part = read_folder(tmp_path)["train"]
+
+    assert [one[0] for one in part.x] == list(range(11))
+
+
+def test_calibration_in_a_folder_needs_no_labels(tmp_path):
+    for name in ("calibration", "test"):
+        np.savez(tmp_path / f"{name}.npz", x=np.zeros((4, 2)))
+
+    with pytest.raises(DataNotFoundError, match=r"test\.npz.*there is no y"):
+        read_folder(tmp_path)
+    (tmp_path / "test.npz").unlink()
+    assert read_folder(tmp_path)["calibration"].y is None
+
+
+def test_a_part_with_one_input_and_several_is_refused(tmp_path):
+    np.savez(tmp_path / "train.npz", x=np.zeros(4), x_a=np.zeros(4), y=np.zeros(4))
+
+    with pytest.raises(DataNotFoundError, match="x and x_a, one too many"):
+        read_folder(tmp_path)

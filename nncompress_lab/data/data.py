@@ -250,9 +250,11 @@ def _checked(x: Any, y: Any, sample_weight: Any) -> Batch:
 
 
 def _length(value: Any) -> int | None:
-    if isinstance(value, dict) or value is None:
-        return None
-    return len(value) if isinstance(value, list) or np.ndim(value) else None
+    """Of an array or a list, which may hold the examples."""
+    if isinstance(value, list):
+        return len(value)
+    shape = getattr(value, "shape", ())
+    return int(shape[0]) if shape else None
 
 
 def _shapes(structure: Any) -> Any:

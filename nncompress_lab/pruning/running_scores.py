@@ -1,14 +1,12 @@
 """Scores of a model in training, asked for again and again."""
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import count, islice
 from typing import Any, Literal
 
 import keras
 import numpy as np
 
-from nncompress_lab.data.data import Data
-from nncompress_lab.data.streams import Batch
+from nncompress_lab.data.datasets import Data
 from nncompress_lab.models.kernels import KernelLayer
 from nncompress_lab.pruning.arrays.masks import Weights
 from nncompress_lab.pruning.arrays.scores import movement_scores, taylor_scores
@@ -43,11 +41,11 @@ class RunningScores:
         loss: str,
     ) -> None:
         self.layers, self.score = layers, score
+        self.next_batch = 0
         self.totals = self._zeros()
         self.data = data
         if data is not None and score != "magnitude":
             self.data = with_class_indices(model, data) if loss == "auto" else data
-            self.batches = _again_and_again(self.data)
             self.gradients = KernelGradients(model, layers, loss=loss)
 
     def __call__(self) -> Scores:
@@ -84,14 +82,8 @@ class RunningScores:
     def _batches(self) -> Iterator[tuple[Any, Any]]:
         if self.data is None:
             raise TypeError(f"The score {self.score!r} needs training data.")
-        for x, y, _weights in islice(self.batches, BATCHES):
-            yield x, y
-
-
-def _again_and_again(data: Data) -> Iterator[Batch]:
-    if not data.is_stream:
-        for start in count(0, BATCH_SIZE):
-            yield data.rows(np.arange(start, start + BATCH_SIZE) % len(data))
-    data.take(1)  # an error if there is nothing to read
-    while True:
-        yield from data.batches(BATCH_SIZE)
+        for _ in range(BATCHES):
+            start = self.next_batch * BATCH_SIZE
+            rows = np.arange(start, start + BATCH_SIZE) % len(self.data)
+            self.next_batch += 1
+            yield self.data.x[rows], self.data.y[rows]

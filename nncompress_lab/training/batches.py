@@ -1,8 +1,6 @@
 """Training batches in an order that a seed fixes, on every backend."""
 
-import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -10,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncompress_lab.data.datasets import Data
-from nncompress_lab.data.streams import Batch
+from nncompress_lab.data.streams import Batch, known_batches
 
 BATCH_SIZE = 32  # of arrays where nobody asks for another
 Augment = Callable[[npt.NDArray[Any], np.random.Generator], npt.NDArray[Any]]
@@ -123,22 +121,21 @@ def evaluation(data: Data) -> dict[str, Any]:
     return {"x": data.x, "y": data.y, "sample_weight": data.sample_weight}
 
 
-@contextmanager
-def quiet_end() -> Iterator[None]:
-    """Keras warns where a pipeline of unknown length ends, which it may."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Your input ran out of data")
-        yield
-
-
 def _pipeline(data: Data) -> Any:
-    """The user's own pipeline if Keras knows its kind."""
-    made_by = [kind.__module__ for kind in type(data.stream).__mro__]
-    known = isinstance(data.stream, keras.utils.PyDataset) or any(
-        module.startswith(("tensorflow.python.data", "torch.utils.data", "grain"))
-        for module in made_by
-    )
-    return data.stream if known else PipelineBatches(data)
+    """The user's own pipeline where Keras knows its kind, with as many batches an epoch.
+
+    Of one whose length is unknown Keras says at each end that it ran out of data.
+    """
+    stream: Any = data.stream
+    made_by = [kind.__module__ for kind in type(stream).__mro__]
+    of_tensorflow = any(one.startswith("tensorflow.python.data") for one in made_by)
+    of_torch = any(one.startswith("torch.utils.data") for one in made_by)
+    if known_batches(stream) is None:
+        if of_tensorflow:
+            return stream.repeat().take(data.steps(BATCH_SIZE))
+        return PipelineBatches(data)
+    known = of_tensorflow or of_torch or isinstance(stream, keras.utils.PyDataset)
+    return stream if known else PipelineBatches(data)
 
 
 def _packed(x: Any, y: Any, sample_weight: Any) -> Any:

@@ -42,15 +42,10 @@ def kernel_gradients(
         For each batch and by path: the gradients in the order of
         `KernelLayer.arrays()`, float arrays of the shapes of the kernels.
     """
-    if data.take(1).y is None:
-        raise ValueError(
-            "Scores that look at gradients need labels. Received: inputs alone, in "
-            f"{data!r}. Pass inputs with their labels, for example as calibration=(x, y)."
-        )
     if loss == "auto":
         data = with_class_indices(model, data)
     gradients = KernelGradients(model, layers, loss=loss)
-    for x, y, _weights in data.batches(batch_size):
+    for x, y, _ in data.batches(batch_size):
         yield gradients(x, y)
 
 

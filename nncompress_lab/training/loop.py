@@ -14,12 +14,7 @@ from nncompress_lab.data.datasets import Data
 from nncompress_lab.errors import CompressionError
 from nncompress_lab.finite import are_finite
 from nncompress_lab.passes import CHECKED_EXAMPLES, Context
-from nncompress_lab.training.batches import (
-    evaluation,
-    held_out,
-    quiet_end,
-    training_batches,
-)
+from nncompress_lab.training.batches import evaluation, held_out, training_batches
 from nncompress_lab.training.output_scale import output_scale
 from nncompress_lab.training.training_pass import TrainingPass
 from nncompress_lab.training.while_training import forgetting_statistics, keeping_zeros
@@ -127,7 +122,6 @@ def fit(
     best = _BestEpoch(objective, step.patience)
     title = f"train {model.name}"
     with (
-        quiet_end(),
         keeping_zeros(model),
         forgetting_statistics(model, within=steps_per_epoch),
         progress.bar(title, steps, show=context.progress) as bar,
@@ -219,10 +213,9 @@ class _Start:
         """None if an objective does not allow the start to be chosen."""
         if objective.judged_from is not None:
             return None
-        with quiet_end():
-            found: Any = model.evaluate(
-                **evaluation(validation), verbose=0, return_dict=True
-            )
+        found: Any = model.evaluate(
+            **evaluation(validation), verbose=0, return_dict=True
+        )
         return cls(model.get_weights(), found[objective.judged_by], objective)
 
     def beats(self, other: float) -> bool:
