@@ -36,6 +36,11 @@ KERNELS: dict[str, tuple[str, ...]] = {
     "SeparableConv1D": ("depthwise_kernel", "pointwise_kernel"),
     "SeparableConv2D": ("depthwise_kernel", "pointwise_kernel"),
     "Embedding": ("embeddings",),
+    "ReversibleEmbedding": ("embeddings",),
+    "SimpleRNNCell": ("kernel", "recurrent_kernel"),
+    "GRUCell": ("kernel", "recurrent_kernel"),
+    "LSTMCell": ("kernel", "recurrent_kernel"),
+    "ConvLSTMCell": ("kernel", "recurrent_kernel"),
 }
 WITHOUT_KERNEL = (
     "BatchNormalization",
@@ -45,6 +50,8 @@ WITHOUT_KERNEL = (
     "UnitNormalization",
     "Normalization",
     "PReLU",
+    "Attention",
+    "AdditiveAttention",
     "FakeQuantize",
 )
 
@@ -212,6 +219,11 @@ def is_depthwise(layer: Any, kernel_name: str) -> bool:
         return True
     grouped = "BaseConv" in names and layer.groups > 1
     return grouped and kernel_shape(layer, kernel_name)[-2] == 1
+
+
+def is_recurrent(layer: Any) -> bool:
+    """Whether a layer is a cell, which is called at each step with what it returned."""
+    return "DropoutRNNCell" in keras_classes(layer)
 
 
 def without_depthwise(layer: KernelLayer) -> KernelLayer:

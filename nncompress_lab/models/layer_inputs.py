@@ -17,7 +17,12 @@ import numpy.typing as npt
 from keras import ops
 
 from nncompress_lab.data.data import Data
-from nncompress_lab.models.kernels import KernelLayer, keras_classes, to_numpy
+from nncompress_lab.models.kernels import (
+    KernelLayer,
+    is_recurrent,
+    keras_classes,
+    to_numpy,
+)
 from nncompress_lab.models.magnitudes import ordinary
 from nncompress_lab.models.patches import (
     Array,
@@ -183,13 +188,13 @@ def input_norms(
 def has_input_rows(layer: Any, kernel_name: str) -> bool:
     """Whether the inputs of a kernel can be written as rows.
 
-    Not those of an Embedding, which looks up and multiplies nothing, nor of an
-    EinsumDense with an unusual equation.
+    Not those of an Embedding, which looks up and multiplies nothing, of a recurrent cell,
+    which is called in a loop, nor of an EinsumDense with an unusual equation.
     """
     names = keras_classes(layer)
     if "EinsumDense" in names:
         return has_einsum_rows(layer.equation)
-    return "Embedding" not in names
+    return "Embedding" not in names and not is_recurrent(layer)
 
 
 def _summed(

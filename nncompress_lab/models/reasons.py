@@ -31,6 +31,7 @@ class Skip(StrEnum):
         "its outputs do not sum over input channels, so there are no groups of them"
     )
     LOOKED_UP = "it looks its input up and multiplies nothing by it"
+    RECURRENT = "a recurrent cell, which is called in a loop with what it returned"
     ALREADY_ROUNDED = "its input is quantized already"
     NO_BIAS = "it has no bias to correct; FoldBatchNorm gives it one if it can"
     SEVERAL_USES = "it, or what follows it, is used more than once"

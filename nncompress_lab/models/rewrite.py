@@ -18,6 +18,7 @@ from nncompress_lab.models.copying import copy_all_but, freeze_alike
 from nncompress_lab.models.graph import check_graph, maker, unlinked
 from nncompress_lab.models.inheriting import Inheritance
 from nncompress_lab.models.kernels import walk
+from nncompress_lab.models.wrappers import all_held, held_by, with_held
 
 
 class _Remove:
@@ -39,8 +40,9 @@ def copy_model(model: keras.Model) -> keras.Model:
 def rewrite_layers(model: keras.Model, rewrite: Rewrite) -> keras.Model:
     """A copy of a model in which some layers are replaced.
 
-    Nested models and the projections of MultiHeadAttention are entered; a layer that is
-    used several times is rewritten once and stays shared. What is kept is copied with its
+    Nested models, the projections of MultiHeadAttention, and what recurrent layers,
+    TimeDistributed and Bidirectional hold are entered; a layer that is used several times
+    is rewritten once and stays shared. What is kept is copied with its
     weights, its seeds and whether it is trainable. The result is not compiled, and `model`
     is not changed.
 
@@ -49,8 +51,9 @@ def rewrite_layers(model: keras.Model, rewrite: Rewrite) -> keras.Model:
         rewrite: Called with each layer, from the inputs to the outputs. It returns None
             to keep the layer, a built layer to use instead, several built layers that
             are to follow each other in its place, or `REMOVE`. An attention layer is
-            offered before its projections; these are offered only if it is kept. For an
-            InputLayer, the first of each model, only another InputLayer counts.
+            offered before its projections, and a wrapper before what it holds; these are
+            offered only if it is kept. For an InputLayer, the first of each model, only
+            another InputLayer counts.
 
     Returns:
         The new model.
@@ -82,9 +85,9 @@ def redraw_layers(
 
 
 def replaceable_layers(model: Any) -> set[int]:
-    """The ids of layers that `rewrite_layers` offers: nodes of the graph, projections."""
+    """The ids of layers that `rewrite_layers` offers: nodes of the graph, and parts."""
     found: set[int] = set()
-    for layer in model.layers:
+    for layer in chain.from_iterable((one, *all_held(one)) for one in model.layers):
         if isinstance(layer, keras.Model):
             found |= replaceable_layers(layer)
         elif type(layer) in ATTENTION:
@@ -182,6 +185,8 @@ class _Rewriting:
             return replacement
         if type(layer) in ATTENTION:
             return [self._attention(layer)]
+        if (wrapper := self._wrapper(layer)) is not None:
+            return [wrapper]
         clone = cloned(layer)
         self.heirs[id(clone)] = Inheritance(layer, clone)
         self.kept.append((layer, clone))
@@ -213,11 +218,25 @@ class _Rewriting:
 
     def _projection(self, layer: keras.Layer) -> keras.Layer | None:
         """What to use instead of a projection; None for an equal one."""
+        part = self._part(layer)
+        usual = type(layer) is keras.layers.EinsumDense
+        return rebuilt(layer) if part is None and not usual else part
+
+    def _wrapper(self, layer: keras.Layer) -> keras.Layer | None:
+        """A wrapper like `layer` if other layers are to be inside, else None."""
+        parts = {one: self._part(one) for one in held_by(layer)}
+        if all(part is None for part in parts.values()):
+            return None
+        return with_held(layer, [part or rebuilt(one) for one, part in parts.items()])
+
+    def _part(self, layer: keras.Layer) -> keras.Layer | None:
+        """What to use instead of a layer inside another; None for an equal one."""
         if isinstance(layer, keras.Model):
             return self._clone(layer)
         replacement = self._replaced(layer)
         if replacement is None:
-            return None if type(layer) is keras.layers.EinsumDense else rebuilt(layer)
+            inner = self._attention if type(layer) in ATTENTION else self._wrapper
+            return inner(layer)
         if len(replacement) == 1:
             return replacement[0]
         shape = layer.get_build_config()["input_shape"]

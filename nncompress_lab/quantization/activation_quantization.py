@@ -12,6 +12,7 @@ from nncompress_lab.models.kernels import (
     KernelLayer,
     Reasons,
     Skip,
+    is_recurrent,
     keras_classes,
     walk,
 )
@@ -101,6 +102,8 @@ class ActivationQuantization(LayerPass):
 
     def obstacle(self, layer: KernelLayer) -> Skip | None:
         """It multiplies nothing by its input."""
+        if is_recurrent(layer.layer):
+            return Skip.RECURRENT
         looks_up = "Embedding" in keras_classes(layer.layer)
         return Skip.LOOKED_UP if looks_up else None
 

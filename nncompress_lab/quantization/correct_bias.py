@@ -14,6 +14,7 @@ from nncompress_lab.models.kernels import (
     KernelLayer,
     Reasons,
     Skip,
+    is_recurrent,
     kernel_layers,
     kernel_shape,
     reason_without_kernel as without_kernel,
@@ -126,6 +127,8 @@ def _pairs(reference: Any, model: keras.Model) -> list[tuple[KernelLayer, Kernel
 
 
 def _obstacle(one: KernelLayer) -> Skip | None:
+    if is_recurrent(one.layer):
+        return Skip.RECURRENT
     return Skip.NO_BIAS if getattr(one.layer, "bias", None) is None else None
 
 

@@ -22,8 +22,12 @@ from nncompress_lab.models.kernels import (
 from nncompress_lab.models.rewrite import REMOVE, rewrite_layers
 from nncompress_lab.passes import Context, Pass
 
-# All but the Embedding, which looks up and adds no bias.
-FOLDABLE = tuple(getattr(keras.layers, name) for name in KERNELS if name != "Embedding")
+# All but what looks up and adds no bias, and the cells of recurrent layers.
+FOLDABLE = tuple(
+    getattr(keras.layers, name)
+    for name in KERNELS
+    if not name.endswith(("Embedding", "Cell"))
+)
 
 
 @dataclass(frozen=True)

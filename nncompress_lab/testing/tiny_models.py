@@ -115,6 +115,26 @@ def every_layer() -> keras.Model:
     )
 
 
+def recurrent() -> keras.Model:
+    """Recurrent layers of each kind, on two steps, and layers inside other layers.
+
+    It is not among the `BUILDERS`: their loops take longer than all of those.
+    """
+    image = keras.Input(IMAGE)
+    rows = layers.Reshape((2, 8, 12))(image)
+    rows = layers.ConvLSTM1D(2, 3, return_sequences=True, name="conv_lstm")(rows)
+    x = layers.TimeDistributed(layers.Flatten())(rows)
+    x = layers.TimeDistributed(layers.Dense(6, name="dense"), name="timed")(x)
+    x = layers.Bidirectional(layers.GRU(3, return_sequences=True), name="both")(x)
+    x = layers.LSTM(5, return_sequences=True, name="lstm")(x)
+    x = layers.SimpleRNN(6, name="simple")(x)
+    codes = layers.Rescaling(9.0)(layers.Reshape((64 * 3,))(image))
+    tied = layers.ReversibleEmbedding(10, 6, name="tied")
+    x = layers.Add()([x, layers.GlobalAveragePooling1D()(tied(codes))])
+    x = tied(x, reverse=True)
+    return keras.Model(image, layers.Dense(CLASSES, name="logits")(x), name="recurrent")
+
+
 BUILDERS = (sequential, residual, shared, nested, depthwise, transformer, every_layer)
 
 

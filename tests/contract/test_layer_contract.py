@@ -28,7 +28,8 @@ FORMATS = (
 
 @pytest.fixture(scope="module")
 def quantized_models() -> list[keras.Model]:
-    return [ncl.UniformQuantization(bits=8)(build()) for build in tiny_models.BUILDERS]
+    builders = (*tiny_models.BUILDERS, tiny_models.recurrent)
+    return [ncl.UniformQuantization(bits=8)(build()) for build in builders]
 
 
 def test_the_tiny_models_hold_every_layer_that_can_be_quantized(quantized_models):
@@ -126,14 +127,17 @@ def test_layers_that_cannot_be_replaced_are_named_with_a_reason():
     class OwnDense(keras.layers.Dense):
         pass
 
+    class OwnTimeDistributed(keras.layers.TimeDistributed):
+        pass
+
     model = keras.Sequential(
         [
             keras.Input((6, 5)),
-            keras.layers.TimeDistributed(
-                keras.layers.Dense(8, name="inner"), name="td"
-            ),
+            OwnTimeDistributed(keras.layers.Dense(8, name="inner"), name="td"),
             OwnDense(8, name="own"),
-            keras.layers.LSTM(4, name="lstm"),
+            keras.layers.Reshape((6, 4, 2)),
+            keras.layers.ConvLSTM1D(4, 1, name="lstm"),
+            keras.layers.Flatten(),
             keras.layers.BatchNormalization(name="bn"),
             keras.layers.Dense(9, name="dense"),
         ]
@@ -145,14 +149,16 @@ def test_layers_that_cannot_be_replaced_are_named_with_a_reason():
     assert step.explain(model) == {
         "td/inner": ncl.Skip.NOT_REPLACEABLE,
         "own": ncl.Skip.NOT_SUPPORTED,
-        "lstm/lstm_cell": ncl.Skip.NOT_SUPPORTED,
+        "lstm/conv_lstm_cell": ncl.Skip.NOT_SUPPORTED,
         "bn": ncl.Skip.NO_KERNEL,
         "dense": None,
     }
     assert [type(layer).__name__ for layer in result.layers] == [
-        "TimeDistributed",
+        "OwnTimeDistributed",
         "OwnDense",
-        "LSTM",
+        "Reshape",
+        "ConvLSTM1D",
+        "Flatten",
         "BatchNormalization",
         "QuantizedDense",
     ]

@@ -127,7 +127,7 @@ def test_the_kernel_layers_come_in_the_order_of_the_model(build, expected):
 def test_the_tiny_models_hold_every_layer_of_the_table():
     found = {
         layer.type_name
-        for build in tiny_models.BUILDERS
+        for build in (*tiny_models.BUILDERS, tiny_models.recurrent)
         for layer in kernel_layers(build())
     }
 

@@ -187,10 +187,23 @@ def test_explain_tells_that_a_quantized_layer_is_not_float():
     assert Selection().explain(model)["hidden"] is Skip.NOT_FLOAT
 
 
-def test_explain_tells_that_a_recurrent_layer_is_not_supported():
+def test_explain_tells_that_a_layer_of_ones_own_is_not_supported():
+    class Mine(layers.Layer):
+        def build(self, input_shape):
+            self.scale = self.add_weight(name="scale", shape=input_shape[-1:])
+
+        def call(self, inputs):
+            return inputs * self.scale
+
+    model = keras.Sequential([keras.Input((4, 3)), Mine(name="mine"), layers.LSTM(2)])
+
+    assert Selection().explain(model)["mine"] is Skip.NOT_SUPPORTED
+
+
+def test_the_cell_of_a_recurrent_layer_is_selected_by_its_path():
     model = keras.Sequential([keras.Input((4, 3)), layers.LSTM(2, name="lstm")])
 
-    assert set(Selection().explain(model).values()) == {Skip.NOT_SUPPORTED}
+    assert Selection(names=("lstm/*",)).explain(model) == {"lstm/lstm_cell": None}
 
 
 def test_explaining_changes_no_weight():

@@ -151,7 +151,9 @@ def computed_classes(mixin: type[ComputedKernels], prefix: str) -> dict[type, An
     """
     made: dict[type, Any] = {}
     for name, kernels in KERNELS.items():
-        keras_class = getattr(layers, name)
+        keras_class = getattr(layers, name, None)
+        if keras_class is None:  # a ConvLSTMCell, which only Keras itself makes
+            continue
         attributes = {
             **{kernel: _computed(kernel) for kernel in kernels},
             "keras_class": keras_class,
