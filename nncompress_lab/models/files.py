@@ -12,11 +12,13 @@ import keras
 
 from nncompress_lab.atomic import replace_file
 from nncompress_lab.errors import ModelFileError
-from nncompress_lab.limits import most_bytes
+from nncompress_lab.limits import EXPANSION_OF_ZIP, most_bytes
+from nncompress_lab.models.building import built_once
 from nncompress_lab.models.declared import check_config, variable_bytes
 from nncompress_lab.models.paths import check_source, check_target
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
+OF_CONFIG = 16  # what JSON takes in memory, as a multiple of its text
 LONGEST_REASON = 400
 OWN_LAYERS = "If it uses layers of your own"
 
@@ -38,8 +40,10 @@ def load_model(path: str | Path) -> keras.Model:
     """
     check_source(path)
     with keras_errors(f"{path} cannot be loaded"):
-        _check_declared(Path(path), most_bytes(Path(path).stat().st_size))
-        return keras.saving.load_model(path)
+        size = Path(path).stat().st_size
+        _check_declared(Path(path), most_bytes(size, EXPANSION_OF_ZIP))
+        with built_once():
+            return keras.saving.load_model(path)
 
 
 def _check_declared(path: Path, most: int) -> None:
@@ -47,19 +51,21 @@ def _check_declared(path: Path, most: int) -> None:
     with zipfile.ZipFile(path) as archive:
         unpacked = sum(one.file_size for one in archive.infolist())
         _check_bytes("unpack to", unpacked, most)
+        described = archive.getinfo(CONFIG).file_size
+        _check_bytes("describe itself in", described, most // OF_CONFIG)
         config = json.loads(archive.read(CONFIG))
         if WEIGHTS in archive.namelist():
             with archive.open(WEIGHTS) as member, h5py.File(member, "r") as weights:
                 _check_bytes("hold arrays of", _array_bytes(weights), most)
     check_config(config, most)
-    _check_bytes("build a model of", variable_bytes(config), most)
+    _check_bytes("build a model of", variable_bytes(config, most), most)
 
 
 def _check_bytes(what: str, needed: int, most: int) -> None:
     if needed > most:
         raise ValueError(
-            f"it would {what} {needed} bytes, and by its length {most} are allowed. It is "
-            "damaged or was made to mislead."
+            f"it would {what} {needed} bytes or more, and by its length {most} are "
+            "allowed. It is damaged or was made to mislead."
         )
 
 
@@ -88,13 +94,15 @@ def keras_errors(problem: str) -> Iterator[None]:
         yield
     except Exception as error:  # Keras raises many kinds for damaged and foreign files
         raise ModelFileError(
-            f"{problem}: {_reason(error)} {OWN_LAYERS}, import the module "
+            f"{problem}: {_reason(error).rstrip('.')}. {OWN_LAYERS}, import the module "
             "that registers them with keras.saving.register_keras_serializable."
         ) from error
 
 
 def _reason(error: Exception) -> str:
     """What it comes from, of an error of Keras that tells where it went on from there."""
+    if isinstance(error, RecursionError):
+        return "what describes it is nested too deeply"
     text = str(error).strip() or type(error).__name__
     for before in ("Exception encountered: ", "Example error message for object"):
         text = text.rpartition(before)[2]

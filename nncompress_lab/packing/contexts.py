@@ -7,6 +7,7 @@ and columns then cost nothing. NumPy only.
 """
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,7 @@ Classes = npt.NDArray[np.uint8]
 # How finely counts are told apart: in one class, by powers of 2, or twice as finely.
 FINENESS = (0, 1, 2)
 _DIGITS = 3  # of how many places of a context are taken
+_CHUNK = 2**16  # places that are put in order at a time
 _BITS_PER_CONTEXT = 5.0  # about what it takes to write that
 
 
@@ -43,19 +45,27 @@ class _Grid:
         """How many places each context has."""
         rows, columns = self.shape
         sizes = np.outer(
-            np.bincount(self.rows, minlength=rows),
-            np.bincount(self.columns, minlength=columns),
+            entropy.counted(self.rows)[:rows], entropy.counted(self.columns)[:columns]
         )
         missing = self.rows.size * self.columns.size - self.count
         beyond = self.columns[self.columns.size - missing :]
         sizes[self.rows[-1]] -= np.bincount(beyond, minlength=columns)
         return sizes.reshape(-1)
 
-    def order(self) -> npt.NDArray[np.int64]:
-        """The places, those of the first context first."""
-        by_class = self.rows.astype(np.uint16) * np.uint16(self.shape[1])
-        contexts = (by_class[:, None] + self.columns).reshape(-1)[: self.count]
-        return np.argsort(contexts, kind="stable")
+    def in_order(self) -> Iterator[tuple[Counts, Counts]]:
+        """Places, and where they lie in the order of contexts; some at a time."""
+        places = self.places()
+        reached = np.cumsum(places) - places  # in that order, by each context
+        for start in range(0, self.count, _CHUNK):
+            place = np.arange(start, min(start + _CHUNK, self.count))
+            row, column = np.divmod(place, self.columns.size)
+            context = self.rows[row].astype(np.int64) * self.shape[1]
+            context += self.columns[column]
+            order = np.argsort(context, kind="stable")
+            counts = np.bincount(context, minlength=reached.size)
+            firsts = reached - (np.cumsum(counts) - counts)
+            yield place[order], firsts[context[order]] + np.arange(place.size)
+            reached += counts
 
 
 def encode(mask: Mask, columns: int) -> bytes:
@@ -93,7 +103,8 @@ def decode(cursor: Cursor, count: int, columns: int) -> Mask:
         columns: Of the array, at most `count`.
 
     Returns:
-        bool array of shape `(count,)`. Up to 24 bytes a place are allocated meanwhile.
+        bool array of shape `(count,)`. Three bytes a place and some megabytes are
+        allocated meanwhile.
 
     Raises:
         CorruptFileError: If `encode` cannot have written this.
@@ -114,7 +125,8 @@ def decode(cursor: Cursor, count: int, columns: int) -> Mask:
         start += size
     popping.close()
     mask = np.empty_like(in_order)
-    mask[grid.order()] = in_order
+    for place, source in grid.in_order():
+        mask[place] = in_order[source]
     return mask
 
 
@@ -122,7 +134,9 @@ def _encode(mask: Mask, grid: _Grid, fineness: tuple[int, int]) -> bytes:
     by_row, by_column = fineness
     places = grid.places()
     filled = np.flatnonzero(places)
-    in_order = mask[grid.order()]
+    in_order = np.empty_like(mask)
+    for place, target in grid.in_order():
+        in_order[target] = mask[place]
     ends = np.cumsum(places[filled])
     parts = np.split(in_order, ends[:-1])
     levels = levels_of(np.array([part.sum() for part in parts]), _DIGITS)

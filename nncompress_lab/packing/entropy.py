@@ -119,7 +119,8 @@ def decode(cursor: Cursor, count: int, limit: int) -> Symbols:
         limit: All of them are below it; at most 256.
 
     Returns:
-        uint8 array of shape `(count,)`.
+        uint8 array of shape `(count,)`, not to be written to: equal symbols take one
+        byte.
 
     Raises:
         CorruptFileError: If `encode` cannot have written this.
@@ -128,7 +129,7 @@ def decode(cursor: Cursor, count: int, limit: int) -> Symbols:
     if first + span >= limit:
         raise CorruptFileError("it holds a symbol that is too large")
     if not span:
-        return np.full(count, first, np.uint8)
+        return np.broadcast_to(np.uint8(first), (count,))
     slope, digits = divmod(cursor.byte(), 8)
     popping = Popping(cursor)
     steps = popping.pop(span + 1, step_weights(digits, slope), "int64")

@@ -15,6 +15,7 @@ from nncompress_lab.errors import (
     ModelFileError,
     UnsupportedModelError,
 )
+from nncompress_lab.models.building import built_once
 from nncompress_lab.models.declared import (
     check_config,
     variable_bytes,
@@ -151,7 +152,7 @@ def unpack(path: str | Path, *, max_bytes: int | None = None) -> keras.Model:
         path: A packed file.
         max_bytes: Of all arrays together, and of the variables of the model; by default
             64 MiB and 1000 times the bytes of the file. While reading, about three times
-            as many bytes are taken; for packed 1-bit integers up to 20 times.
+            as many bytes are taken; for packed 1-bit integers up to 34 times.
 
     Returns:
         The model, not compiled.
@@ -181,20 +182,20 @@ def _restored(reader: container.Reader) -> keras.Model:
     config, version = reader.about.get("config"), reader.about.get("keras")
     if not isinstance(config, dict) or not isinstance(version, str):
         raise CorruptFileError("it describes no model")
-    config = without_compiling(config)
     with keras_errors(REFUSED):
+        config = without_compiling(config)
         check_config(config, reader.max_bytes)
-        needed = variable_bytes(config)
+        needed = variable_bytes(config, reader.max_bytes)
     if needed > reader.max_bytes:
         raise CorruptFileError(
-            f"its model would take {needed} bytes and {reader.max_bytes} are allowed; if "
-            "you trust this file, say max_bytes"
+            f"its model would take {needed} bytes or more and {reader.max_bytes} are "
+            "allowed; if you trust this file, say max_bytes"
         )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         members = ((one.name, one.dtype, array) for one, array in reader.tensors())
         archive.write(path, config, version, members)
-        with keras_errors(REFUSED):
+        with keras_errors(REFUSED), built_once():
             return keras.saving.load_model(path, compile=False, safe_mode=True)
 
 

@@ -53,8 +53,10 @@ def decode(cursor: Cursor, count: int, dtype: str, *, is_float: bool) -> Items:
         is_float: As for `encode`.
 
     Returns:
-        Array of shape `(count,)`.
+        Array of shape `(count,)`, not to be written to.
     """
+    if np.dtype(dtype).itemsize == 1:
+        return symbols.decode(cursor, count)
     items = np.zeros(count, dtype)
     bits = items.itemsize * 8
     for shift in reversed(range(0, bits, 8)):

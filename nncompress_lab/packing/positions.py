@@ -17,6 +17,7 @@ Mask = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.int64]
 
 BY_ROWS, BY_COLUMNS, IN_CONTEXT = 0, 1, 2
+_CHUNK = 2**16  # gaps that are read at a time
 _LONG = 255  # a gap is written as bytes: each 255 says 255 more, the last says the rest
 
 
@@ -58,13 +59,8 @@ def decode(cursor: Cursor, count: int, columns: int) -> Mask:
         return contexts.decode(cursor, count, columns)
     if kind not in (BY_ROWS, BY_COLUMNS):
         raise CorruptFileError("it holds positions of a kind that does not exist")
-    mask = np.zeros(count, np.bool_)
-    mask[_places(cursor, count)] = True
-    if kind == BY_ROWS:
-        return mask
-    by_rows = np.empty_like(mask)
-    by_rows[_column_order(count, columns)] = mask
-    return by_rows
+    mask = _taken(cursor, count)
+    return mask if kind == BY_ROWS else _by_rows(mask, columns)
 
 
 def _gaps(places: Places) -> bytes:
@@ -75,17 +71,32 @@ def _gaps(places: Places) -> bytes:
     return number(written.size) + symbols.encode(written)
 
 
-def _places(cursor: Cursor, count: int) -> Places:
+def _taken(cursor: Cursor, count: int) -> Mask:
     written = cursor.number()
     if written > count:
         raise CorruptFileError("it holds more positions than places")
     gaps = symbols.decode(cursor, written)
-    ends = gaps < _LONG
-    steps = gaps.astype(np.int64) + ends
-    places: Places = np.cumsum(steps)[ends] - 1
-    if places.size and places[-1] >= count:
-        raise CorruptFileError("it holds a position behind the last place")
-    return places
+    mask, reached = np.zeros(count, np.bool_), -1
+    for start in range(0, written, _CHUNK):
+        part = gaps[start : start + _CHUNK]
+        ends = part < _LONG
+        places = reached + np.cumsum(part.astype(np.int64) + ends)
+        reached = int(places[-1])
+        if reached >= count:
+            raise CorruptFileError("it holds a position behind the last place")
+        mask[places[ends]] = True
+    return mask
+
+
+def _by_rows(mask: Mask, columns: int) -> Mask:
+    """A mask that is given column by column; only the first columns may be whole."""
+    rows = -(-mask.size // columns)
+    whole = columns - (rows * columns - mask.size)
+    turned = np.zeros((rows, columns), np.bool_)
+    turned[:, :whole] = mask[: rows * whole].reshape(whole, rows).T
+    rest = mask[rows * whole :].reshape(columns - whole, rows - 1)
+    turned[:-1, whole:] = rest.T
+    return turned.reshape(-1)[: mask.size]
 
 
 def _column_order(count: int, columns: int) -> Places:

@@ -79,11 +79,11 @@ def decode(cursor: Cursor, count: int) -> Symbols:
 
     Args:
         cursor: Where they are; it moves behind them.
-        count: How many there are. No more than `3 * count` bytes and some megabytes
+        count: How many there are. No more than `2 * count` bytes and some megabytes
             are allocated.
 
     Returns:
-        uint8 array of shape `(count,)`.
+        uint8 array of shape `(count,)`, not to be written to.
 
     Raises:
         CorruptFileError: If `encode` cannot have written this.
@@ -96,10 +96,11 @@ def decode(cursor: Cursor, count: int) -> Symbols:
     if low == PLAIN:
         return np.frombuffer(cursor.take(count), np.uint8)
     read = entropy.decode if coder == ANS else _decompressed
-    high = read(cursor, count, 256 >> low)
-    if not low:
-        return high
-    return np.left_shift(high, np.uint8(low)) | _low_bits(cursor, count, low)
+    decoded = read(cursor, count, 256 >> low)
+    if low:
+        decoded = np.left_shift(decoded, np.uint8(low))
+        decoded |= _low_bits(cursor, count, low)
+    return decoded
 
 
 def unpack(packed: Symbols, bits: int, count: int) -> Symbols:

@@ -33,6 +33,7 @@ LARGEST_PALETTE = 256
 # what it costs among the others is already near the entropy.
 COMMON = 1 / 16
 MOST_SPARSE = 2**25  # items of which positions are stored: they take memory to read
+_CHUNK = 2**16  # items that are looked up at a time
 SOME = 4096  # items that are looked at to see whether all of them are worth it
 SCATTER = 2654435761  # a prime: its multiples hit rows and columns of all sizes
 
@@ -105,8 +106,8 @@ def decode(
     Args:
         content: What `encode` returned.
         dtype: As for `encode`.
-        shape: Of the array. Beside it, up to 32 bytes for each of its entries are
-            allocated; if it is sparse, 24 for each of at most `MOST_SPARSE` items.
+        shape: Of the array. Beside it, some megabytes, as many bytes again and 4 for
+            each item are allocated; packed integers are items.
 
     Returns:
         The array; its bits, if NumPy lacks the type.
@@ -128,6 +129,7 @@ def decode(
     cursor.close()
     if dtype == "bool" and items.size and int(items.max()) > 1:
         raise CorruptFileError("it holds a truth value other than 0 and 1")
+    items = np.require(items, requirements=["C", "W"])
     return items.view(DTYPES[dtype] if dtype == "bfloat16" else dtype).reshape(shape)
 
 
@@ -184,8 +186,16 @@ def _decoded(cursor: Cursor, count: int, dtype: str, *, is_float: bool) -> Items
         codes = _decoded_items(cursor, cursor.byte(), count, "uint8", is_float=False)
         if count and int(codes.max()) >= palette.size:
             raise CorruptFileError("it holds a code that stands for nothing")
-        return palette[codes]
+        return _looked_up(palette, codes)
     return _decoded_items(cursor, kind, count, dtype, is_float=is_float)
+
+
+def _looked_up(palette: Items, codes: Items) -> Items:
+    """Some at a time, because NumPy takes eight bytes for each that it looks up."""
+    items = np.empty(codes.size, palette.dtype)
+    for start in range(0, codes.size, _CHUNK):
+        items[start : start + _CHUNK] = palette[codes[start : start + _CHUNK]]
+    return items
 
 
 def _decoded_items(

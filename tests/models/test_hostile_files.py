@@ -13,6 +13,7 @@ from keras import layers
 
 import nncompress_lab as ncl
 from nncompress_lab.errors import ModelFileError
+from nncompress_lab.models import building
 from nncompress_lab.models.declared import check_config, without_compiling
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
@@ -61,6 +62,37 @@ def many_thresholds(config: dict[str, Any]) -> None:
     config["compile_config"]["metrics"] = [metric]
 
 
+def many_layers(config: dict[str, Any]) -> None:
+    config["config"]["layers"] += config["config"]["layers"][1:] * 2000
+
+
+def long_list(config: dict[str, Any]) -> None:
+    vocabulary = {"num_oov_indices": 10**9, "vocabulary": [1]}
+    lookup = {"module": "keras.layers", "class_name": "IntegerLookup"}
+    config["config"]["layers"][1] = {**lookup, "config": vocabulary}
+
+
+def computed_at_once(config: dict[str, Any], **settings: float) -> None:
+    described = {"class_name": "Normalization", "config": settings}
+    config["config"]["layers"][0]["config"]["batch_shape"] = [None, 10**11]
+    config["config"]["layers"][1] = {"module": "keras.layers", **described}
+
+
+def repeated_at_once(config: dict[str, Any]) -> None:
+    computed_at_once(config, mean=0.0, variance=1.0)
+
+
+def nested(config: dict[str, Any]) -> None:
+    inside: Any = []
+    for _ in range(300):
+        inside = {"a": [inside]}
+    config["config"]["layers"][1]["config"]["units"] = inside
+
+
+def long_text(config: dict[str, Any]) -> None:
+    config["more"] = " " * 5 * 2**20
+
+
 def huge_array(file: h5py.File) -> None:
     file.create_dataset("more", (2**40,), "f4", chunks=(2**20,))
 
@@ -71,6 +103,12 @@ def huge_array(file: h5py.File) -> None:
         ({"config": wide}, "build a model of"),
         ({"config": long_strings}, "array in it would take 2000000000"),
         ({"config": many_thresholds}, "num_thresholds"),
+        ({"config": many_layers}, "more than 4... layers"),
+        ({"config": long_list}, "num_oov_indices"),
+        ({"config": computed_at_once}, "build a model of"),
+        ({"config": repeated_at_once}, "build a model of"),
+        ({"config": nested}, "nested too deeply"),
+        ({"config": long_text}, "describe itself in"),
         ({"weights": huge_array}, "hold arrays of"),
     ],
     ids=lambda one: (
@@ -85,7 +123,9 @@ def test_more_than_a_file_can_hold_is_refused_before_keras(change, said, good):
 
 
 def test_what_unpacks_to_more_than_its_length_allows_is_refused(good, monkeypatch):
-    monkeypatch.setattr("nncompress_lab.models.files.most_bytes", lambda size: 9 * size)
+    monkeypatch.setattr(
+        "nncompress_lab.models.files.most_bytes", lambda size, _: 9 * size
+    )
 
     def zeros(file):
         file.create_dataset("more", data=np.zeros(2**20, np.float32))
@@ -128,6 +168,29 @@ def test_the_reason_of_keras_is_told(layer, said, tmp_path):
         ncl.load_model(tmp_path / "model.keras")
 
     assert "\n" not in str(caught.value)
+
+
+def test_many_layers_are_read_one_after_the_other(good, monkeypatch):
+    """Keras builds a Sequential again with each layer that it reads."""
+    built = []
+    build = keras.Sequential.build
+
+    def counted(model, shape=None):
+        built.append(model)
+        return build(model, shape)
+
+    def deeper(config):
+        dense = config["config"]["layers"].pop()
+        for number in range(20):
+            inner = {**dense["config"], "name": f"layer_{number}"}
+            config["config"]["layers"].append({**dense, "config": inner})
+
+    monkeypatch.setattr(keras.Sequential, "build", counted)
+    with pytest.raises(ModelFileError):  # it has no weights for them
+        ncl.load_model(changed(good, config=deeper))
+
+    assert len(built) <= 4
+    assert keras.Sequential.from_config == building._AS_KERAS_DOES
 
 
 def test_inner_models_are_not_compiled_either():
