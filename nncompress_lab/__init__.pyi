@@ -86,6 +86,7 @@ from .report.measuring import compare as compare
 from .report.report import Report as Report
 from .runtimes.exporting import export as export
 from .training.fine_tune import FineTune as FineTune
+from .training.objective import Objective as Objective
 from .training.reestimate_batch_norm import (
     ReestimateBatchNorm as ReestimateBatchNorm,
 )

@@ -44,7 +44,7 @@ def check_weights(model: keras.Model, made_by: str) -> None:
         CompressionError: If there is one; it names the layer.
     """
     for variable in model.variables:
-        if "float" in str(variable.dtype) and not np.isfinite(to_numpy(variable)).all():
+        if _not_finite(to_numpy(variable)).size:
             raise CompressionError(
                 f"{made_by} left weights that are NaN or infinite in {variable.path!r}. "
                 "If the model that went in has none there, the layer's weights or what "
@@ -52,9 +52,9 @@ def check_weights(model: keras.Model, made_by: str) -> None:
             )
 
 
-def are_finite(weights: list[Any]) -> bool:
-    """Whether all weights of a model are finite, as `get_weights` returns them."""
-    return not any(_not_finite(array).size for array in weights)
+def are_finite(variables: list[Any]) -> bool:
+    """Whether all of a model's variables are finite."""
+    return not any(_not_finite(to_numpy(one)).size for one in variables)
 
 
 def _not_finite(array: Any) -> Any:

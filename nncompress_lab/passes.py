@@ -20,6 +20,7 @@ from nncompress_lab.models.kernels import Reasons
 from nncompress_lab.models.rewrite import check_model
 from nncompress_lab.models.selection import Selection
 from nncompress_lab.settings import check_settings
+from nncompress_lab.training.objective import Objective
 
 CHECKED_EXAMPLES = 32  # of a pipeline, before any work starts
 NO_DATACLASS = (
@@ -46,6 +47,8 @@ class Context:
         unquantized: The last model of the pipeline whose kernels are all floats, which
             passes that repair quantization compare with; `pipeline` fills it in.
         teacher: A model that passes may learn from, for `FineTune(teacher="context")`.
+        objective: The loss and the metrics; None takes those that the model was compiled
+            with, or what the labels tell. A loss alone will do.
         seed: Of everything random in a pass.
         progress: Whether passes that take long draw a progress bar.
 
@@ -61,6 +64,7 @@ class Context:
     original: keras.Model | None = None
     unquantized: keras.Model | None = None
     teacher: keras.Model | None = None
+    objective: Objective | None = None
     seed: int = 0
     progress: bool = True
 
@@ -194,8 +198,12 @@ class Pass(ABC):
             if isinstance(chosen := getattr(self, field.name), Selection):
                 chosen.check(model, replaced=later)
         result = self.transform(model, context)
-        check_weights(result, type(self).__name__)
+        self.check_result(result)
         return result
+
+    def check_result(self, result: keras.Model) -> None:
+        """Raise a `CompressionError` if what this pass made is not finite."""
+        check_weights(result, type(self).__name__)
 
     @abstractmethod
     def transform(self, model: keras.Model, context: Context) -> keras.Model:

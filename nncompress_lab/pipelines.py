@@ -40,6 +40,9 @@ class Pipeline(Pass):
         *_, (_, last) = stages(self, model, context)
         return last
 
+    def check_result(self, result: keras.Model) -> None:
+        """Nothing: each pass has checked what it made."""
+
 
 def pipeline(*passes: Pass) -> Pipeline:
     """Put passes together into one pass.

@@ -1,6 +1,6 @@
 """Knowledge distillation as a pass: a smaller model comes out that its input has taught."""
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import ClassVar, Final
 
 import keras
@@ -8,6 +8,8 @@ import keras
 from nncompress_lab.distillation.student import Student
 from nncompress_lab.models.rewrite import check_model
 from nncompress_lab.passes import Context
+from nncompress_lab.training.known_task import task_of
+from nncompress_lab.training.loop import given
 from nncompress_lab.training.teach import check_pair, teach
 from nncompress_lab.training.teacher_losses import Features, Loss, TeacherLoss
 from nncompress_lab.training.training_pass import TrainingPass
@@ -95,7 +97,6 @@ class Distillation(TrainingPass):
         )
         check_pair(model, student)
         loss = TeacherLoss(
-            classes=model.output_shape[-1],
             loss=self.loss,
             temperature=self.temperature,
             student_loss_weight=self.student_loss_weight,
@@ -105,12 +106,15 @@ class Distillation(TrainingPass):
                 (one, one) if isinstance(one, str) else (one[0], one[-1])
                 for one in self.layers
             ),
+            soft_labels=self.soft_labels,
         )
+        compiled = replace(context, original=context.original or model)
+        parts = given(context.train), given(context.validation)
         return teach(
             student,
             model,
             loss,
+            task=task_of(student, *parts, context=compiled),
             step=self,
             context=context,
-            soft_labels=self.soft_labels,
         )

@@ -9,6 +9,7 @@ from nncompress_lab.data.datasets import Data
 from nncompress_lab.errors import check_choice
 from nncompress_lab.models.kernels import KernelLayer, to_numpy
 from nncompress_lab.models.selection import Selection
+from nncompress_lab.passes import Context
 from nncompress_lab.pruning.arrays.schedules import PruningSchedule
 from nncompress_lab.pruning.layer_masks import (
     Masks,
@@ -19,6 +20,9 @@ from nncompress_lab.pruning.layer_masks import (
 )
 from nncompress_lab.pruning.running_scores import RunningScore, RunningScores
 from nncompress_lab.pruning.weight_pruning import PRUNABLE, pruned_kernels
+from nncompress_lab.training.gradients import Loss
+from nncompress_lab.training.known_task import task_of
+from nncompress_lab.training.objective import Objective
 from nncompress_lab.training.while_training import (
     KeepMasked,
     apply_mask,
@@ -52,7 +56,9 @@ class GradualPruningCallback(keras.callbacks.Callback):
         select: Which layers to prune; by default all kernels that are not depthwise.
         data: For `"taylor"` and `"movement"`: training data for gradients, of which each
             update takes the next 256 examples.
-        loss: Of these gradients: name of a Keras loss, or `"auto"` as in `FineTune`.
+        loss: Of these gradients: name of a Keras loss; `"auto"` is the objective, or what
+            the model was compiled with.
+        objective: Whose loss these gradients are of, for a model that was compiled without.
 
     Raises:
         ValueError: If a value is not known, or `data` is missing.
@@ -72,6 +78,7 @@ class GradualPruningCallback(keras.callbacks.Callback):
         select: Selection | str | list[str] = PRUNABLE,
         data: Data | None = None,
         loss: str = "auto",
+        objective: Objective | None = None,
     ) -> None:
         super().__init__()
         check_choice("score", score, RunningScore)
@@ -83,6 +90,7 @@ class GradualPruningCallback(keras.callbacks.Callback):
             )
         self.schedule, self.score, self.scope = schedule, score, scope
         self.select, self.data, self.loss = Selection.of(select), data, loss
+        self.objective = objective
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Put the masks in place; they drop nothing yet."""
@@ -92,7 +100,7 @@ class GradualPruningCallback(keras.callbacks.Callback):
         self.select.check(self.model)
         self.layers = pruned_kernels(self.select(self.model), self.select)
         self.scores = RunningScores(
-            self.model, self.layers, self.score, data=self.data, loss=self.loss
+            self.model, self.layers, self.score, data=self.data, loss=self._loss()
         )
         self.masks = _Masks(self.model, self.layers)
         self._update(step=0)
@@ -108,8 +116,9 @@ class GradualPruningCallback(keras.callbacks.Callback):
         self._update(step=self.epoch * self.steps + batch + 1)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Keep the weights, in case that others are put in their place in the end."""
-        self.last = self.model.get_weights()
+        """Keep the last weights, in case that others are put in their place."""
+        if self.model.stop_training or epoch + 1 == self.params["epochs"]:
+            self.last = self.model.get_weights()
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         """Take the masks away; the zeros stay, whoever wrote weights in the end."""
@@ -117,6 +126,12 @@ class GradualPruningCallback(keras.callbacks.Callback):
         if self.masks.apply() and not averaged and self.last:
             self.model.set_weights(self.last)  # others are of an epoch of fewer zeros
         self.masks.remove()
+
+    def _loss(self) -> Loss | None:
+        if self.data is None or self.score == "magnitude":
+            return None
+        context = Context(objective=self.objective)
+        return task_of(self.model, self.data, context=context, loss=self.loss).total
 
     def _steps_an_epoch(self) -> int:
         steps = self.params.get("steps")

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import keras
 
+from nncompress_lab.data.datasets import Data
 from nncompress_lab.passes import Context
 from nncompress_lab.pruning.arrays.schedules import Curve, PruningSchedule
 from nncompress_lab.pruning.gradual_callback import GradualPruningCallback
@@ -83,15 +84,19 @@ class GradualPruning(WeightPruning, RetrainingPass):
 
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model, prune the copy while it trains, return the best epoch."""
-        callback = GradualPruningCallback(
-            self.schedule,
-            score=self.score,
-            scope=self.scope,
-            select=self.select,
-            data=context.train,
-            loss=self.loss,
-        )
+
+        def pruning(train: Data) -> list[keras.callbacks.Callback]:
+            return [
+                GradualPruningCallback(
+                    self.schedule,
+                    score=self.score,
+                    scope=self.scope,
+                    select=self.select,
+                    data=train,
+                )
+            ]
+
         # The first epoch at whose end the masks are final.
         final = max(math.ceil(self.end * self.epochs) - 1, 0)
-        meanwhile = Meanwhile(callbacks=[callback], judged_from=final)
+        meanwhile = Meanwhile(callbacks=pruning, judged_from=final)
         return self.retrain(model, context, meanwhile)

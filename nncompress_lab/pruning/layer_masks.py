@@ -19,6 +19,7 @@ from nncompress_lab.pruning.arrays.masks import (
 )
 from nncompress_lab.pruning.arrays.scores import taylor_scores, wanda_scores
 from nncompress_lab.training.gradients import kernel_gradients
+from nncompress_lab.training.known_task import task_of
 from nncompress_lab.training.loop import given
 
 Score = Literal["magnitude", "taylor", "wanda"]
@@ -50,7 +51,7 @@ def score_kernels(
         score: "magnitude", "taylor" (the mean over batches of the first training
             examples, `GRADIENT_EXAMPLES` of them) or "wanda" (of all calibration data).
         context: Holds what `NEEDS` names for the score.
-        loss: Name of a Keras loss for "taylor", or "auto".
+        loss: For "taylor", as in `FineTune`.
 
     Returns:
         For each layer, scores of the shapes of its kernels. What is zero has the lowest,
@@ -177,7 +178,8 @@ def _taylor(
     weights = [layer.arrays() for layer in layers]
     sums = [[np.zeros(array.shape) for array in arrays] for arrays in weights]
     data = given(context.train).take(GRADIENT_EXAMPLES)
-    for gradients in kernel_gradients(model, layers, data, loss=loss):
+    task = task_of(model, data, context=context, loss=loss)
+    for gradients in kernel_gradients(model, layers, data, loss=task.total):
         found = [gradients[layer.path] for layer in layers]
         add_scores(sums, taylor_scores, weights, found)
     return sums

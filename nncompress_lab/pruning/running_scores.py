@@ -1,18 +1,18 @@
 """Scores of a model in training, asked for again and again."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import keras
 import numpy as np
 
 from nncompress_lab.data.datasets import Data
+from nncompress_lab.data.streams import Batch
 from nncompress_lab.models.kernels import KernelLayer
 from nncompress_lab.pruning.arrays.masks import Weights
 from nncompress_lab.pruning.arrays.scores import movement_scores, taylor_scores
 from nncompress_lab.pruning.layer_masks import Scores, add_scores
-from nncompress_lab.training.gradients import KernelGradients
-from nncompress_lab.training.loop import with_class_indices
+from nncompress_lab.training.gradients import KernelGradients, Loss
 
 RunningScore = Literal["magnitude", "taylor", "movement"]
 BATCH_SIZE = 32
@@ -28,7 +28,7 @@ class RunningScores:
         score: `"magnitude"`; `"taylor"`, the sum over the next 8 batches of 32 examples;
             or `"movement"`, the same summed over all calls.
         data: Training data for gradients; it is gone through again and again.
-        loss: Name of a Keras loss, or `"auto"` as in `FineTune`.
+        loss: Whose gradients, as in `KernelGradients`.
     """
 
     def __init__(
@@ -38,14 +38,14 @@ class RunningScores:
         score: RunningScore,
         *,
         data: Data | None,
-        loss: str,
+        loss: Loss | None,
     ) -> None:
         self.layers, self.score = layers, score
         self.next_batch = 0
         self.totals = self._zeros()
         self.data = data
-        if data is not None and score != "magnitude":
-            self.data = with_class_indices(model, data) if loss == "auto" else data
+        self.stream: Iterator[Batch] = iter(())
+        if loss is not None:
             self.gradients = KernelGradients(model, layers, loss=loss)
 
     def __call__(self) -> Scores:
@@ -74,16 +74,26 @@ class RunningScores:
 
     def _add(self, score: Callable[[Weights, Weights], Weights]) -> None:
         weights = [layer.arrays() for layer in self.layers]
-        for x, y in self._batches():
+        for x, y, _ in self._batches():
             gradients = self.gradients(x, y)
             found = [gradients[layer.path] for layer in self.layers]
             add_scores(self.totals, score, weights, found)
 
-    def _batches(self) -> Iterator[tuple[Any, Any]]:
+    def _batches(self) -> Iterator[Batch]:
         if self.data is None:
             raise TypeError(f"The score {self.score!r} needs training data.")
         for _ in range(BATCHES):
+            if self.data.is_stream:
+                yield self._next_of(self.data)
+                continue
             start = self.next_batch * BATCH_SIZE
-            rows = np.arange(start, start + BATCH_SIZE) % len(self.data)
             self.next_batch += 1
-            yield self.data.x[rows], self.data.y[rows]
+            yield self.data.rows(np.arange(start, start + BATCH_SIZE) % len(self.data))
+
+    def _next_of(self, data: Data) -> Batch:
+        """The next batch of a pipeline, which begins again at its end."""
+        batch = next(self.stream, None)
+        if batch is None:
+            self.stream = data.batches(BATCH_SIZE)
+            batch = next(self.stream)
+        return batch

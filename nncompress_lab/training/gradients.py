@@ -9,11 +9,11 @@ from keras import ops
 
 from nncompress_lab.data.datasets import Data
 from nncompress_lab.models.kernels import KernelLayer, to_numpy
-from nncompress_lab.training.loop import Objective, with_class_indices
 
 BATCH_SIZE = 32
 Arrays = list[npt.NDArray[Any]]
 Gradient = Callable[[Sequence[Any], Any, Any], Sequence[Any]]
+Loss = Callable[[keras.Model, Any, Any], Any]
 
 
 def kernel_gradients(
@@ -21,7 +21,7 @@ def kernel_gradients(
     layers: Sequence[KernelLayer],
     data: Data,
     *,
-    loss: str = "auto",
+    loss: Loss,
     batch_size: int = BATCH_SIZE,
 ) -> Iterator[dict[str, Arrays]]:
     """The gradient of the mean loss of each batch, by the kernels of some layers.
@@ -33,17 +33,13 @@ def kernel_gradients(
         model: A built model. It is not changed.
         layers: Layers of that model with float kernels, as `select` returns them.
         data: Inputs and labels; they are taken in their order.
-        loss: Name of a Keras loss; `"auto"` is the cross-entropy of class indices (or
-            one-hot rows), from logits or probabilities as the model's last activation
-            tells.
+        loss: As in `KernelGradients`.
         batch_size: Examples a batch; the last one may be smaller.
 
     Yields:
         For each batch and by path: the gradients in the order of
         `KernelLayer.arrays()`, float arrays of the shapes of the kernels.
     """
-    if loss == "auto":
-        data = with_class_indices(model, data)
     gradients = KernelGradients(model, layers, loss=loss)
     for x, y, _ in data.batches(batch_size):
         yield gradients(x, y)
@@ -57,24 +53,23 @@ class KernelGradients:
     Args:
         model: A built model. It is not changed; its weights are read at each call.
         layers: Layers of that model with float kernels.
-        loss: As in `kernel_gradients`.
+        loss: A function of the model, labels and outputs, such as `Task.total`.
     """
 
     def __init__(
-        self, model: keras.Model, layers: Sequence[KernelLayer], *, loss: str = "auto"
+        self, model: keras.Model, layers: Sequence[KernelLayer], *, loss: Loss
     ) -> None:
         self.layers = layers
         self.kernels = [kernel for layer in layers for kernel in layer.kernels()]
-        measure = loss_function(model, loss)
 
         def loss_of(values: Any, x: Any, y: Any) -> Any:
             state = list(zip(self.kernels, values, strict=True))
             with keras.StatelessScope(state_mapping=state):
-                return ops.mean(measure(y, model(x, training=False)))
+                return ops.mean(loss(model, y, model(x, training=False)))
 
         self._gradient = _GRADIENTS[keras.backend.backend()](loss_of)
 
-    def __call__(self, x: npt.NDArray[Any], y: npt.NDArray[Any]) -> dict[str, Arrays]:
+    def __call__(self, x: Any, y: Any) -> dict[str, Arrays]:
         """Gradients by path, in the order and of the shapes of `KernelLayer.arrays()`."""
         if not self.kernels:
             return {}
@@ -84,16 +79,6 @@ class KernelGradients:
             layer.path: [next(arrays) for _ in layer.kernel_names]
             for layer in self.layers
         }
-
-
-def loss_function(model: keras.Model, loss: str) -> Any:
-    """The loss that a name stands for, as a function of labels and predictions.
-
-    Args:
-        model: Whose last activation tells what `"auto"` expects.
-        loss: Name of a Keras loss, or `"auto"` for the cross-entropy of class indices.
-    """
-    return Objective.of(model, loss).loss
 
 
 def _with_tensorflow(loss_of: Callable[..., Any]) -> Gradient:

@@ -9,7 +9,7 @@ from keras import ops
 
 from nncompress_lab.models.rewrite import REMOVE, copy_model, rewrite_layers
 from nncompress_lab.training.arrays.features import attention_map
-from nncompress_lab.training.output_scale import output_layer, output_scale
+from nncompress_lab.training.output_scale import Scale, output_layer, output_scale
 from nncompress_lab.training.teacher_losses import Features
 
 Tensors = dict[str, Any]
@@ -18,50 +18,65 @@ Tensors = dict[str, Any]
 def logits_model(model: keras.Model) -> keras.Model:
     """An equal model that returns logits where `model` returns probabilities.
 
-    A final softmax is left out; it has no weights, so both models have the same. What
-    returns logits, or logarithms of probabilities, which are logits too, is only copied.
+    A final softmax or sigmoid is left out; it has no weights, so both models have the
+    same. What returns logits, or logarithms of probabilities, which are logits too, is
+    only copied.
 
     Args:
-        model: A built classifier. It is not changed.
+        model: A built model. It is not changed.
 
     Returns:
         A new model that shares nothing with `model`.
-
-    Raises:
-        ValueError: If the model does not return one number for each of several classes.
     """
-    _check_classifier(model)
-    if output_scale(model) != "softmax":
+    scales = [output_scale(model, index) for index in range(len(model.outputs))]
+    if set(scales) == {"logits"}:
         return copy_model(model)
-    last = output_layer(model)
-    if isinstance(last, keras.layers.Softmax | keras.layers.Activation):
-        return rewrite_layers(model, lambda layer: REMOVE if layer is last else None)
-    logits = copy_model(model)
-    if hasattr(last, "activation"):
-        output_layer(logits).activation = keras.activations.linear
-        return logits
-    # An operation is no layer to leave out: logarithms of what it returns are logits.
+    if len(scales) == 1:
+        last = output_layer(model)
+        if isinstance(last, keras.layers.Softmax | keras.layers.Activation):
+            return rewrite_layers(
+                model, lambda layer: REMOVE if layer is last else None
+            )
+        if hasattr(last, "activation"):
+            logits = copy_model(model)
+            output_layer(logits).activation = keras.activations.linear
+            return logits
+    # An operation is no layer to leave out, and a layer may have other readers.
+    copy = copy_model(model)
+    outputs = [_logits(*pair) for pair in zip(copy.outputs, scales, strict=True)]
+    return keras.Model(
+        _inputs(copy), outputs if len(outputs) > 1 else outputs[0], name=model.name
+    )
+
+
+def _logits(tensor: Any, scale: Scale) -> Any:
+    """Logits up to a constant, of which probabilities were made."""
+    if scale == "logits":
+        return tensor
     least = np.finfo(np.float32).tiny
-    probabilities = ops.cast(logits.outputs[0], "float32")
-    outputs = ops.log(ops.maximum(probabilities, least))
-    return keras.Model(_inputs(logits), outputs, name=model.name)
+    probabilities = ops.cast(tensor, "float32")
+    logits = ops.log(ops.maximum(probabilities, least))
+    if scale == "sigmoid":
+        logits -= ops.log(ops.maximum(1 - probabilities, np.finfo(np.float32).eps))
+    return logits
 
 
-def _check_classifier(model: keras.Model) -> None:
+def check_classifier(model: keras.Model) -> None:
+    """Raise a `ValueError` unless a model tells several classes from each other."""
     shape = model.output_shape
-    fits = isinstance(shape, tuple) and len(shape) == 2 and shape[-1] > 1
+    fits = isinstance(shape, tuple) and len(shape) == 2 and (shape[-1] or 0) > 1
     if not fits or output_scale(model) == "sigmoid":
         raise ValueError(
-            "Distillation needs models that return a logit or probability for each of "
-            f"two classes or more, which exclude each other. Received: {model.name!r} "
-            f"with outputs of shape {shape}"
+            "A teacher's logits are those of a model that returns a logit or probability "
+            "for each of two classes or more, which exclude each other. Received: "
+            f"{model.name!r} with outputs of shape {shape}"
             + (" behind a sigmoid." if fits else ".")
-            + " Give it such a last layer, without the sigmoid."
+            + " Distillation takes any model."
         )
 
 
-def tensors_of(model: keras.Model) -> tuple[Any, Tensors, Any]:
-    """The inputs of a model, the output of each of its layers by name, and its logits.
+def tensors_of(model: keras.Model) -> tuple[Any, Tensors, list[Any]]:
+    """The inputs of a model, the output of each of its layers by name, and its outputs.
 
     The layers are called anew, so this is for a model of one's own only. Of a layer that
     is used several times it is the last output.
@@ -77,8 +92,9 @@ def tensors_of(model: keras.Model) -> tuple[Any, Tensors, Any]:
         clone_function=lambda layer: layer,
         call_function=call,
     )
-    logits = view.output
-    return view.input, {k: v for k, v in found.items() if v is not logits}, logits
+    ends = {id(one) for one in view.outputs}
+    inside = {name: tensor for name, tensor in found.items() if id(tensor) not in ends}
+    return view.input, inside, list(view.outputs)
 
 
 def teacher_and_student_views(
@@ -87,7 +103,10 @@ def teacher_and_student_views(
     features: Features | None,
     layers: tuple[tuple[str, str], ...],
 ) -> tuple[keras.Model, keras.Model]:
-    """Models with one output each, `[logits | features]`, rows of the same length.
+    """Models that return their logits and, where some are asked for, their features.
+
+    Features are one more output, flat and side by side. Those of sequences of any length
+    cannot be, and are an output each.
 
     For hints the student's view has a learned linear map (a 1x1 convolution) wherever
     its layer has another number of channels. It belongs to the view only.
@@ -119,7 +138,7 @@ def teacher_and_student_views(
                 _last_fit(student, rows[1], features),
             ),
         )
-    seen: tuple[list[Any], list[Any]] = ([], [])
+    seen: tuple[list[Any], list[Any]] = ([], [])  # of the teacher, of the student
     for names in layers:
         one, other = (
             _tensor(model, tensors, name)
@@ -130,8 +149,8 @@ def teacher_and_student_views(
         _check_pair(names, one, other, features)
         if features == "hint" and one.shape[-1] != other.shape[-1]:
             other = keras.layers.Dense(one.shape[-1])(other)
-        seen[0].append(_row(one, features))
-        seen[1].append(_row(other, features))
+        for rows_of, tensor in zip(seen, (one, other), strict=True):
+            rows_of.append(_row(tensor, features))
     return (
         _view(teacher, *ends[0], seen[0]),
         _view(student, *ends[1], seen[1]),
@@ -139,30 +158,39 @@ def teacher_and_student_views(
 
 
 def _plain_view(model: keras.Model) -> keras.Model:
-    return keras.Model(_inputs(model), model.outputs[0], name=model.name)
+    return _view(model, _inputs(model), model.outputs, [])
 
 
 def _inputs(model: keras.Model) -> Any:
     # A sequential model has no `input` before it is called.
-    return model.inputs[0] if len(model.inputs) == 1 else model.inputs
+    return model.inputs[0] if isinstance(model, keras.Sequential) else model.input
 
 
-def _view(model: keras.Model, inputs: Any, logits: Any, rows: list[Any]) -> keras.Model:
-    outputs = ops.concatenate([logits, *rows], axis=-1)
-    return keras.Model(inputs, outputs, name=model.name)
+def _view(
+    model: keras.Model, inputs: Any, logits: list[Any], rows: list[Any]
+) -> keras.Model:
+    flat = [one for one in rows if None not in one.shape[1:]]
+    long = [one for one in rows if None in one.shape[1:]]
+    outputs = [*logits, *long]
+    if flat:
+        outputs.append(ops.concatenate(flat, axis=-1) if flat[1:] else flat[0])
+    return keras.Model(inputs, outputs if outputs[1:] else outputs[0], name=model.name)
 
 
 def _row(tensor: Any, features: Features) -> Any:
     if features == "attention":
         return attention_map(tensor, xp=ops)
+    if None in tensor.shape[1:]:
+        return tensor * 1  # what an operation makes has no mask
     return ops.reshape(tensor, (-1, math.prod(tensor.shape[1:])))
 
 
 def _has(tensor: Any, features: Features) -> bool:
-    shape = getattr(tensor, "shape", ())
+    shape: tuple[int | None, ...] = getattr(tensor, "shape", ())
     enough = 3 if features == "attention" else 2
     floats = "float" in str(getattr(tensor, "dtype", ""))
-    return floats and len(shape) >= enough and None not in shape[1:]
+    sequence = len(shape) == 3 and shape[-1] is not None and features != "relational"
+    return floats and len(shape) >= enough and (sequence or None not in shape[1:])
 
 
 def _last_fit(model: keras.Model, tensors: Tensors, features: Features) -> str:

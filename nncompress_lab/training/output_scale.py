@@ -35,8 +35,8 @@ SCALES: dict[str, Scale] = {
 }
 
 
-def output_scale(model: keras.Model) -> Scale:
-    """The scale of a model's first output.
+def output_scale(model: keras.Model, index: int = 0) -> Scale:
+    """The scale of one of a model's outputs, by default the first.
 
     It is that of the last layer or operation that changes values, inner models entered:
     what follows and reshapes or casts its outputs does not count.
@@ -48,17 +48,17 @@ def output_scale(model: keras.Model) -> Scale:
         ... ]))
         'softmax'
     """
-    last = output_layer(model)
+    last = output_layer(model, index)
     for one in (last, getattr(last, "activation", None)):
         if _name(one) in SCALES:
             return SCALES[_name(one)]
     return "logits"
 
 
-def output_layer(model: keras.Model) -> Any:
-    """The layer or operation that computes the values of a model's first output."""
+def output_layer(model: keras.Model, index: int = 0) -> Any:
+    """The layer or operation that computes the values of one of a model's outputs."""
     graph = ModelGraph(model)
-    return _source(graph, graph.outputs[0])
+    return _source(graph, graph.outputs[index])
 
 
 def _source(graph: ModelGraph, tensor: Any) -> Any:

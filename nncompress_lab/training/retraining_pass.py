@@ -4,14 +4,15 @@ Fine-tuning, gradual pruning and the training of tables differ in what they do t
 before and meanwhile.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import keras
 
 from nncompress_lab.models.rewrite import copy_model
 from nncompress_lab.passes import Context
-from nncompress_lab.training.loop import Objective, fit, given, with_class_indices
+from nncompress_lab.training.known_task import task_of
+from nncompress_lab.training.loop import fit, given
 from nncompress_lab.training.teach import NOTHING, Meanwhile, teach
 from nncompress_lab.training.teacher_losses import TeacherLoss
 from nncompress_lab.training.training_pass import TrainingPass, check_loss
@@ -25,9 +26,10 @@ class RetrainingPass(TrainingPass):
     """A pass that trains a copy of the model that it is given.
 
     Args:
-        loss: Name of a Keras loss; `"auto"` is the cross-entropy of class indices. All
-            cross-entropies are taken from probabilities if the model ends in a softmax or
-            a sigmoid, else from logits.
+        loss: Name of a Keras loss; `"auto"` is the objective in the context, else what the
+            model was compiled with, else what the labels tell. A named cross-entropy is
+            taken from probabilities if the model ends in a softmax or a sigmoid, else
+            from logits.
         teacher: Whose soft targets to learn from as well, beside the labels:
             `"original"` is the model as it was before the first pass of the pipeline,
             `"context"` the one in `Context(teacher=...)`. None learns from labels alone.
@@ -68,22 +70,23 @@ class RetrainingPass(TrainingPass):
         Returns:
             A new model with the weights of the best epoch, or those before the first.
         """
+        train, validation = given(context.train), given(context.validation)
+        task = task_of(model, train, validation, context=context, loss=self.loss)
+        task = replace(task, judged_from=meanwhile.judged_from)
         if self.teacher is not None:
             loss = TeacherLoss(
-                classes=model.output_shape[-1],
                 temperature=self.temperature,
                 student_loss_weight=self.student_loss_weight,
             )
-            teacher = getattr(context, _FIELDS[self.teacher])
             return teach(
-                model, teacher, loss, step=self, context=context, meanwhile=meanwhile
+                model,
+                getattr(context, _FIELDS[self.teacher]),
+                loss,
+                task=task,
+                step=self,
+                context=context,
+                meanwhile=meanwhile,
             )
-        train, validation = given(context.train), given(context.validation)
-        first = meanwhile.judged_from
-        objective = Objective.of(model, self.loss, judged_from=first)
-        if self.loss == "auto":
-            train = with_class_indices(model, train)
-            validation = with_class_indices(model, validation)
         tuned = copy_model(model)
         meanwhile.prepare(tuned)
         fit(
@@ -91,8 +94,8 @@ class RetrainingPass(TrainingPass):
             train,
             step=self,
             validation=validation,
-            objective=objective,
+            task=task,
             context=context,
-            callbacks=meanwhile.callbacks,
+            callbacks=meanwhile.callbacks(train),
         )
         return copy_model(tuned)

@@ -13,8 +13,8 @@ from nncompress_lab.atomic import replace_file
 from nncompress_lab.data.npz import read_npz
 from nncompress_lab.models.kernels import to_numpy
 from nncompress_lab.quiet import quiet_logger
-from nncompress_lab.training.logits_and_features import logits_model
-from nncompress_lab.training.loop import jit_compile
+from nncompress_lab.training.logits_and_features import check_classifier, logits_model
+from nncompress_lab.training.task import jit_compile
 
 Outputs = npt.NDArray[np.float32]
 
@@ -41,16 +41,18 @@ def teacher_logits(
     Raises:
         ValueError: If the model does not return one number for each of several classes.
     """
-    return _outputs(logits_model(model), x, batch_size=batch_size)
+    check_classifier(model)
+    (logits,) = _outputs(logits_model(model), x, batch_size=batch_size)
+    return logits
 
 
 def outputs_once(
     view: keras.Model,
-    inputs: list[npt.NDArray[Any]],
+    inputs: list[Any],
     *,
     teacher: keras.Model,
     file: str | None = None,
-) -> list[Outputs]:
+) -> list[list[Outputs]]:
     """The outputs for each of the inputs, which are computed only if they are not known.
 
     They are known if the last call for the teacher, or the one that wrote the file, was
@@ -58,39 +60,44 @@ def outputs_once(
 
     Args:
         view: The teacher with the outputs that are wanted.
-        inputs: Arrays of examples.
+        inputs: Arrays of examples, or structures of them.
         teacher: Whose outputs they are. Those of its last call stay in memory while it is
             in use, unless they take more than `REMEMBERED_BYTES`.
         file: An `.npz` file that keeps them for the next run.
 
     Returns:
-        For each of the inputs an array with one row for each example.
+        For each of the inputs an array for each output, with a row for each example.
     """
     fingerprint = _fingerprint(view, inputs)
-    stored = _read(file, fingerprint, len(inputs))
+    each = len(view.outputs)
+    stored = _read(file, fingerprint, each * len(inputs))
     known, remembered = _last.get(teacher, (b"", []))
     outputs = stored or (remembered if known == fingerprint else [])
-    outputs = outputs or [_outputs(view, x, batch_size=256) for x in inputs]
+    outputs = outputs or [
+        one for x in inputs for one in _outputs(view, x, batch_size=256)
+    ]
     if sum(one.nbytes for one in outputs) <= REMEMBERED_BYTES:
         _last[teacher] = fingerprint, outputs
     if file and not stored:
         _write(file, fingerprint, outputs)
-    return outputs
+    return [outputs[start : start + each] for start in range(0, len(outputs), each)]
 
 
-def _outputs(view: keras.Model, x: npt.NDArray[Any], *, batch_size: int) -> Outputs:
+def _outputs(view: keras.Model, x: Any, *, batch_size: int) -> list[Outputs]:
     view.compile(jit_compile=jit_compile())
     with quiet_logger("tensorflow"):  # it takes several teachers for one that changes
         outputs = view.predict(x, batch_size=batch_size, verbose=0)
-    return np.asarray(outputs, np.float32)
+    return [np.asarray(one, np.float32) for one in keras.tree.flatten(outputs)]
 
 
 def _read(file: str | None, fingerprint: bytes, count: int) -> list[Outputs]:
     """The outputs in a file if it holds just these, else nothing."""
     if not file or not Path(file).exists():
         return []
-    found, *outputs = read_npz(Path(file), _names(count))
-    return outputs if found.tobytes() == fingerprint else []
+    (found,) = read_npz(Path(file), _names(0))
+    if found.tobytes() != fingerprint:
+        return []
+    return read_npz(Path(file), _names(count)[1:])
 
 
 def _write(file: str, fingerprint: bytes, outputs: list[Outputs]) -> None:
@@ -104,10 +111,10 @@ def _names(count: int) -> tuple[str, ...]:
     return ("fingerprint", *(f"outputs{index}" for index in range(count)))
 
 
-def _fingerprint(view: keras.Model, inputs: list[npt.NDArray[Any]]) -> bytes:
+def _fingerprint(view: keras.Model, inputs: list[Any]) -> bytes:
     """Equal only for the same teacher, the same features and the same inputs in order."""
     digest = hashlib.blake2b(view.to_json().encode())
-    for array in [*map(to_numpy, view.weights), *inputs]:
+    for array in [*map(to_numpy, view.weights), *keras.tree.flatten(inputs)]:
         digest.update(str((array.shape, array.dtype)).encode())
         digest.update(array.tobytes())
     return digest.digest()

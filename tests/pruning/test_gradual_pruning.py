@@ -10,7 +10,7 @@ from nncompress_lab.models.kernels import kernel_layers, to_numpy
 from nncompress_lab.pruning.arrays.schedules import PruningSchedule, cubic_sparsity
 from nncompress_lab.pruning.gradual_callback import GradualPruningCallback
 from nncompress_lab.pruning.gradual_pruning import GradualPruning
-from nncompress_lab.training.loop import jit_compile
+from nncompress_lab.training.task import jit_compile
 
 pytestmark = pytest.mark.contract
 

@@ -8,7 +8,7 @@ import pytest
 from keras import ops
 
 from nncompress_lab.training.arrays import features, soft_targets
-from nncompress_lab.training.teacher_losses import TeacherLoss
+from nncompress_lab.training.teacher_losses import TaughtOutput
 
 
 def random_features(seed: int, shape=(5, 3, 4, 6)) -> np.ndarray:
@@ -99,7 +99,7 @@ LABELS = np.array([0, 3, 1, 2])
 @pytest.mark.parametrize("loss", ["soft_targets", "mse", "decoupled"])
 def test_the_loss_of_a_teacher_is_the_sum_of_its_parts(loss, weight):
     teacher, student = 5 * random_features(0, (4, 6)), 5 * random_features(1, (4, 6))
-    taught = TeacherLoss(6, loss, temperature=3.0, student_loss_weight=weight)
+    taught = TaughtOutput(6, loss, temperature=3.0, student_loss_weight=weight)
 
     total = ops.convert_to_numpy(taught.total(row(LABELS, teacher), row(student)))
 
@@ -121,7 +121,7 @@ def test_the_loss_of_a_teacher_is_the_sum_of_its_parts(loss, weight):
 
 def test_the_loss_is_not_what_keras_trains_by_default():
     teacher, student = 3 * random_features(0, (4, 6)), 3 * random_features(1, (4, 6))
-    taught = TeacherLoss(6, temperature=4.0, student_loss_weight=0.0)
+    taught = TaughtOutput(6, temperature=4.0, student_loss_weight=0.0)
 
     ours = ops.convert_to_numpy(taught.total(row(LABELS, teacher), row(student))).mean()
     right = keras.distillation.LogitsDistillation(
@@ -138,7 +138,7 @@ def test_large_logits_stay_finite_in_tensors():
     teacher = np.array([[1e4, 0, -1e4], [0, 0, 0]], np.float32)
     student = -teacher
     for loss in ("soft_targets", "mse", "decoupled"):
-        total = TeacherLoss(3, loss, temperature=1.0).total(
+        total = TaughtOutput(3, loss, temperature=1.0).total(
             row(np.array([0, 1]), teacher), row(student)
         )
         assert np.isfinite(ops.convert_to_numpy(total)).all()

@@ -10,8 +10,10 @@ import tiny_models
 
 import nncompress_lab as ncl
 from nncompress_lab.training.batches import Batches
-from nncompress_lab.training.loop import Objective, fit
+from nncompress_lab.training.known_task import named_loss, task_of
+from nncompress_lab.training.loop import fit
 from nncompress_lab.training.output_scale import output_scale
+from nncompress_lab.training.task import Task
 from nncompress_lab.training.while_training import forgetting_statistics, keeping_zeros
 
 
@@ -62,7 +64,7 @@ def test_the_weights_of_the_best_epoch_are_returned():
         context.train,
         step=ncl.FineTune(epochs=6, batch_size=16, learning_rate=3.0, patience=6),
         validation=context.validation,
-        objective=Objective(Objective.classification(model).loss),
+        task=Task(task_of(model, context.train).losses),
         context=context,
         callbacks=[Watch()],
     )
@@ -465,7 +467,7 @@ def test_a_named_cross_entropy_is_taken_on_the_scale_of_the_outputs(loss, activa
     layer.set_weights([np.array([[2.0], [-1.0]]), np.array([0.5])])
     x, y = np.eye(2, dtype=np.float32), np.array([[1.0], [0.0]], np.float32)
 
-    measured = Objective.of(model, loss).loss(y, model(x))
+    measured = named_loss(model, loss)(y, model(x))
 
     logits = np.array([[2.5], [-0.5]])
     expected = np.mean(np.log1p(np.exp(-logits * (2 * y - 1))))

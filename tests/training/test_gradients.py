@@ -7,14 +7,21 @@ import tiny_models
 
 import nncompress_lab as ncl
 from nncompress_lab.models.kernels import kernel_layers, to_numpy
-from nncompress_lab.training.gradients import kernel_gradients, loss_function
+from nncompress_lab.training.gradients import kernel_gradients
+from nncompress_lab.training.known_task import task_of
 
 pytestmark = pytest.mark.contract
 
 
 def mean_loss(model: keras.Model, data: ncl.Data) -> float:
     predictions = model(data.x, training=False)
-    return float(to_numpy(loss_function(model, "auto")(data.y, predictions)))
+    return float(to_numpy(task_of(model, data).total(model, data.y, predictions)))
+
+
+def gradients(model: keras.Model, data: ncl.Data, loss: str = "auto", **settings):
+    """By all kernels, batch by batch."""
+    total = task_of(model, data, loss=loss).total
+    return kernel_gradients(model, kernel_layers(model), data, loss=total, **settings)
 
 
 def linear_model(activation: str | None = None) -> keras.Model:
@@ -32,9 +39,7 @@ def test_the_gradient_of_a_linear_model_is_the_formula():
     model = linear_model()
     kernel = to_numpy(model.layers[0].kernel)
 
-    (found,) = kernel_gradients(
-        model, kernel_layers(model), ncl.Data(x, y.astype(np.float32)), loss="mse"
-    )
+    (found,) = gradients(model, ncl.Data(x, y.astype(np.float32)), "mse")
 
     expected = 2 / y.size * x.T @ (x @ kernel - y)
     # float32 sums in another order.
@@ -50,7 +55,7 @@ def test_the_gradient_of_the_cross_entropy_is_the_formula(activation):
     logits = x @ to_numpy(model.layers[0].kernel)
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
 
-    (found,) = kernel_gradients(model, kernel_layers(model), ncl.Data(x, y))
+    (found,) = gradients(model, ncl.Data(x, y))
 
     expected = x.T @ (probabilities - np.eye(4)[y]) / 6
     # float32, and probabilities that Keras clips at 1e-7.
@@ -62,7 +67,7 @@ def test_a_small_step_along_the_gradient_changes_the_loss_as_it_says(build, cont
     model = build()
     layers = kernel_layers(model)
 
-    (found,) = kernel_gradients(model, layers, context.train)
+    (found,) = gradients(model, context.train)
 
     squares = sum(float((g**2).sum()) for one in found.values() for g in one)
     # A step that changes the loss by 3e-4: large against float32's rounding of the loss,
@@ -87,7 +92,7 @@ def test_batches_are_in_order_and_the_last_one_is_smaller(context):
     model = linear_model()
     data = ncl.Data(np.eye(3, dtype=np.float32), np.array([0, 1, 2], np.int32))
 
-    batches = list(kernel_gradients(model, kernel_layers(model), data, batch_size=2))
+    batches = list(gradients(model, data, batch_size=2))
 
     assert len(batches) == 2
     # Only the inputs of a batch have a gradient: the third one is all of the last.
@@ -100,7 +105,7 @@ def test_frozen_kernels_have_gradients_and_stay_frozen(context):
     model.trainable = False
     before = tiny_models.weights_of(model)
 
-    (found,) = kernel_gradients(model, kernel_layers(model), context.train)
+    (found,) = gradients(model, context.train)
 
     assert all(gradient.any() for one in found.values() for gradient in one)
     assert not model.trainable_variables
@@ -114,21 +119,25 @@ def test_a_kernel_that_the_output_does_not_depend_on_has_gradient_zero():
     model = keras.Model(image, dead(keras.layers.Dense(5, name="before")(image)))
     data = ncl.Data(np.ones((2, 3), np.float32), np.array([0, 1], np.int32))
 
-    (found,) = kernel_gradients(model, kernel_layers(model), data)
+    (found,) = gradients(model, data)
 
     np.testing.assert_array_equal(found["before"][0], 0)
 
 
 def test_no_layers_have_no_gradients(context):
-    assert list(kernel_gradients(tiny_models.sequential(), [], context.train)) == [{}]
+    without = kernel_gradients(
+        tiny_models.sequential(), [], context.train, loss=lambda *_: 0.0
+    )
+
+    assert list(without) == [{}]
 
 
 def test_one_hot_labels_give_the_gradients_of_their_indices(context):
     model = tiny_models.sequential()
     one_hot = ncl.Data(context.train.x, np.eye(4)[context.train.y])
 
-    (expected,) = kernel_gradients(model, kernel_layers(model), context.train)
-    (found,) = kernel_gradients(model, kernel_layers(model), one_hot)
+    (expected,) = gradients(model, context.train)
+    (found,) = gradients(model, one_hot)
 
     for path, arrays in expected.items():
         for one, other in zip(arrays, found[path], strict=True):

@@ -7,7 +7,7 @@ import tiny_models
 
 import nncompress_lab as ncl
 from nncompress_lab.models.kernels import kernel_layers
-from nncompress_lab.training.loop import jit_compile
+from nncompress_lab.training.task import jit_compile
 
 pytestmark = pytest.mark.contract
 DATA = tiny_models.context().train

@@ -178,7 +178,7 @@ class ChannelPruning(LayerPass):
             model,
             criterion=self.criterion,
             normalize=self.scope == "global",
-            data=context.calibration,
+            context=context,
         )
         return flow, self.kept_units(flow, model, scores)
 

@@ -7,10 +7,10 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from nncompress_lab.data.datasets import Data
 from nncompress_lab.models.channels.arrays.units import Mask
 from nncompress_lab.models.channels.flow import Bound, Flow
 from nncompress_lab.models.kernels import kernel_layers, to_numpy
+from nncompress_lab.passes import Context
 from nncompress_lab.pruning.channels.arrays.criteria import (
     Criterion,
     Scores,
@@ -18,6 +18,8 @@ from nncompress_lab.pruning.channels.arrays.criteria import (
     channel_taylor,
 )
 from nncompress_lab.training.gradients import kernel_gradients
+from nncompress_lab.training.known_task import task_of
+from nncompress_lab.training.loop import given
 
 Gradients = list[dict[int, npt.NDArray[Any]]]
 
@@ -28,7 +30,7 @@ def score_units(
     *,
     criterion: Criterion,
     normalize: bool,
-    data: Data | None = None,
+    context: Context,
 ) -> Scores:
     """The mean score of each unit over the weights that make it.
 
@@ -38,14 +40,12 @@ def score_units(
         criterion: As `ChannelPruning` takes it.
         normalize: Whether the scores from a kernel are divided by their mean, so that
             layers can be compared. Gammas are comparable as they are.
-        data: For `"taylor"`.
+        context: With calibration data for `"taylor"`.
 
     Returns:
         One number per unit; that of a class is at its root, and 0 where nothing scores.
     """
-    gradients = (
-        _gradients(model, data) if criterion == "taylor" and data is not None else []
-    )
+    gradients = _gradients(model, context) if criterion == "taylor" else []
     totals, counts = np.zeros(len(flow.units)), np.zeros(len(flow.units))
     for bound in _scored(flow, criterion):
         scores = _scores(bound, criterion, gradients)
@@ -93,14 +93,15 @@ def _scores(bound: Bound, criterion: Criterion, gradients: Gradients) -> Scores:
     return channel_norms(array, axis=bound.axis, order=order)
 
 
-def _gradients(model: keras.Model, data: Data) -> Gradients:
+def _gradients(model: keras.Model, context: Context) -> Gradients:
     """For each batch the gradient of each kernel, by the identity of its variable."""
-    layers = kernel_layers(model)
+    layers, data = kernel_layers(model), given(context.calibration)
+    task = task_of(model, data, context=context)
     return [
         {
             id(kernel): array
             for layer in layers
             for kernel, array in zip(layer.kernels(), batch[layer.path], strict=True)
         }
-        for batch in kernel_gradients(model, layers, data)
+        for batch in kernel_gradients(model, layers, data, loss=task.total)
     ]

@@ -76,7 +76,8 @@ def attention_map(features: Features, *, xp: Any = np) -> Floats:
             f"channels). Received: {features.shape}. Choose a layer before the pooling."
         )
     energy = xp.mean(xp.square(features), axis=-1)
-    energy = xp.reshape(energy, (-1, math.prod(energy.shape[1:])))
+    if len(energy.shape) > 2:  # a row of tokens may be of any length
+        energy = xp.reshape(energy, (-1, math.prod(energy.shape[1:])))
     squares = xp.sum(xp.square(energy), axis=-1, keepdims=True)
     return energy / xp.sqrt(squares + 1e-24)  # which also has a slope at 0
 

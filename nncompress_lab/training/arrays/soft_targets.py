@@ -125,6 +125,38 @@ def logit_loss(teacher: Logits, student: Logits, *, xp: Any = np) -> Floats:
     return xp.mean(xp.square(difference), axis=-1)
 
 
+def bernoulli_loss(
+    teacher: Logits, student: Logits, *, temperature: float, xp: Any = np
+) -> Floats:
+    """`soft_target_loss` for outputs that say yes or no, each by itself.
+
+    Args:
+        teacher: Logits, before the sigmoid, of shape `(..., units)`.
+        student: Logits of the same shape.
+        temperature: Above 0, the same for both.
+        xp: `numpy` or `keras.ops`.
+
+    Returns:
+        `temperature² * KL(teacher ‖ student)` of the softened answers in nats, the mean
+        over the units, shape `(...)`: at least 0, and 0 where the logits are equal.
+
+    Example:
+        >>> teacher, student = np.array([[4.0]]), np.array([[0.0]])
+        >>> bernoulli_loss(teacher, student, temperature=4.0).round(3)
+        array([1.775])
+
+    References:
+        Hinton, Vinyals, Dean 2015, section 2, as in `soft_targets`, for two classes of
+        which one has the logit 0.
+    """
+    check_temperature(temperature)
+    teacher, student = teacher / temperature, student / temperature
+    yes, no = _log_sigmoid(teacher, xp), _log_sigmoid(-teacher, xp)
+    divergence = xp.exp(yes) * (yes - _log_sigmoid(student, xp))
+    divergence += xp.exp(no) * (no - _log_sigmoid(-student, xp))
+    return temperature**2 * xp.mean(divergence, axis=-1)
+
+
 def decoupled_loss(
     teacher: Logits,
     student: Logits,
@@ -143,9 +175,10 @@ def decoupled_loss(
     so is silent where the teacher is sure.
 
     Args:
-        teacher: Logits of shape `(n, classes)`, at least two classes.
+        teacher: Logits of shape `(n, classes)`, at least two classes; or with axes of
+            positions between the two.
         student: Logits of the same shape.
-        labels: Class indices, shape `(n,)`.
+        labels: Class indices, of that shape without its last axis.
         temperature: Above 0.
         target_weight: Of the first part, alpha in the paper, at least 0.
         others_weight: Of the second part, beta in the paper, at least 0.
@@ -188,14 +221,18 @@ def _decoupled(
     """Logarithms of (label, all others), shape `(n, 2)`, and of the others' shares."""
     log = log_soft_targets(logits, temperature=temperature, xp=xp)
     classes = np.arange(log.shape[-1], dtype=np.int32)
-    is_label = xp.equal(labels[:, None], classes)
+    is_label = xp.equal(labels[..., None], classes)
     of_label = xp.sum(xp.where(is_label, log, 0.0), axis=-1)
     others = xp.where(is_label, ABSENT, log)
     largest = xp.max(others, axis=-1)
-    sums = xp.sum(xp.exp(others - largest[:, None]), axis=-1)
+    sums = xp.sum(xp.exp(others - largest[..., None]), axis=-1)
     of_others = largest + xp.log(sums)
-    shares = xp.where(is_label, ABSENT, log - of_others[:, None])
+    shares = xp.where(is_label, ABSENT, log - of_others[..., None])
     return xp.stack([of_label, of_others], axis=-1), shares
+
+
+def _log_sigmoid(logits: Logits, xp: Any) -> Floats:
+    return xp.minimum(logits, 0.0) - xp.log1p(xp.exp(-xp.abs(logits)))
 
 
 def _divergence(log_teacher: Floats, log_student: Floats, xp: Any) -> Floats:

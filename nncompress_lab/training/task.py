@@ -1,0 +1,98 @@
+"""A task as a model has it: for each output its loss and metrics, and which decides."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from keras import ops
+
+from nncompress_lab.training.objective import Mode
+from nncompress_lab.training.per_output import as_outputs, labels_of_outputs
+
+Metrics = Sequence[Sequence[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What training makes small and what judges a model, output by output.
+
+    Args:
+        losses: For each output a function of labels and outputs; None for no loss.
+        weights: Of these losses; all 1 if empty.
+        metrics: For each output its metrics; they are copied for each use.
+        judged_by: Name of the figure on the validation data that decides, as logged.
+        mode: Whether `"min"` or `"max"` of it is best.
+        inferred: What labels and outputs were taken for, in a sentence; empty where
+            nothing was inferred, or the plain choice of a class.
+        figures: The names under which Keras logs the metrics, in their order.
+        judged_from: The first epoch, counted from 0, that may be chosen; None where the
+            weights before the first epoch may be chosen as well.
+    """
+
+    losses: Sequence[Any]
+    weights: Sequence[float] = ()
+    metrics: Metrics = ()
+    judged_by: str = "loss"
+    mode: Mode = "min"
+    inferred: str = ""
+    figures: tuple[str, ...] = ()
+    judged_from: int | None = None
+
+    def compile(self, model: keras.Model, optimizer: Any = "sgd") -> None:
+        """Compile a model for this task; its metrics begin anew."""
+        metrics = [[_fresh(one) for one in some] for some in self.metrics]
+        single = len(self.losses) == 1
+        model.compile(
+            optimizer,
+            self.losses[0] if single else as_outputs(model, self.losses),
+            loss_weights=as_outputs(model, self.weights) if self.weights else None,
+            metrics=(metrics[0] if single else as_outputs(model, metrics))
+            if any(metrics)
+            else None,
+            jit_compile=jit_compile(),
+        )
+
+    def total(self, model: keras.Model, labels: Any, outputs: Any) -> Any:
+        """The mean loss of a batch, one number; regularization is no part of it.
+
+        Args:
+            model: Whose outputs they are.
+            labels: As `fit` takes them.
+            outputs: As the model returns them.
+        """
+        weights = self.weights or [1.0] * len(self.losses)
+        parts = zip(
+            self.losses,
+            weights,
+            labels_of_outputs(model, labels),
+            keras.tree.flatten(outputs),
+            strict=True,
+        )
+        return sum(
+            weight * ops.mean(loss(label, output))
+            for loss, weight, label, output in parts
+            if loss is not None
+        )
+
+
+def named_metrics(names: Sequence[str], metrics: Metrics) -> dict[str, Any]:
+    """The metrics of all outputs by the names that Keras logs them under."""
+    return {
+        f"{name}_{one.name}" if len(names) > 1 else str(one.name): one
+        for name, some in zip(names, metrics, strict=True)
+        for one in some
+    }
+
+
+def jit_compile() -> str | bool:
+    """What to pass to `compile`: XLA halves TensorFlow's training speed on a CPU."""
+    return False if keras.backend.backend() == "tensorflow" else "auto"
+
+
+def _fresh(metric: Any) -> Any:
+    """A metric like another; the same one if Keras cannot make it from its settings."""
+    try:
+        return type(metric).from_config(metric.get_config())
+    except Exception:  # of whoever wrote it
+        return metric
