@@ -11,7 +11,7 @@ from nncompress_lab import progress
 from nncompress_lab.data.datasets import Data
 from nncompress_lab.errors import CompressionError
 from nncompress_lab.finite import are_finite
-from nncompress_lab.passes import CHECKED_EXAMPLES, Context
+from nncompress_lab.passes import Context
 from nncompress_lab.training.batches import evaluation, held_out, training_batches
 from nncompress_lab.training.task import Task
 from nncompress_lab.training.training_pass import TrainingPass

@@ -227,7 +227,7 @@ class ChannelTrial(SmallerTrial[ChannelPruning]):
                 self._original,
                 criterion=criterion,
                 normalize=normalize,
-                data=self.calibration,
+                context=Context(calibration=self.calibration),
             )
 
     def _apply(
