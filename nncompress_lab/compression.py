@@ -14,6 +14,7 @@ from nncompress_lab.passes import Context, Pass, ready_context
 from nncompress_lab.pipelines import Pipeline, pipeline, stages
 from nncompress_lab.report import Report, measure_stages
 from nncompress_lab.report.remarks import Applied, remarks_on
+from nncompress_lab.training.objective import Objective
 
 ORIGINAL = "original"
 
@@ -29,7 +30,8 @@ class Compression:
         notes: Why layers were left alone, by path.
         remarks: The same in sentences, pass by pass, with shares of the weights; and what
             is to be done about normalizations that a pass has made wrong.
-        test: What the report measures accuracy on.
+        test: What the report measures the metrics of the task on.
+        objective: What was said of the task, if anything.
     """
 
     model: keras.Model
@@ -38,6 +40,7 @@ class Compression:
     notes: dict[str, str]
     remarks: tuple[str, ...]
     test: Data | None
+    objective: Objective | None = None
 
     @cached_property
     def report(self) -> Report:
@@ -49,6 +52,7 @@ class Compression:
         return measure_stages(
             self.stages,
             data=self.test,
+            objective=self.objective,
             notes=self.notes,
             remarks=self.remarks,
             latency=latency,
@@ -111,6 +115,7 @@ def compress(
         notes={path: "; ".join(reasons) for path, reasons in notes.items()},
         remarks=remarks_on(applied),
         test=context.test,
+        objective=context.objective,
     )
 
 

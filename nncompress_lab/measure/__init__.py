@@ -8,6 +8,7 @@ from nncompress_lab.measure.device_table import DeviceTimes
 from nncompress_lab.measure.device_times import time_on_devices
 from nncompress_lab.measure.devices import Device, devices
 from nncompress_lab.measure.dtypes import in_dtype
+from nncompress_lab.measure.evaluate import evaluate
 from nncompress_lab.measure.latency import Race, race
 from nncompress_lab.measure.macs import layer_macs, macs
 from nncompress_lab.measure.sizes import (
@@ -28,6 +29,7 @@ __all__ = [
     "accuracy",
     "bytes_in_memory",
     "devices",
+    "evaluate",
     "file_sizes",
     "in_dtype",
     "layer_macs",

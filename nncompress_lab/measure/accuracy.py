@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncompress_lab.data.datasets import Data
+from nncompress_lab.training.labels import check_class_indices
 
 
 def accuracy(model: keras.Model, data: Data, *, batch_size: int = 256) -> float:
@@ -31,12 +32,7 @@ def accuracy(model: keras.Model, data: Data, *, batch_size: int = 256) -> float:
     with _no_retracing_warning():
         outputs = model.predict(data.x, batch_size=batch_size, verbose=0)
     check_classes(labels, outputs)
-    lowest, highest, classes = labels.min(), labels.max(), outputs.shape[1]
-    if lowest < 0 or highest >= classes:
-        raise ValueError(
-            f"Class indices count from 0, and the model has {classes} classes. Received: "
-            f"labels from {lowest} to {highest}. Subtract {lowest} if they count from it."
-        )
+    check_class_indices(labels, outputs.shape[1])
     return float(np.mean(np.argmax(outputs, axis=1) == labels))
 
 

@@ -1,6 +1,8 @@
 """The figures of a report as plain data: stages, layers and how they were measured."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from nncompress_lab.report.metrics import ACCURACY, Metric
 
 
 @dataclass(frozen=True)
@@ -10,7 +12,7 @@ class Stage:
     Args:
         name: What was done last, or `"original"`.
         accuracy: Fraction of the test data that is classified rightly; None without
-            data.
+            data, or for a task that has no one accuracy.
         parameters: Numbers the model computes with.
         nonzeros: Those that are not exactly zero.
         memory_bytes: Bytes of the weights as they are held.
@@ -20,6 +22,7 @@ class Stage:
         latency_ms: Milliseconds for one batch; None if latency was not measured.
         speedup: Latency of the first stage divided by this one's.
         latency_verdict: The same in words; `"no measurable change"` within the noise.
+        metrics: The other figures of the task, by the names of its metrics.
     """
 
     name: str
@@ -33,6 +36,11 @@ class Stage:
     latency_ms: float | None = None
     speedup: float | None = None
     latency_verdict: str | None = None
+    metrics: dict[str, float] = field(default_factory=dict, hash=False)
+
+    def figure(self, name: str) -> float | None:
+        """A figure of the task by the name of its metric; None where there is none."""
+        return self.accuracy if name == "accuracy" else self.metrics.get(name)
 
 
 @dataclass(frozen=True)
@@ -66,13 +74,14 @@ class Setup:
     """On what and with what the figures were measured.
 
     Args:
-        data: Name and number of the examples behind the accuracy; empty without any.
+        data: Name and number of the examples behind the metrics; empty without any.
         runtime: What ran the model for the latency.
         batch_size: Examples in one run.
         threads: Threads the runtime was allowed; None where the backend decides.
         noise_band: Half the width of the noise of the latency, as a fraction.
         machine: Processor architecture and operating system.
         versions: Of this library, Keras and its backend.
+        metrics: The metrics of the task, the one to speak of first.
     """
 
     data: str
@@ -82,6 +91,7 @@ class Setup:
     noise_band: float | None
     machine: str
     versions: str
+    metrics: tuple[Metric, ...] = (ACCURACY,)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from nncompress_lab.report.figures import Figures, Stage
+from nncompress_lab.report.metrics import ACCURACY, Metric
 from nncompress_lab.report.verdict import verdict
 
 
@@ -45,14 +46,7 @@ def _times(name: str) -> Callable[[Stage, Stage], str]:
     return change
 
 
-def _points(first: Stage, stage: Stage) -> str:
-    if first.accuracy is None or stage.accuracy is None:
-        return ""
-    return f"{100 * (stage.accuracy - first.accuracy):+.2f} points"
-
-
 COLUMNS = (
-    Column("accuracy", lambda stage: percent(stage.accuracy), _points),
     Column("parameters", lambda stage: count(stage.parameters), _times("parameters")),
     Column("non-zeros", lambda stage: count(stage.nonzeros), _times("nonzeros")),
     Column("in memory", lambda stage: size(stage.memory_bytes), _times("memory_bytes")),
@@ -67,9 +61,24 @@ COLUMNS = (
 )
 
 
+def columns(figures: Figures) -> list[Column]:
+    """The metrics of the task, then what is measured of any model."""
+    return [*map(_column_of, figures.setup.metrics), *COLUMNS]
+
+
+def _column_of(metric: Metric) -> Column:
+    return Column(
+        metric.title,
+        lambda stage: metric.shown(stage.figure(metric.name)),
+        lambda first, stage: metric.change(
+            first.figure(metric.name), stage.figure(metric.name)
+        ),
+    )
+
+
 def percent(fraction: float | None) -> str:
     """A fraction as a percentage, for example `"91.35 %"`; a dash for None."""
-    return "-" if fraction is None else f"{100 * fraction:.2f} %"
+    return ACCURACY.shown(fraction)
 
 
 def count(number: int | None) -> str:
@@ -114,16 +123,13 @@ def _prefixed(number: float, unit: str) -> str:
 
 
 def rows_of(figures: Figures) -> list[tuple[str, list[str], list[str]]]:
-    """For each stage its name, its figures and their changes, in the order of COLUMNS."""
-    first = figures.stages[0]
+    """For each stage its name, its figures and their changes, in the order of `columns`."""
+    first, shown = figures.stages[0], columns(figures)
     return [
         (
             stage.name,
-            [column.value(stage) for column in COLUMNS],
-            [
-                "" if stage is first else column.change(first, stage)
-                for column in COLUMNS
-            ],
+            [column.value(stage) for column in shown],
+            ["" if stage is first else column.change(first, stage) for column in shown],
         )
         for stage in figures.stages
     ]
@@ -132,9 +138,10 @@ def rows_of(figures: Figures) -> list[tuple[str, list[str], list[str]]]:
 def footnotes(figures: Figures) -> list[str]:
     """What a reader must know to read the figures."""
     setup = figures.setup
-    accuracy = f"Accuracy: {setup.data}. " if setup.data else ""
+    titles = ", ".join(metric.title for metric in setup.metrics)
+    measured = f"{titles[:1].upper()}{titles[1:]}: {setup.data}. " if setup.data else ""
     notes = [
-        f"{accuracy}Packed: the .ncz file of ncl.pack. {setup.versions}, "
+        f"{measured}Packed: the .ncz file of ncl.pack. {setup.versions}, "
         f"{setup.machine}."
     ]
     if setup.noise_band is None:
@@ -153,8 +160,9 @@ def footnotes(figures: Figures) -> list[str]:
 
 def markdown(figures: Figures) -> str:
     """The table in GitHub's Markdown, with the changes in brackets."""
-    lines = ["| stage | " + " | ".join(column.title for column in COLUMNS) + " |"]
-    lines.append("|---|" + "---:|" * len(COLUMNS))
+    titles = [_words(column.title) for column in columns(figures)]
+    lines = ["| stage | " + " | ".join(titles) + " |"]
+    lines.append("|---|" + "---:|" * len(titles))
     for name, values, changes in rows_of(figures):
         cells = [
             f"{value} ({change})" if change else value
@@ -174,10 +182,11 @@ def _words(text: str) -> str:
 
 def latex(figures: Figures) -> str:
     """The table as a LaTeX tabular with booktabs rules."""
+    titles = [_tex(column.title) for column in columns(figures)]
     lines = [
-        r"\begin{tabular}{l" + "r" * len(COLUMNS) + "}",
+        r"\begin{tabular}{l" + "r" * len(titles) + "}",
         r"\toprule",
-        " & ".join(["stage", *(column.title for column in COLUMNS)]) + r" \\",
+        " & ".join(["stage", *titles]) + r" \\",
         r"\midrule",
     ]
     for name, values, _ in rows_of(figures):
@@ -195,7 +204,7 @@ def _tex(cell: str) -> str:
 
 def html_table(figures: Figures) -> str:
     """The table and the footnotes for a notebook; it follows the notebook's colours."""
-    titles = ["stage", *(column.title for column in COLUMNS)]
+    titles = ["stage", *(column.title for column in columns(figures))]
     head = "".join(_cell("th", title, right=title != "stage") for title in titles)
     rows = []
     for name, values, changes in rows_of(figures):
@@ -241,28 +250,30 @@ def dataframe(rows: list[dict[str, Any]]) -> Any:
 
 
 def plot(figures: Figures, ax: Any) -> Any:
-    """Accuracy against packed bytes, one point a stage, in the order of the stages."""
-    if any(stage.accuracy is None for stage in figures.stages):
+    """The first metric against packed bytes, one point a stage, in their order."""
+    metric = figures.setup.metrics[0]
+    values = [stage.figure(metric.name) for stage in figures.stages]
+    if None in values:
         raise ValueError(
-            "The plot shows accuracy, and this report has none. Measure it with data: "
-            "compare(before, after, data=ncl.data.fashion_mnist())."
+            f"The plot shows {metric.title}, and this report has none. Measure it with "
+            "data: compare(before, after, data=ncl.data.fashion_mnist())."
         )
     if ax is None:
         _, ax = _optional("matplotlib.pyplot").subplots(
             figsize=(6.4, 4.0), layout="constrained"
         )
     kilobytes = [stage.packed_bytes / 1000 for stage in figures.stages]
-    accuracies = [100 * (stage.accuracy or 0.0) for stage in figures.stages]
-    ax.plot(kilobytes, accuracies, color="0.7", zorder=1)
-    for number, (x, y) in enumerate(zip(kilobytes, accuracies, strict=True)):
+    heights = [(100 if metric.is_fraction else 1) * (one or 0.0) for one in values]
+    ax.plot(kilobytes, heights, color="0.7", zorder=1)
+    for number, (x, y) in enumerate(zip(kilobytes, heights, strict=True)):
         name = figures.stages[number].name.split("(")[0]
         ax.scatter([x], [y], s=60, zorder=2, label=f"{number}  {name}")
         ax.annotate(str(number), (x, y), xytext=(6, 6), textcoords="offset points")
     ax.set_xscale("log")
     ax.margins(0.1)
     ax.set_xlabel("packed size in kB (log scale)")
-    ax.set_ylabel("test accuracy in %")
-    ax.set_title("Accuracy against size")
+    ax.set_ylabel(f"test {metric.title}{' in %' if metric.is_fraction else ''}")
+    ax.set_title(f"{metric.title[:1].upper()}{metric.title[1:]} against size")
     ax.grid(alpha=0.3)
     ax.legend(fontsize="small")
     return ax

@@ -5,7 +5,6 @@ import platform
 from typing import Any
 
 import keras
-import numpy as np
 
 from nncompress_lab import measure
 from nncompress_lab.data.datasets import Data, Dataset
@@ -13,8 +12,10 @@ from nncompress_lab.errors import UnsupportedModelError
 from nncompress_lab.models.kernels import own_variables, to_numpy, walk, weighted_layers
 from nncompress_lab.models.rewrite import check_model
 from nncompress_lab.report.figures import LayerRow, Setup, Stage
+from nncompress_lab.report.judging import Judged, first_line
 from nncompress_lab.report.report import Report
 from nncompress_lab.runtimes.racing import ModelRace, race_models
+from nncompress_lab.training.objective import Objective
 
 
 def compare(
@@ -22,6 +23,7 @@ def compare(
     after: keras.Model,
     *,
     data: Data | Dataset | None = None,
+    objective: Objective | None = None,
     latency: bool = True,
     names: tuple[str, str] = ("original", "compressed"),
 ) -> Report:
@@ -30,7 +32,9 @@ def compare(
     Args:
         before: The model that the other is compared with.
         after: What became of it.
-        data: For the accuracy; of a `Dataset` the test part is taken.
+        data: For the metrics; of a `Dataset` the test part is taken.
+        objective: The metrics; None takes those that the model before was compiled with,
+            else those that the labels tell.
         latency: Whether to measure it, which takes some seconds.
         names: What to call the two.
 
@@ -44,13 +48,14 @@ def compare(
     if names[0] == names[1]:
         raise ValueError(f"The two models need two names. Received: names={names!r}.")
     models = dict(zip(names, (before, after), strict=True))
-    return measure_stages(models, data=data, latency=latency)
+    return measure_stages(models, data=data, objective=objective, latency=latency)
 
 
 def measure_stages(
     models: dict[str, keras.Model],
     *,
     data: Data | Dataset | None = None,
+    objective: Objective | None = None,
     latency: bool = True,
     notes: dict[str, str] | None = None,
     remarks: tuple[str, ...] = (),
@@ -60,7 +65,8 @@ def measure_stages(
 
     Args:
         models: By name; the first is what the others are compared with.
-        data: For the accuracy; of a `Dataset` the test part is taken.
+        data: For the metrics; of a `Dataset` the test part is taken.
+        objective: As in `compare`.
         latency: Whether to measure it.
         notes: What to say about a layer, by path.
         remarks: What to say about the passes, in sentences.
@@ -72,49 +78,26 @@ def measure_stages(
     for model in models.values():
         check_model(model)
     test = data.test if isinstance(data, Dataset) else data
-    if test is not None and not np.issubdtype(test.y.dtype, np.integer):
-        test = None  # a regression has no accuracy
-    accuracies, problem = _accuracies(models, test)
-    if problem:
-        test, remarks = None, (*remarks, problem)
-    stages = [
-        _measured(name, model, accuracies.get(name)) for name, model in models.items()
-    ]
+    judged = Judged.of(models, test, objective)
+    stages = [judged.on(_measured(name, model)) for name, model in models.items()]
     timed, why_not = None, "not measured"
     if latency:
         try:
             timed = race_models(models, batch_size=batch_size)
         except Exception as error:
-            why_not = f"not measured: {_first_line(error)}"
+            why_not = f"not measured: {first_line(error)}"
     if timed is not None:
         stages = [_with_latency(stage, timed.race) for stage in stages]
     first, last = next(iter(models.values())), list(models.values())[-1]
     return Report(
         stages=tuple(stages),
         layers=tuple(_layer_rows(first, last, notes or {})),
-        setup=_setup(test, timed, why_not, batch_size),
-        remarks=remarks,
+        setup=_setup(judged, timed, why_not, batch_size),
+        remarks=(*remarks, *judged.remarks),
     )
 
 
-def _accuracies(
-    models: dict[str, keras.Model], test: Data | None
-) -> tuple[dict[str, float], str]:
-    """The accuracy of each model, or of none and a sentence why."""
-    if test is None:
-        return {}, ""
-    try:
-        found = {name: measure.accuracy(one, test) for name, one in models.items()}
-    except Exception as error:
-        return {}, f"The accuracy was not measured: {_first_line(error)}"
-    return found, ""
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0] or type(error).__name__
-
-
-def _measured(name: str, model: keras.Model, accuracy: float | None) -> Stage:
+def _measured(name: str, model: keras.Model) -> Stage:
     sizes = measure.file_sizes(model)
     try:
         macs = measure.macs(model)
@@ -122,7 +105,7 @@ def _measured(name: str, model: keras.Model, accuracy: float | None) -> Stage:
         macs = None
     return Stage(
         name=name,
-        accuracy=accuracy,
+        accuracy=None,
         parameters=measure.parameters(model),
         nonzeros=measure.nonzeros(model),
         memory_bytes=measure.bytes_in_memory(model),
@@ -186,17 +169,18 @@ def _bytes(layer: Any) -> int:
 
 
 def _setup(
-    test: Data | None, timed: ModelRace | None, why_not: str, batch_size: int
+    judged: Judged, timed: ModelRace | None, why_not: str, batch_size: int
 ) -> Setup:
     runtime = why_not
     if timed is not None:
         runtime = f"{timed.runtime} ({timed.note})" if timed.note else timed.runtime
     return Setup(
-        data="" if test is None else f"{test.name}, {len(test)} examples",
+        data=judged.data,
         runtime=runtime,
         batch_size=batch_size,
         threads=None if timed is None else timed.race.threads,
         noise_band=None if timed is None else timed.race.band,
         machine=f"{platform.machine()} {platform.system()}",
         versions=f"keras {keras.version()} on {keras.backend.backend()}",
+        metrics=judged.metrics,
     )

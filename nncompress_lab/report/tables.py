@@ -12,10 +12,11 @@ from rich.text import Text
 
 from nncompress_lab.printable import printable
 from nncompress_lab.report.figures import Figures
-from nncompress_lab.report.formats import COLUMNS, count, footnotes, rows_of, size
+from nncompress_lab.report.formats import columns, count, footnotes, rows_of, size
 from nncompress_lab.report.verdict import verdict
 
-WIDE = 118  # what the table with a row for each stage needs
+WIDE = 118  # what the table with a row for each stage needs, with one metric
+METRIC = 14  # and for each metric more
 TEXT_WIDTH = 120
 NARROW = 17  # a column for a stage in a narrow terminal
 
@@ -25,7 +26,7 @@ def stages(figures: Figures, *, width: int) -> Iterator[Any]:
 
     A wide terminal shows a row for each stage, a narrow one a column.
     """
-    if width >= WIDE:
+    if width >= WIDE + METRIC * (len(figures.setup.metrics) - 1):
         yield _stages_as_rows(figures)
     else:
         yield from _stages_as_columns(figures, width)
@@ -40,7 +41,7 @@ def stages(figures: Figures, *, width: int) -> Iterator[Any]:
 def _stages_as_rows(figures: Figures) -> Table:
     table = _table()
     table.add_column("stage", min_width=20, max_width=20, overflow="fold")
-    for column in COLUMNS:
+    for column in columns(figures):
         table.add_column(column.title, justify="right", max_width=13)
     for name, values, changes in rows_of(figures):
         cells = map(_two_lines, values, changes)
@@ -62,7 +63,7 @@ def _stages_as_columns(figures: Figures, width: int) -> Iterator[Table]:
                 title = re.sub("(?<=[a-z])(?=[A-Z])", "\n", title)
             header = _two_lines(title, settings)
             table.add_column(header, justify="right", overflow="fold", max_width=NARROW)
-        for row, column in enumerate(COLUMNS):
+        for row, column in enumerate(columns(figures)):
             cells = [
                 _two_lines(values[row], changes[row]) for _, values, changes in shown
             ]

@@ -2,6 +2,7 @@
 
 from nncompress_lab.report.figures import Figures, Stage
 
+SPOKEN_OF = 3  # metrics
 LEAST = 0.01  # of the bytes: less is "as large as before"
 
 
@@ -17,15 +18,17 @@ def verdict(figures: Figures) -> str:
         return ""
     last = others[-1]
     title = last.name if len(others) == 1 else f"From {first.name} to {last.name}"
-    parts = [_accuracy(first, last), _packed(first, last), _latency(last)]
+    parts = [*_metrics(figures, first, last), _packed(first, last), _latency(last)]
     return f"{title}: {'; '.join(part for part in parts if part)}"
 
 
-def _accuracy(first: Stage, last: Stage) -> str:
-    if first.accuracy is None or last.accuracy is None:
-        return ""
-    points = 100 * (last.accuracy - first.accuracy)
-    return f"accuracy {points:+.2f} points"
+def _metrics(figures: Figures, first: Stage, last: Stage) -> list[str]:
+    """The change of each of the first metrics, with its name."""
+    changes = [
+        (one.title, one.change(first.figure(one.name), last.figure(one.name)))
+        for one in figures.setup.metrics[:SPOKEN_OF]
+    ]
+    return [f"{title} {change}" for title, change in changes if change]
 
 
 def _packed(first: Stage, last: Stage) -> str:

@@ -147,7 +147,7 @@ def test_in_one_ranking_the_channels_of_every_layer_average_one(criterion, conte
     flow = follow_channels(model)
 
     scores = score_units(
-        flow, model, criterion=criterion, normalize=True, data=context.calibration
+        flow, model, criterion=criterion, normalize=True, context=context
     )
 
     for group in ncl.channel_groups(model):

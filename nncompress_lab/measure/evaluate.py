@@ -1,0 +1,74 @@
+"""What a model is worth at its own task, measured by Keras's metrics."""
+
+from typing import Any
+
+import keras
+
+from nncompress_lab.data.datasets import Data
+from nncompress_lab.passes import Context
+from nncompress_lab.quiet import quiet_logger
+from nncompress_lab.training.batches import evaluation
+from nncompress_lab.training.known_task import task_of
+from nncompress_lab.training.objective import Objective
+from nncompress_lab.training.task import Task
+
+BATCH_SIZE = 256
+
+
+def evaluate(
+    model: keras.Model, data: Data, objective: Objective | None = None
+) -> dict[str, float]:
+    """The loss and the metrics of a model, as its own `evaluate` shows them.
+
+    Args:
+        model: A built model. It is not changed, and need not be compiled.
+        data: Inputs and labels; a pipeline is read batch by batch.
+        objective: What to measure; None takes what the model was compiled with, else what
+            the labels tell.
+
+    Returns:
+        The loss and each metric by name.
+
+    Raises:
+        ValueError: If the labels do not tell the task, or do not fit the outputs.
+    """
+    task = task_of(model, data, context=Context(objective=objective))
+    return evaluated(model, data, task)
+
+
+def evaluated(model: keras.Model, data: Data, task: Task) -> dict[str, float]:
+    """The loss and the metrics of a model for a task that is known.
+
+    Args:
+        model: A built model. It is not changed.
+        data: Inputs and labels.
+        task: As `task_of` returns it for this model, or for one with the same outputs.
+    """
+    view = _view(model)  # which can be compiled for this task, on the same layers
+    task.compile(view)
+    size = {} if data.is_stream else {"batch_size": BATCH_SIZE}
+    with quiet_logger("tensorflow"):  # it takes several models for one that changes
+        found: Any = view.evaluate(
+            **evaluation(data), **size, verbose=0, return_dict=True
+        )
+    figures = {name: float(value) for name, value in found.items()}
+    for name in figures.keys() & {"accuracy"}:
+        figures[name] = _exact(figures[name], model, data)
+    return figures
+
+
+def _view(model: keras.Model) -> keras.Model:
+    inputs = model.inputs if isinstance(model, keras.Sequential) else model.input
+    outputs = model.outputs if isinstance(model, keras.Sequential) else model.output
+    if isinstance(model, keras.Sequential):
+        inputs, outputs = inputs[0], outputs[0]
+    return keras.Model(inputs, outputs, name=model.name)
+
+
+def _exact(fraction: float, model: keras.Model, data: Data) -> float:
+    """The fraction of all examples that Keras has rounded to float32, not rounded."""
+    counted = len(model.outputs) == 1 and len(model.outputs[0].shape) == 2
+    weighted = not data.is_stream and data.sample_weight is not None
+    if not counted or weighted or not data.size:
+        return fraction
+    return round(fraction * data.size) / data.size
