@@ -515,7 +515,7 @@ quantized = {
     "8 bits": ncl.UniformQuantization(bits=8)(model),
     "4 bits": per_channel(model),
     "3 bits": ncl.UniformQuantization(bits=3)(model),
-    "your choice": small(model),
+    "your choice": small(model, ncl.Context.of(data)),
 }
 report = measure_stages({"original": model} | quantized, data=data.validation)
 report

@@ -235,8 +235,13 @@ print("of them changed:", int(np.count_nonzero(spoiled != calibration.x)))
 #
 # Reach the goal that the control states, **without any training**: activations of at most 4 bits, and at most one
 # point of accuracy lost. Weights may stay floats, as at the beginning. Press **Register** when the goal is met, then
-# **Use this in my code** and **Insert as my answer**, which writes the setting into the cell of
-# `chosen_calibration`.
+# **Use this in my code** and **Insert as my answer**: the setting stands in the cell here as code. Run that cell,
+# then the check. (Or write the pass by hand: it is one line.)
+
+# %% tags=["exercise:chosen_calibration"]
+# BEGIN SOLUTION
+chosen_calibration = ncl.ActivationQuantization(bits=4, calibration="mse")
+# END SOLUTION
 
 # %% tags=["control"]
 from nncompress_widgets import Goal, QuantizationExplorer
@@ -249,11 +254,6 @@ explorer = QuantizationExplorer(
 )
 explorer.bits, explorer.view, explorer.activations = 32, "activations", "min_max"
 explorer
-
-# %% tags=["exercise:chosen_calibration"]
-# BEGIN SOLUTION
-chosen_calibration = ncl.ActivationQuantization(bits=4, calibration="mse")
-# END SOLUTION
 
 # %% tags=["wrong:chosen_calibration:keeps_enough_accuracy"]
 chosen_calibration = ncl.ActivationQuantization(bits=4)

@@ -699,7 +699,9 @@ lesson.check("chosen_codebook", chosen_codebook)
 # %% tags=["predicted"]
 from nncompress_lab.report import measure_stages
 
-small = chosen_codebook(model) if isinstance(chosen_codebook, ncl.Pass) else of_channels
+small = of_channels
+if isinstance(chosen_codebook, ncl.Pass):
+    small = chosen_codebook(model, ncl.Context.of(data))
 report = measure_stages(
     {
         "original": model,
