@@ -10,25 +10,12 @@ import numpy.typing as npt
 from nncompress_lab.models.graph import ModelGraph
 from nncompress_lab.models.inputs import STRING
 from nncompress_lab.models.kernels import walk
+from nncompress_lab.models.unchanged import keeps_values
 
 # What layers and operations call the number of integers that they know, from 0 on.
 COUNTS = ("input_dim", "num_tokens", "num_classes")
 BY_TYPE = {"bool": 2, "uint8": 256}
 UNKNOWN = 2  # 0 and 1 are also right for masks and segments
-# Layers and operations behind which the values are still those of the input.
-MOVING = {
-    *(
-        "Cast",
-        "Concatenate",
-        "Cropping1D",
-        "Dropout",
-        "ExpandDims",
-        "Flatten",
-        "GetItem",
-    ),
-    *("Identity", "Masking", "Permute", "RepeatVector", "Reshape", "Squeeze", "Stack"),
-    *("Split", "Take", "Transpose"),
-}
 
 
 def random_inputs(model: keras.Model, *, batch_size: int) -> list[npt.NDArray[Any]]:
@@ -93,7 +80,7 @@ def _users(model: Any, place: int) -> Iterator[Any]:
                 yield from _users(one, entry)
                 continue
             yield one
-            if type(one).__name__ in MOVING:
+            if keeps_values(one):
                 waiting += node.outputs
 
 

@@ -44,7 +44,7 @@ def to_litert(
     quantize: Quantize | None = None,
     calibration: Inputs | Data | None = None,
 ) -> bytes:
-    """The content of a `.tflite` file for a model with one input and one output.
+    """The content of a `.tflite` file for a model.
 
     Args:
         model: A built functional or sequential model. Kernels stored as integers are
@@ -55,8 +55,7 @@ def to_litert(
         calibration: For `"int8"`: inputs that the ranges of activations are taken from.
 
     Raises:
-        ValueError: If the model has several inputs or outputs, or `"int8"` has no
-            calibration inputs.
+        ValueError: If `"int8"` has no calibration inputs.
         UnsupportedModelError: If the model needs operators of TensorFlow that LiteRT
             lacks, as loops of recurrent layers and strings do.
         CompressionError: If the backend is not TensorFlow, LiteRT is not installed, or
@@ -67,11 +66,6 @@ def to_litert(
             "LiteRT export needs the TensorFlow backend and the package ai-edge-litert. "
             f"Received: backend {keras.backend.backend()!r}. Install both with "
             'pip install "nncompress-lab[lab]" and set KERAS_BACKEND=tensorflow.'
-        )
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise ValueError(
-            "A LiteRT file is written of models with one input and one output. Received: "
-            f"{model.name!r} with {len(model.inputs)} and {len(model.outputs)}."
         )
     if unsupported := _string_layers(model):
         raise _refusal(model, unsupported, "they compute with strings")

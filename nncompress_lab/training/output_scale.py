@@ -5,29 +5,10 @@ from typing import Any, Literal
 import keras
 
 from nncompress_lab.models.graph import ModelGraph
+from nncompress_lab.models.unchanged import keeps_values
 
 Scale = Literal["logits", "softmax", "sigmoid"]
 
-# Classes, of layers and of operations, that return the values they are given; what only
-# training drops or adds noise to counts as given.
-PASSING_ON = {
-    "ActivityRegularization",
-    "Cast",
-    "Copy",
-    "Dropout",
-    "ExpandDims",
-    "Flatten",
-    "GaussianDropout",
-    "GaussianNoise",
-    "GetItem",
-    "Identity",
-    "Permute",
-    "RepeatVector",
-    "Reshape",
-    "Squeeze",
-    "StopGradient",
-    "Transpose",
-}
 SCALES: dict[str, Scale] = {
     "softmax": "softmax",
     "softmax_v2": "softmax",  # what TensorFlow calls it
@@ -80,8 +61,7 @@ def _source(graph: ModelGraph, tensor: Any) -> Any:
 
 
 def _passes_on(operation: Any) -> bool:
-    kind = type(operation)
-    known = kind.__module__.partition(".")[0] == "keras" and kind.__name__ in PASSING_ON
+    known = keeps_values(operation, of_one_input=True)
     linear = isinstance(operation, keras.layers.Activation)
     return known or (linear and _name(operation.activation) == "linear")
 

@@ -34,6 +34,7 @@ STOREYS = {
     "models.patches": 1,
     "models.paths": 1,
     "models.reasons": 1,
+    "models.unchanged": 1,
     "packing": 1,
     # 2: model -> model
     "decisions": 2,
