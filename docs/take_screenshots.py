@@ -1,4 +1,4 @@
-"""Take the pictures of the README: `python docs/take_screenshots.py`.
+"""Take the pictures of the README and of controls.md: `python docs/take_screenshots.py`.
 
 A JupyterLab of its own, a real Chromium, the real lesson: nothing is staged but the size of
 the window. Every picture is taken in the light and in the dark theme.
@@ -20,10 +20,12 @@ from lab_pages import (
     evaluate,
     kernel_ready,
     open_by_double_click,
+    open_notebook,
     ready,
     run_all,
     run_command,
     show_course,
+    write_notebook,
 )
 from lab_server import Lab, running_lab
 from playwright.sync_api import sync_playwright
@@ -32,15 +34,35 @@ import nncompress_lab as ncl
 from nncompress_lab.course import build, catalogue, copies
 
 IMAGES = ROOT / "docs" / "images"
+AT_REST = 10_000  # milliseconds until the files are weighed and the models timed
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 SOLVED = ("prune_below", "magnitude_mask", "global_masks")
 LESSON = catalogue.find("02")
 MODEL = "pruned-lenet5.keras"
+SETUP = """import nncompress_lab as ncl
+from nncompress_widgets import {explorer}
+model, data = ncl.zoo.{model}(), ncl.data.fashion_mnist()
+explorer = {explorer}(model, data)
+{setting}
+explorer"""
+# A name for the picture, then what the control shows on it.
+CONTROLS = {
+    "quantization": (
+        "QuantizationExplorer",
+        "lenet5",
+        "explorer.bits, explorer.clipping = 3, 'mse'",
+    ),
+    "codebook": ("CodebookExplorer", "lenet5", "explorer.bits = 3"),
+    "channel": ("ChannelExplorer", "lenet5", "explorer.macs = 0.5"),
+    "low-rank": ("LowRankExplorer", "lenet5", "explorer.rank = 16"),
+    "factorization": ("FactorizationExplorer", "lenet5", ""),
+}
 
 
 def main() -> None:
-    """Take all pictures."""
+    """Take the pictures that are named, or all: `lesson`, `controls`, `viewer`."""
     IMAGES.mkdir(exist_ok=True)
+    wanted = set(sys.argv[1:]) or {*TAKERS}
     with tempfile.TemporaryDirectory() as folder, running_lab(Path(folder)) as lab:
         write_files(lab)
         with sync_playwright() as playwright:
@@ -51,8 +73,9 @@ def main() -> None:
                 viewport={"width": 1280, "height": 800}, device_scale_factor=1.5
             )
             page.set_default_timeout(30_000)
-            take_lesson(page, lab)
-            take_viewer(page, lab)
+            for name, take in TAKERS.items():
+                if name in wanted:
+                    take(page, lab)
             browser.close()
 
 
@@ -97,7 +120,30 @@ def take_lesson(page: Any, lab: Lab) -> None:
         control.scroll_into_view_if_needed()
         page.wait_for_timeout(300)
         control.screenshot(path=IMAGES / f"control-{theme}.png")
+    table = page.locator(".jp-OutputArea-output img").last
+    for theme, name in THEMES.items():
+        run_command(page, "apputils:change-theme", {"theme": name})
+        table.scroll_into_view_if_needed()
+        page.wait_for_timeout(1000)
+        table.screenshot(path=IMAGES / f"table-{theme}.png")
     run_command(page, "docmanager:save")
+
+
+def take_controls(page: Any, lab: Lab) -> None:
+    """Every other control, each in a notebook of its own, when it is at rest."""
+    for picture, (explorer, model, setting) in CONTROLS.items():
+        cell = SETUP.format(explorer=explorer, model=model, setting=setting)
+        write_notebook(lab.root / f"{picture}.ipynb", [cell])
+        open_notebook(page, lab, f"{picture}.ipynb")
+        run_all(page, seconds=300)
+        control = page.locator(".nncompress-control")
+        control.wait_for()
+        page.wait_for_timeout(AT_REST)
+        for theme, name in THEMES.items():
+            run_command(page, "apputils:change-theme", {"theme": name})
+            page.wait_for_timeout(1000)
+            control.screenshot(path=IMAGES / f"{picture}-{theme}.png")
+        run_command(page, "kernelmenu:shutdown")
 
 
 def choose_a_setting(page: Any) -> None:
@@ -144,6 +190,8 @@ def take_viewer(page: Any, lab: Lab) -> None:
         page.wait_for_timeout(1000)
         page.screenshot(path=IMAGES / f"viewer-{theme}.png")
 
+
+TAKERS = {"lesson": take_lesson, "controls": take_controls, "viewer": take_viewer}
 
 if __name__ == "__main__":
     main()

@@ -15,7 +15,7 @@ class Figure:
     """One figure in words.
 
     Args:
-        wanted: How a bound is said, with `{}` for its number.
+        wanted: How a bound is said, with `{}` for its number and `{s}` for a plural.
         found: How a value is said.
         say: The number with its unit.
         is_lower_bound: Whether a goal wants at least so much; else at most.
@@ -32,7 +32,7 @@ class Figure:
         """What a goal asks for, for example `"at most 20 kB packed"`."""
         words = f"{100 * bound:g}" if self.is_fraction else self.say(bound)
         least = "at least" if self.is_lower_bound else "at most"
-        return f"{least} {self.wanted.format(words)}"
+        return f"{least} {self.wanted.format(words, s='' if words == '1' else 's')}"
 
     def value(self, value: float) -> str:
         """What a model has, for example `"the packed file has 20 kB"`."""
@@ -90,7 +90,7 @@ FIGURES: Final[Mapping[str, Figure]] = {
         is_fraction=True,
     ),
     "accuracy_drop": Figure(
-        "{} points of accuracy lost",
+        "{} point{s} of accuracy lost",
         "the accuracy is {}",
         drop_in_words,
         is_fraction=True,

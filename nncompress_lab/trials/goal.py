@@ -38,6 +38,8 @@ class Goal:
         >>> goal = Goal(zeros=0.8, accuracy_drop=0.02)
         >>> str(goal)
         'at least 80 % of the kernel weights zero, at most 2 points of accuracy lost'
+        >>> str(Goal(accuracy_drop=0.01))
+        'at most 1 point of accuracy lost'
         >>> goal.shortfall("accuracy_drop", 0.05)
         'the accuracy is 5.0 points below the original, 3.0 points more than allowed'
         >>> goal.shortfalls({"zeros": 0.8, "accuracy_drop": 0.02})

@@ -120,3 +120,38 @@ def test_controls_of_stored_kernels_answer_to_the_keyboard_and_change_their_view
     expect(codebook.get_by_text(re.compile(r"round 0 of \d+"))).to_be_visible()
     codebook.locator(".jupyter-widgets.widget-play button").first.click()
     expect(codebook.get_by_text(re.compile(r"round [1-9]\d* of \d+"))).to_be_visible()
+
+
+SMALLER = """
+import keras, nncompress_lab as ncl
+from nncompress_widgets import ChannelExplorer, FactorizationExplorer, LowRankExplorer
+images = ncl.data.fashion_mnist().validation.take(100)
+convolutions = [keras.layers.Conv2D(8, 3, 2, name=name) for name in ("one", "two")]
+layers = [*convolutions, keras.layers.Flatten(), keras.layers.Dense(10, name="logits")]
+model = keras.Sequential([keras.Input((28, 28, 1)), *layers])
+ChannelExplorer(model, images)
+"""
+
+
+def test_controls_of_smaller_models_answer_to_the_keyboard_with_figures_of_their_own(
+    page, lab
+):
+    others = [f"{name}Explorer(model, images)" for name in ("LowRank", "Factorization")]
+    write(lab, "smaller.ipynb", [SMALLER, *others], {})
+    open_notebook(page, lab, "smaller.ipynb")
+    run_all(page)
+    controls = page.locator(".nncompress-control")
+    expect(controls).to_have_count(3)
+
+    for number in range(3):
+        control = controls.nth(number)
+        picture = control.locator("svg[role=img]").first
+        before = picture.get_attribute("aria-label")
+        handle = control.locator(".noUi-handle").first
+        handle.focus()
+        handle.press("ArrowRight")
+        expect(picture).not_to_have_attribute("aria-label", before)
+        expect(handle).to_be_focused()
+        expect(control.locator(".nncompress-stale")).to_have_count(0)
+        expect(control.locator(".nncompress-error")).to_have_count(0)
+        expect(control.get_by_text("ONNX Runtime, an image")).to_be_visible()
