@@ -162,7 +162,7 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def _html_title(place: int, title: str) -> str:
-    return f'<th style="text-align:{_side(place)};white-space:nowrap">{title}</th>'
+    return f'<th style="text-align:{_side(place)}">{title}</th>'
 
 
 def _side(place: int) -> str:
@@ -172,5 +172,7 @@ def _side(place: int) -> str:
 def _html_cells(row: Row, *, bold: bool) -> Iterable[str]:
     for place, text in enumerate(_cells(row)):
         weight = ";font-weight:600" if bold else ""
-        style = f"text-align:{_side(place)};white-space:nowrap{weight}"
+        # Words and the latency's noise may go to a second line where the page is narrow.
+        wrap = "normal" if place < _TEXTS or place == len(_TITLES) - 1 else "nowrap"
+        style = f"text-align:{_side(place)};white-space:{wrap}{weight}"
         yield f'<td style="{style}">{escape(text)}</td>'

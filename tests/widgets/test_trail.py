@@ -102,3 +102,12 @@ def test_it_may_be_drawn_over_macs():
         one for one in svg.findall("line") if one.get("class").endswith("threshold")
     ]
     assert place(here)[0] < float(bound.get("x1")) < place(ring)[0]
+
+
+@pytest.mark.parametrize("accuracy", [0.901, 0.91, 0.93, 0.989])
+def test_words_beside_lines_are_off_the_axis(accuracy):
+    svg = trail([], here=False, expected=accuracy, accuracy_drop=0.92 - accuracy + 0.07)
+
+    words = {one.text: float(one.get("y")) for one in svg.findall("text")}
+    axis = max(float(one.get("y1")) for one in svg.findall("line[@class]"))
+    assert all(words[said] < axis - 4 for said in ("goal", "expected"))

@@ -56,13 +56,13 @@ class QuantizationView(StoringView):
         bits = labelled(
             ipywidgets.SelectionSlider,
             "Bits",
-            "156px",
+            "200px",
             options=[*((str(bits), bits) for bits in range(2, 9)), ("floats", 32)],
         )
         super().__init__(trial, bits=bits)
         self._trial = trial
         self.granularity = labelled(
-            ipywidgets.Dropdown, "A scale for", "156px", options=list(_SCALES.items())
+            ipywidgets.Dropdown, "A scale for", "186px", options=list(_SCALES.items())
         )
         self.range = labelled(
             ipywidgets.Dropdown, "Range", "200px", options=list(_RANGES.items())
@@ -102,9 +102,9 @@ class QuantizationView(StoringView):
         many = len(part.scales)
         whose = path
         if many > 1:
-            whose = f"{path}, number {part.place + 1} of {many} by its scale"
-        scales = f" (others {part.scales[0]:.2g} to {part.scales[-1]:.2g})"
-        scale = f"scale {significant(part.scale)}{scales if many > 1 else ''}"
+            scales = f"{part.scales[0]:.2g} to {part.scales[-1]:.2g}"
+            whose += f", number {part.place + 1} of {many} by its scale ({scales})"
+        scale = f"scale {significant(part.scale)}"
         steps = len(part.staircase.levels)
         label = (
             f"{part.weights:,} weights of {whose} under a staircase of {steps} levels "

@@ -11,6 +11,7 @@ HEIGHT = 310
 _TOP, _BOTTOM = 50, 196  # of the histogram
 ERROR_TOP, ERROR_BOTTOM = 216, 272  # of the error below it, on the same axis
 HEAD = 14
+_LETTER = 6.5  # width of a letter, about
 
 
 def staircase_svg(staircase: Staircase, *, scale: str, caption: str, label: str) -> str:
@@ -74,7 +75,8 @@ def _bracket(staircase: Staircase, plot: Plot, words: str) -> str:
         return ""
     left, right = (_within(plot.x(level)) for level in levels[at : at + 2])
     y = _TOP - 8
-    anchor, place = ("start", right + 6) if right < 300 else ("end", left - 6)
+    fits = right + 6 + _LETTER * len(words) <= RIGHT
+    anchor, place = ("start", right + 6) if fits else ("end", left - 6)
     return "".join(
         [
             line("bracket", left, right, y, y),

@@ -58,11 +58,11 @@ def trail_svg(
     if "accuracy_drop" in bounds:
         y = plot.place(0, wanted)[1]
         parts.append(line("threshold", LEFT, RIGHT, y, y))
-        parts.append(text(LEFT + 4, y + 13, "goal", "start"))
+        parts.append(text(LEFT + 4, _beside(y), "goal", "start"))
     if expected is not None:
         y = plot.place(0, expected)[1]
         parts.append(line("expected", LEFT, RIGHT, y, y))
-        parts.append(text(RIGHT, y + 13, "expected", "end"))
+        parts.append(text(RIGHT, _beside(y), "expected", "end"))
     if cost in bounds:
         x = plot.place(bounds[cost], 0)[0]
         parts.append(line("threshold", x, x, _TOP, _BOTTOM))
@@ -103,6 +103,11 @@ class _Scales:
             marks.append(line("axis", x, x, _BOTTOM, _BOTTOM + 4))
             marks.append(text(x, _BOTTOM + 17, _amount(number * step, self.cost)))
         return "".join(marks)
+
+
+def _beside(y: float) -> float:
+    """Where a word stands that belongs to a line: below it, unless the axis is there."""
+    return y + 13 if y + 17 < _BOTTOM else y - 4
 
 
 def _amount(cost: float, kind: str) -> str:
