@@ -38,6 +38,9 @@ DRAWN = {
     "cells": lambda: figures.cells("T", {"free": (MATRIX, np.array([-0.9, 0, 0.5]))}),
     "rounds": lambda: figures.rounds("T", [np.arange(2), np.ones(2)], [0.5, 0.25]),
     "code_counts": lambda: figures.code_counts("T", {"even": np.array([3, 1, 0])}),
+    "intervals": lambda: figures.intervals(
+        "T", {"pruned": [0.9, 0.91, 0.92]}, "accuracy", level=("all", 0.93)
+    ),
     "rates": lambda: figures.rates("T", {"even": [(2, 0.5), (3, 0.25)]}),
 }
 SAID = {
@@ -56,6 +59,7 @@ SAID = {
     "cells": "free: -0.9, 0, 0.5",
     "rounds": "Error 0.5000 before, 0.2500 after 1 rounds",
     "code_counts": "even: 75.0%, 25.0%, 0.0%",
+    "intervals": "all 0.930; pruned 0.910 ± 0.025",
     "rates": "even: 0.5 at 2.00, 0.25 at 3.00",
 }
 

@@ -46,8 +46,8 @@ def drawn(explorer: FactorizationExplorer) -> ET.Element:
 
 def boxes(explorer: FactorizationExplorer) -> list[float]:
     """The widths of the original's box and of those of the chain."""
-    rectangles = [one for one in drawn(explorer).iter("rect")]
-    return [float(one.get("width")) for one in rectangles if one.get("height") == "24"]
+    found = drawn(explorer).iter("rect")
+    return [float(one.get("width")) for one in found if one.get("height") == "24"]
 
 
 def inputs(explorer: FactorizationExplorer) -> list[str]:

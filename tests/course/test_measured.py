@@ -1,0 +1,29 @@
+"""Measurements that lessons show: those of a committed script, whole and comparable."""
+
+from collections import Counter
+
+import pytest
+
+from nncompress_lab.course import measured
+
+ROWS = measured.rows("equal_macs")
+
+
+def test_every_way_is_measured_as_often_and_the_original_once():
+    for name in {row["model"] for row in ROWS}:
+        runs = Counter(row["way"] for row in ROWS if row["model"] == name)
+        assert runs.pop("original") == 1
+        assert set(runs.values()) == {3}
+        assert len(runs) == 4
+
+
+def test_all_ways_have_nearly_half_of_the_macs():
+    smaller = [row for row in ROWS if row["way"] != "original"]
+
+    assert all(0.46 < row["macs"] <= 0.5 for row in smaller)
+    assert all(0 < row["accuracy"] < 1 for row in ROWS)
+
+
+def test_unknown_measurements_are_an_error_that_names_the_others():
+    with pytest.raises(LookupError, match=r"no measurements 'equal'.*equal_macs"):
+        measured.rows("equal")
