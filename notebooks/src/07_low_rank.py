@@ -337,7 +337,7 @@ def split_dense(layer, rank):
     return first, second
 
 
-# %% tags=["wrong:split_dense:has_nothing_in_between"]
+# %% tags=["wrong:split_dense:has_the_activation_of_the_layer_at_the_end"]
 def split_dense(layer, rank):
     left, right = two_factors(keras.ops.convert_to_numpy(layer.kernel), rank)
     first = keras.layers.Dense(rank, use_bias=False)

@@ -59,6 +59,7 @@ def counts_both_matrices(answer):
             "length.",
             250: "Half of the full rank would be right if both matrices had 500 rows.",
             400_000: "That is the number of weights; divide by what one rank costs.",
+            1300: "That is what one rank costs.",
         },
     )
     require(
@@ -134,8 +135,12 @@ def pair_of(answer: Any, *arguments: Any) -> tuple[Any, Any]:
     pair = call(answer, *arguments)
     require(
         isinstance(pair, tuple | list) and len(pair) == 2,
-        f"Return two things, one after the other. Received: {in_words(pair)}. (Their "
-        "product would be no smaller than the matrix.)",
+        "Return two things, one after the other. Received: "
+        + (
+            f"{len(pair)} of them."
+            if isinstance(pair, tuple | list)
+            else f"{in_words(pair)}."
+        ),
     )
     return pair[0], pair[1]
 
@@ -144,8 +149,9 @@ def thin_pair(answer: Any, *arguments: Any, shape: tuple[int, int], rank: int) -
     """Two matrices of the right shapes, and their product."""
     left, right = pair_of(answer, *arguments)
     rows, columns = shape
-    require_array(left, shape=(rows, rank), what=f"The left factor at rank {rank}")
-    require_array(right, shape=(rank, columns), what=f"The right factor at rank {rank}")
+    of_what = f"factor of a matrix of shape {shape} at rank {rank}"
+    require_array(left, shape=(rows, rank), what=f"The left {of_what}")
+    require_array(right, shape=(rank, columns), what=f"The right {of_what}")
     return left @ right
 
 

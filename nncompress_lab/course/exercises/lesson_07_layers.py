@@ -80,20 +80,27 @@ def are_two_dense_layers(answer):
 
 @split_dense.check
 def has_nothing_in_between(answer):
-    layer = _layer(6, 4, seed=6, activation="relu")
-    first, second = _split(answer, layer, 3)
-    for one in (first, second):
-        used = keras.activations.get(one.activation)
-        linear = used is keras.activations.linear
-        require(
-            one is second or linear,
-            "Between the two there is no activation: with a ReLU there, half of what the "
-            "first computes is lost, and the two no longer multiply.",
-        )
-        require(
-            one is first or not linear,
-            "The activation of the layer is missing: it comes after the second.",
-        )
+    first, _ = _split(answer, _layer(6, 4, seed=6, activation="relu"), 3)
+    require(
+        keras.activations.get(first.activation) is keras.activations.linear,
+        "Between the two there is no activation: with a ReLU there, half of what the first "
+        "computes is lost, and the two no longer multiply.",
+    )
+
+
+@split_dense.check
+def has_the_activation_of_the_layer_at_the_end(answer):
+    _, second = _split(answer, _layer(6, 4, seed=6, activation="tanh"), 3)
+    used = keras.activations.get(second.activation)
+    require(
+        used is not keras.activations.linear,
+        "The activation of the layer is missing: it comes after the second.",
+    )
+    require(
+        used is keras.activations.tanh,
+        "The second has the activation of the layer that was handed over, here tanh. "
+        f"Received: {getattr(used, '__name__', used)}.",
+    )
 
 
 @split_dense.check

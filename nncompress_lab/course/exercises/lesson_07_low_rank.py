@@ -61,18 +61,21 @@ def _energy_rank(answer: Any, values: Any, energy: float) -> float:
 
 @rank_for_energy.check
 def counts_squares(answer):
-    rank = _energy_rank(answer, np.array([4.0, 3.0, 3.0, 3.0, 2.0, 1.0]), 0.7)
+    values = np.array([5.0, 3.0, 3.0, 2.0, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0])
+    rank = _energy_rank(answer, values, 0.7)
     reason = because(
         rank,
         {
-            4: "That is the rank for 70 % of the *sum*; energy is the sum of the squares.",
-            2: "Ranks begin at 1: the first place is rank 1.",
+            5: "That is the rank for 70 % of the *sum*; energy is the sum of the squares.",
+            2: "Places begin at 0 and ranks at 1: is a 1 missing?",
+            7: "That is 70 % of how many there are, and not of their squares.",
         },
     )
     require(
         rank == 3,
-        "The squares of 4, 3, 3, 3, 2, 1 are 16, 9, 9, 9, 4 and 1, together 48. Two of "
-        f"them are 52 %, three 71 %: rank 3 keeps 70 %. Received: {rank:g}.{reason}",
+        "The squares of 5, 3, 3, 2, 2 and five times 1 are 25, 9, 9, 4, 4 and 1 each, "
+        "together 56. Two of them are 61 %, three 77 %: rank 3 keeps 70 %. Received: "
+        f"{rank:g}.{reason}",
     )
 
 

@@ -52,8 +52,8 @@ def looks_at_the_inputs(answer):
     require(
         _lost(inputs, matrix, product) <= CLOSE,
         "The second input is always 0 here, so rank 1 can get every output right with the "
-        f"1 of the diagonal 1, 10. Yours is {np.round(product, 2).tolist()}. The SVD of "
-        "the matrix alone keeps the 10, which no input ever meets.",
+        f"1 of the diagonal 1, 10. Yours is {np.round(product, 2).tolist()}. (The SVD "
+        "of the matrix alone keeps the 10, which no input ever meets.)",
     )
 
 
@@ -66,8 +66,8 @@ def weighs_inputs_and_matrix_together(answer):
         _lost(inputs, matrix, product) <= 0.1 * (1 + CLOSE),
         "The first input is ten times as large as the second, but its weight is a hundred "
         "times as small, so the second makes the larger output. Yours is "
-        f"{np.round(product, 3).tolist()}. Directions that the inputs have most of are not "
-        "yet those that the outputs have most of.",
+        f"{np.round(product, 3).tolist()}. Neither the largest inputs decide nor the "
+        "largest weights, but the largest outputs.",
     )
 
 
