@@ -82,11 +82,17 @@ def quiet_stderr() -> Iterator[None]:
 
 @contextlib.contextmanager
 def quiet_logger(name: str) -> Iterator[None]:
-    """While the block runs, a logger lets errors through and nothing less."""
+    """While the block runs, a logger lets errors through and nothing less.
+
+    Several threads may be in such a block at once.
+    """
+
+    def is_error(record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.ERROR
+
     logger = logging.getLogger(name)
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    logger.addFilter(is_error)
     try:
         yield
     finally:
-        logger.setLevel(level)
+        logger.removeFilter(is_error)

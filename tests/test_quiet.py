@@ -1,9 +1,12 @@
 """What TensorFlow says in a user's notebook: errors, and all of it where that is wanted."""
 
+import logging
 import subprocess
 import sys
 
 import pytest
+
+from nncompress_lab.quiet import quiet_logger
 
 # A package that greets as TensorFlow does: below Python, on the file descriptor.
 GREETS = "import os\nos.write(2, b'hello')\nname = __spec__.name\n"
@@ -51,3 +54,18 @@ def test_an_error_of_its_import_is_not_lost(imported):
 
     assert "ImportError: no such library" in run.stderr
     assert run.returncode == 1
+
+
+def test_a_logger_is_quiet_until_the_last_of_several_blocks_ends(caplog):
+    logger = logging.getLogger("noisy")
+    first, second = quiet_logger("noisy"), quiet_logger("noisy")
+
+    with first:
+        second.__enter__()
+        logger.warning("within both")
+        logger.error("an error")
+    logger.warning("within one")
+    second.__exit__(None, None, None)
+    logger.warning("after both")
+
+    assert caplog.messages == ["an error", "after both"]

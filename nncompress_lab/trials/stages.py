@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from nncompress_lab.models.graph import ModelGraph, Node, maker
 from nncompress_lab.models.kernels import walk
+from nncompress_lab.quiet import quiet_logger
 
 Array = npt.NDArray[Any]
 
@@ -70,7 +71,8 @@ class Stages:
             if number:
                 kept[number] = value
             # Half the time of `predict`, which sets up a data pipeline each time.
-            value = stage.predict_on_batch(value)
+            with quiet_logger("tensorflow"):  # it takes the stages for one that changes
+                value = stage.predict_on_batch(value)
         return value
 
 

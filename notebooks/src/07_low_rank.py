@@ -650,7 +650,9 @@ lesson.check("chosen_ranks", chosen_ranks)
 # %% tags=["predicted"]
 from nncompress_lab.report import measure_stages
 
-small = chosen_ranks(model) if isinstance(chosen_ranks, ncl.Pass) else theirs
+small = theirs
+if isinstance(chosen_ranks, ncl.Pass):
+    small = chosen_ranks(model, ncl.Context.of(data))
 report = measure_stages(
     {
         "original": model,
