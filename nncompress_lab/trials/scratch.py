@@ -12,6 +12,7 @@ import numpy as np
 
 from nncompress_lab import measure
 from nncompress_lab.data.datasets import Data, Dataset
+from nncompress_lab.data.structures import leaves
 from nncompress_lab.measure.accuracy import check_classes
 from nncompress_lab.models.kernels import KernelLayer
 from nncompress_lab.models.rewrite import copy_model
@@ -105,12 +106,14 @@ def images_for(model: keras.Model, data: Any, count: int) -> Data:
             "ncl.data.fashion_mnist(), or Data(x, y). Received: "
             f"{type(data).__name__}."
         )
+    images = images.take(count) if images.is_stream else images
     expected = [tuple(tensor.shape) for tensor in model.inputs]
-    received = images.x.shape
+    received = [one.shape for one in leaves(images.x)]
     if not _fits(received, expected):
+        shapes = " and ".join(map(str, received))
         raise ValueError(
             f"The images do not fit the model {model.name!r}. It takes "
-            f"{' and '.join(map(str, expected))}. Received: {received}. Reshape the "
+            f"{' and '.join(map(str, expected))}. Received: {shapes}. Reshape the "
             "images, or choose the data set that the model was trained on."
         )
     single = len(model.outputs) == 1
@@ -118,12 +121,14 @@ def images_for(model: keras.Model, data: Any, count: int) -> Data:
     return images.take(count)
 
 
-def _fits(received: tuple[int, ...], expected: list[tuple[int | None, ...]]) -> bool:
+def _fits(
+    received: list[tuple[int, ...]], expected: list[tuple[int | None, ...]]
+) -> bool:
     return (
-        len(expected) == 1
-        and len(received) == len(expected[0])
+        len(expected) == len(received) == 1
+        and len(received[0]) == len(expected[0])
         and all(
             size is None or size == given
-            for size, given in zip(expected[0], received, strict=True)
+            for size, given in zip(expected[0], received[0], strict=True)
         )
     )
