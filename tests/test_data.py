@@ -748,6 +748,17 @@ def test_what_can_be_read_only_once_is_refused():
         Data(pipeline())
 
 
+def test_a_function_with_arguments_is_refused_at_once():
+    with pytest.raises(TypeError, match="called without arguments"):
+        Data(lambda start: iter([start]))
+
+
+@pytest.mark.parametrize("batch", [(np.zeros(6), 1), (np.zeros(6), np.zeros(3))])
+def test_single_examples_are_sent_to_be_batched(batch):
+    with pytest.raises(ValueError, match=r"\.batch\(32\)"):
+        Data(lambda: iter([batch])).take(1)
+
+
 def test_labels_beside_a_pipeline_are_refused():
     with pytest.raises(ValueError, match="gives inputs and labels together"):
         Data(pipeline, np.zeros(10))

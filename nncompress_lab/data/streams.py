@@ -4,6 +4,7 @@ A pipeline is whatever `fit` takes as `x` alone: a `tf.data.Dataset`, a
 `keras.utils.PyDataset`, a torch `DataLoader`; or a function that returns a fresh iterator.
 """
 
+import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -25,13 +26,22 @@ def is_stream(value: Any) -> bool:
 
 
 def check_stream(stream: Any) -> None:
-    """Raise a `TypeError` for what can be read a single time."""
+    """Raise a `TypeError` for what can be read a single time, or not at all."""
     if hasattr(stream, "__next__"):
         raise TypeError(
             "Data are read several times, and an iterator is used up by the first. "
             f"Received: {type(stream).__name__}. Pass the function that makes it, as in "
             "Data(batches) in place of Data(batches())."
         )
+    try:
+        if not hasattr(stream, "__iter__"):
+            inspect.signature(stream).bind()
+    except TypeError as error:
+        raise TypeError(
+            "A function that makes data is called without arguments. Received: "
+            f"{type(stream).__name__}, which has {error}. Pass one that returns a fresh "
+            "iterator over batches (x, y), or the data themselves."
+        ) from error
 
 
 def read(stream: Any) -> Iterator[Batch]:
@@ -41,6 +51,13 @@ def read(stream: Any) -> Iterator[Batch]:
     for batch in stream if hasattr(stream, "__iter__") else stream():
         parts = unpack_x_y_sample_weight(batch)
         x, y, weight = (None if one is None else as_arrays(one) for one in parts)
+        shapes = [np.shape(one) for part in (x, y, weight) for one in leaves(part)]
+        if len({shape[:1] for shape in shapes}) != 1 or () in shapes:
+            raise ValueError(
+                "A pipeline gives batches, whose arrays have equally many examples. "
+                f"Received: arrays of shape {' and '.join(map(str, shapes))}. Batch it, "
+                "for example by .batch(32)."
+            )
         yield x, y, weight
 
 

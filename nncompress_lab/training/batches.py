@@ -89,7 +89,12 @@ class PipelineBatches(keras.utils.PyDataset):
         batch = next(self.batches, None) if index else None
         if batch is None:
             self.batches = self.data.batches(BATCH_SIZE)
-            batch = next(self.batches)
+            batch = next(self.batches, None)
+        if batch is None:
+            raise ValueError(
+                f"{self.data!r} gives batches once and none the next time. Let the "
+                "function return a fresh iterator at each call."
+            )
         return _packed(*batch)
 
 

@@ -30,6 +30,16 @@ def test_it_computes_what_predict_does(build):
     np.testing.assert_allclose(outputs, model.predict_on_batch(x), rtol=1e-4, atol=1e-5)
 
 
+def test_several_inputs_run_together():
+    a, b = keras.Input((3,), name="a"), keras.Input((2,), name="b")
+    model = keras.Model({"a": a, "b": b}, keras.layers.Concatenate()([b, a]))
+    x = {"a": np.ones((2, 3), "float32"), "b": np.zeros((2, 2), "float32")}
+    with keras.device(CPU):
+        outputs = keras.ops.convert_to_numpy(forward_on(CPU, model, x)())
+
+    np.testing.assert_array_equal(outputs, [[0, 0, 1, 1, 1]] * 2)
+
+
 def test_memory_is_told_by_xla_and_holds_weights_batch_and_outputs():
     model, x = tiny_models.sequential(), batch(5)
     with keras.device(CPU):
