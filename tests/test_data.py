@@ -661,6 +661,17 @@ def test_lists_of_other_lengths_are_sent_to_be_padded():
         Data([[1, 2], [3]], [0, 1])
 
 
+@pytest.mark.parametrize("x", [{}, {"a": {}}], ids=str)
+def test_structures_without_an_array_are_refused(x):
+    with pytest.raises(ValueError, match="must be non-empty arrays"):
+        Data(x, [0, 1])
+
+
+def test_what_is_no_dense_array_is_refused_by_its_name():
+    with pytest.raises(ValueError, match=r"Received: NoneType.*\.toarray\(\)"):
+        Data(np.zeros(2), [np.zeros(2), None])
+
+
 def test_the_name_may_stand_where_it_stood_before_there_were_weights():
     data = Data(np.zeros(2), np.zeros(2), "mine")
 

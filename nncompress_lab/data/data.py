@@ -238,7 +238,7 @@ def _checked(x: Any, y: Any, sample_weight: Any) -> Batch:
     weight = None if sample_weight is None else as_arrays(sample_weight)
     arrays = [one for part in (inputs, labels, weight) for one in leaves(part)]
     counts = [len(one) if np.ndim(one) else 0 for one in arrays]
-    if len(set(counts)) > 1 or not counts or not counts[0]:
+    if len(set(counts)) > 1 or not leaves(inputs) or not counts[0]:
         raise ValueError(
             "`x` and `y` must be non-empty arrays with one label for each example. "
             f"Received: x of shape {_shapes(inputs)}, y of shape {_shapes(labels)}"

@@ -20,7 +20,7 @@ def as_arrays(value: Any, *, examples: int | None = None) -> Any:
         examples: How many there are, if that is known.
 
     Raises:
-        ValueError: If lists of numbers are not equally long.
+        ValueError: If lists of numbers are not equally long, or something is no array.
     """
     if not _is_structure(value):
         return _array(value)
@@ -88,12 +88,19 @@ def _array(value: Any) -> Array:
     if hasattr(value, "detach"):  # a torch tensor, which may be elsewhere
         value = value.detach().cpu()
     try:
-        return np.asarray(value)
+        array = np.asarray(value)
     except ValueError as error:
         raise ValueError(
             "Arrays are made of lists of equal lengths. Received: lists of different "
             "lengths. Fill them up, for example by keras.utils.pad_sequences."
         ) from error
+    if array.dtype == object and not array.shape:
+        raise ValueError(
+            "Data are dense arrays, or lists, tuples and dicts of them. Received: "
+            f"{type(value).__name__}. Make it dense, for example by .to_tensor() or "
+            ".toarray()."
+        )
+    return array
 
 
 def _concatenated(arrays: Sequence[Array]) -> Array:
