@@ -9,12 +9,18 @@ from nncompress_lab.atomic import replace_file
 from nncompress_lab.data.datasets import Data
 from nncompress_lab.errors import CompressionError
 from nncompress_lab.measure.random_inputs import random_inputs
-from nncompress_lab.models.inputs import input_arrays, structured, with_free_batch
+from nncompress_lab.models.inputs import (
+    input_arrays,
+    input_names,
+    structured,
+    with_free_batch,
+)
 from nncompress_lab.models.kernels import to_numpy, walk
 from nncompress_lab.models.rewrite import check_model
 from nncompress_lab.quantization.layers.fake_quantize import FakeQuantize
 from nncompress_lab.quantization.layers.stored import QuantizedKernels
-from nncompress_lab.runtimes.litert import LiteRT, Quantize, to_litert
+from nncompress_lab.runtimes.litert import Quantize, to_litert
+from nncompress_lab.runtimes.litert_file import LiteRT
 from nncompress_lab.runtimes.onnx_graph.walk import to_onnx
 from nncompress_lab.runtimes.onnx_runtime import OnnxRuntime
 from nncompress_lab.runtimes.runtime import Array, Inputs, Runtime
@@ -149,7 +155,8 @@ class _Check:
                         f"Weights of {path!r} ({variable.path}) are NaN, so there is "
                         "nothing to export. Load or train the model again."
                     )
-        self._x, self._tolerance = x, tolerance
+        self._x = dict(zip(input_names(model), x, strict=True))
+        self._tolerance = tolerance
         outputs = model.predict_on_batch(structured(model, x))
         self._expected = [np.asarray(one) for one in keras.tree.flatten(outputs)]
         if any(np.isnan(one).any() for one in self._expected):

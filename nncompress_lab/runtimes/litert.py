@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import keras
-import numpy.typing as npt
 
 from nncompress_lab.data.datasets import Data
 from nncompress_lab.errors import (
@@ -20,13 +19,20 @@ from nncompress_lab.errors import (
 )
 from nncompress_lab.measure.latency import ROUNDS, Race, race
 from nncompress_lab.measure.random_inputs import random_input
-from nncompress_lab.models.inputs import STRING, input_arrays, with_free_batch
+from nncompress_lab.models.inputs import (
+    STRING,
+    input_arrays,
+    input_names,
+    structured,
+    with_free_batch,
+)
 from nncompress_lab.models.kernels import keras_classes, walk
 from nncompress_lab.models.rewrite import REMOVE, rewrite_layers
 from nncompress_lab.quantization.layers.fake_quantize import FakeQuantize
 from nncompress_lab.quantization.layers.replace import dequantized
 from nncompress_lab.quiet import quiet_logger, quiet_stderr
-from nncompress_lab.runtimes.runtime import Inputs, Runtime, as_list
+from nncompress_lab.runtimes.litert_file import LiteRT
+from nncompress_lab.runtimes.runtime import Inputs
 
 Quantize = Literal["dynamic", "int8"]
 SELECT_OP = re.compile(rb"Flex(\w+)")
@@ -99,7 +105,7 @@ def _converted(
         path = Path(folder) / "model.tflite"
         try:
             floats = dequantized(model if quantize is None else _unrounded(model))
-            floats.export(path, format="litert", verbose=False, **settings)
+            _by_name(floats).export(path, format="litert", verbose=False, **settings)
         except CompressionError:
             raise
         except Exception as error:  # TensorFlow's converter raises many kinds
@@ -111,6 +117,19 @@ def _converted(
                 f"LiteRT's converter cannot take {model.name!r}: {first_line}"
             ) from error
         return path.read_bytes()
+
+
+def _by_name(model: keras.Model) -> keras.Model:
+    """The model with its inputs by name and its outputs in a row, if it has several."""
+    if len(model.inputs) == len(model.outputs) == 1:
+        return model
+    names, tensors = input_names(model), keras.tree.flatten(model.inputs)
+    entries = [
+        keras.Input(batch_shape=one.shape, dtype=one.dtype, name=name)
+        for name, one in zip(names, tensors, strict=True)
+    ]
+    outputs = keras.tree.flatten(model(structured(model, entries)))
+    return keras.Model(entries, outputs, name=model.name)
 
 
 def _string_layers(model: keras.Model) -> list[str]:
@@ -161,11 +180,14 @@ def _converter_settings(
             "quantize='int8' needs `calibration`: a hundred or so inputs, from which the "
             "ranges of activations are taken. Received: None."
         )
-    (x,) = input_arrays(model, calibration)
+    arrays = dict(
+        zip(input_names(model), input_arrays(model, calibration), strict=True)
+    )
 
-    def one_by_one() -> Iterator[list[npt.NDArray[Any]]]:
-        for place in range(len(x)):
-            yield [x[place : place + 1]]
+    def one_by_one() -> Iterator[Any]:
+        for place in range(len(next(iter(arrays.values())))):
+            one = {name: array[place : place + 1] for name, array in arrays.items()}
+            yield one if len(one) > 1 else list(one.values())
 
     integers_only = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]}
     return {
@@ -180,42 +202,6 @@ def _unrounded(model: keras.Model) -> keras.Model:
     return rewrite_layers(
         model, lambda one: REMOVE if isinstance(one, FakeQuantize) else None
     )
-
-
-class LiteRT(Runtime):
-    """A `.tflite` model, ready to run.
-
-    Args:
-        content: Of the file.
-        threads: How many the runtime may use.
-    """
-
-    def __init__(self, content: bytes, *, threads: int = 1) -> None:
-        from ai_edge_litert.interpreter import Interpreter
-
-        self.threads = threads
-        with quiet_stderr():
-            self._interpreter = Interpreter(model_content=content, num_threads=threads)
-            self._interpreter.allocate_tensors()
-        entry = self._interpreter.get_input_details()[0]
-        self._input, self._dtype = entry["index"], entry["dtype"]
-        self._output = self._interpreter.get_output_details()[0]["index"]
-
-    def predict(self, x: Inputs) -> npt.NDArray[Any]:
-        """The outputs for a batch of inputs."""
-        self.runner(x)()
-        result: npt.NDArray[Any] = self._interpreter.get_tensor(self._output)
-        return result
-
-    def runner(self, x: Inputs) -> Callable[[], None]:
-        """A function that runs the model on `x` and nothing else, to be timed."""
-        (only,) = as_list(x)
-        only = only.astype(self._dtype, copy=False)
-        self._interpreter.resize_tensor_input(self._input, only.shape)
-        self._interpreter.allocate_tensors()
-        self._interpreter.set_tensor(self._input, only)
-        invoke: Callable[[], None] = self._interpreter.invoke
-        return invoke
 
 
 def race_models(

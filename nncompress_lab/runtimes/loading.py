@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from nncompress_lab.errors import CompressionError, ModelFileError, check_choice
-from nncompress_lab.runtimes.litert import LiteRT
+from nncompress_lab.runtimes.litert_file import LiteRT
 from nncompress_lab.runtimes.onnx_runtime import OnnxRuntime
 from nncompress_lab.runtimes.open_vino import OpenVino
 from nncompress_lab.runtimes.runtime import Runtime

@@ -118,14 +118,44 @@ def test_a_folder_that_does_not_exist_is_refused(tmp_path):
         ncl.export(tiny_models.sequential(), tmp_path / "missing" / "model.tflite")
 
 
+@pytest.mark.parametrize("quantize", [None, "dynamic", "int8"])
+@pytest.mark.parametrize("named", [True, False])
+def test_several_inputs_and_outputs_are_found_by_their_names(quantize, named, tmp_path):
+    # In another order than that of their names.
+    late, early = (
+        keras.Input((3,), name="z"),
+        keras.Input((3,), name="a", dtype="int32"),
+    )
+    shift = layers.Rescaling(1.0)(early)
+    outputs = [late - shift, layers.Add()([late, shift]), late * 5.0]
+    model = keras.Model([late, early], outputs)
+    if named:
+        ends = dict(zip("qpr", outputs, strict=True))
+        model = keras.Model({"z": late, "a": early}, ends)
+    x = {"z": np.array([[1.0, 2, 3]], "float32"), "a": np.array([[3, 2, 5]], "int32")}
+    given = x if named else [x["z"], x["a"]]
+
+    ncl.export(model, tmp_path / "m.tflite", quantize=quantize, calibration=given)
+    found = ncl.runtimes.load(tmp_path / "m.tflite").predict(x)
+
+    expected = keras.tree.flatten(model.predict_on_batch(given))
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=0.2 if quantize == "int8" else 1e-6)
+
+
+def test_inputs_in_a_row_are_refused_where_their_order_is_not_known():
+    left, right = keras.Input((3,), name="left"), keras.Input((3,), name="right")
+    content = litert.to_litert(keras.Model([left, right], left - right))
+
+    with pytest.raises(ValueError, match=r"\['left', 'right'\].*2 arrays"):
+        litert.LiteRT(content).predict([np.ones((1, 3)), np.ones((1, 3))])
+
+
 def test_an_export_that_fails_keeps_the_old_file(tmp_path):
     path = tmp_path / "model.tflite"
     path.write_bytes(b"old")
-    left, right = keras.Input((3,)), keras.Input((3,))
-    two_inputs = keras.Model([left, right], layers.Add()([left, right]))
-
-    with pytest.raises(ValueError, match="one input"):
-        ncl.export(two_inputs, path)
+    with pytest.raises(ValueError, match="needs `calibration`"):
+        ncl.export(tiny_models.sequential(), path, quantize="int8")
 
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
