@@ -1,6 +1,7 @@
 """Files that are either the old one or the whole new one, never half of it."""
 
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 STALE_SECONDS = 3600.0  # no file is being written for so long
+_SCRATCH = "nncompress-lab-"
 
 
 @contextmanager
@@ -39,7 +41,9 @@ def replace_file(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     check_writable(path)
     beginning = f".{path.stem}.writing-"
-    _sweep(path, beginning)
+    for left in _stale(path.parent, beginning, path.suffix):
+        with suppress(OSError):  # somebody else's, or gone by now
+            left.unlink()
     handle, name = tempfile.mkstemp(
         dir=path.parent, prefix=beginning, suffix=path.suffix
     )
@@ -49,8 +53,24 @@ def replace_file(path: str | Path) -> Iterator[Path]:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)  # which does not fit on a full disk, say
+        raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A folder for what is made on the way, gone after the block.
+
+    What a process that was killed has left there goes with a later one, an hour later.
+    """
+    for left in _stale(Path(tempfile.gettempdir()), _SCRATCH, suffix=""):
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=_SCRATCH) as folder:
+        yield Path(folder)
 
 
 def check_writable(path: Path) -> None:
@@ -71,14 +91,13 @@ def check_writable(path: Path) -> None:
         )
 
 
-def _sweep(path: Path, beginning: str) -> None:
-    """Remove what earlier, killed writes of `path` have left beside it."""
-    for left in path.parent.iterdir():
-        if not (left.name.startswith(beginning) and left.suffix == path.suffix):
-            continue
-        with suppress(OSError):  # somebody else's, or gone by now
-            if time.time() - left.stat().st_mtime > STALE_SECONDS:
-                left.unlink()
+def _stale(folder: Path, beginning: str, suffix: str) -> Iterator[Path]:
+    """What earlier, killed processes have left in a folder under such names."""
+    for left in folder.iterdir():
+        if left.name.startswith(beginning) and left.suffix == suffix:
+            with suppress(OSError):  # gone by now
+                if time.time() - left.stat().st_mtime > STALE_SECONDS:
+                    yield left
 
 
 def _umask() -> int:

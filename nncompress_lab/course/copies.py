@@ -121,8 +121,8 @@ def _copied(source: Path, copy: Path) -> Path:
 
 
 def _renamed(lesson_id: str, copy: Path) -> Path | None:
-    """A copy under another name, but none that `start_over` set aside."""
-    aside = re.compile(re.escape(copy.stem) + r"_\d+")
+    """A copy under another name, but none set aside or left by a killed write."""
+    aside = re.compile(re.escape(copy.stem) + r"_\d+|\..*")
     for path in sorted(copy.parent.glob("*.ipynb")):
         if not aside.fullmatch(path.stem) and lesson_of(path) == lesson_id:
             return path

@@ -2,11 +2,11 @@
 
 from collections.abc import Set
 from operator import attrgetter
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import keras
 
+from nncompress_lab.atomic import scratch_folder
 from nncompress_lab.models.cloning import definer, is_foreign
 from nncompress_lab.models.kernels import to_numpy
 
@@ -85,6 +85,6 @@ def _copy_other_state(source: keras.Layer, target: keras.Layer) -> None:
         target.load_own_variables(store)
     if not has_assets:
         return
-    with TemporaryDirectory() as folder:
-        source.save_assets(folder)
-        target.load_assets(folder)
+    with scratch_folder() as folder:
+        source.save_assets(str(folder))
+        target.load_assets(str(folder))

@@ -5,7 +5,6 @@ checks apply; this module only takes the archive apart and puts it together agai
 """
 
 import json
-import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 
+from nncompress_lab.atomic import scratch_folder
 from nncompress_lab.errors import CorruptFileError, UnsupportedModelError
 from nncompress_lab.packing.tensors import DTYPES
 
@@ -68,7 +68,7 @@ def read(path: Path) -> Archive:
     Raises:
         UnsupportedModelError: If a variable has a type that cannot be packed.
     """
-    with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
+    with zipfile.ZipFile(path) as archive, scratch_folder() as folder:
         config = _renumbered(archive.read(CONFIG))
         version = json.loads(archive.read(METADATA))["keras_version"]
         with h5py.File(archive.extract(WEIGHTS, folder), "r") as weights:
@@ -99,9 +99,9 @@ def write(
         CorruptFileError: If a name is none that Keras gives.
     """
     with (
-        tempfile.TemporaryDirectory() as folder,
+        scratch_folder() as folder,
         zipfile.ZipFile(path, "w") as archive,
-        h5py.File(Path(folder) / WEIGHTS, "w") as weights,
+        h5py.File(folder / WEIGHTS, "w") as weights,
     ):
         archive.writestr(METADATA, json.dumps({"keras_version": keras_version}))
         archive.writestr(CONFIG, json.dumps(config))
@@ -112,7 +112,7 @@ def write(
             else:
                 _store(weights, name, dtype, array)
         weights.close()
-        archive.write(Path(folder) / WEIGHTS, WEIGHTS)
+        archive.write(folder / WEIGHTS, WEIGHTS)
 
 
 def _renumbered(text: bytes) -> dict[str, Any]:

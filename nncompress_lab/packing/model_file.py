@@ -1,7 +1,6 @@
 """Packing a Keras model into a file of few bytes, and getting the same model back."""
 
 import io
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import IO, Any
 
 import keras
 
-from nncompress_lab.atomic import replace_file
+from nncompress_lab.atomic import replace_file, scratch_folder
 from nncompress_lab.errors import (
     CorruptFileError,
     ModelFileError,
@@ -118,8 +117,8 @@ def _write(model: keras.Model, file: IO[bytes]) -> int:
 @contextmanager
 def saved_without_optimizer(model: keras.Model) -> Iterator[Path]:
     """A `.keras` file of the model, gone after the block."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.keras"
+    with scratch_folder() as folder:
+        path = folder / "model.keras"
         (copy_model(model) if model.compiled else model).save(path)
         yield path
 
@@ -191,8 +190,8 @@ def _restored(reader: container.Reader) -> keras.Model:
             f"its model would take {needed} bytes or more and {reader.max_bytes} are "
             "allowed; if you trust this file, say max_bytes"
         )
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.keras"
+    with scratch_folder() as folder:
+        path = folder / "model.keras"
         members = ((one.name, one.dtype, array) for one, array in reader.tensors())
         archive.write(path, config, version, members)
         with keras_errors(REFUSED), built_once():

@@ -2,15 +2,14 @@
 
 import importlib.util
 import re
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any, Literal
 
 import keras
 
+from nncompress_lab.atomic import scratch_folder
 from nncompress_lab.data.datasets import Data
 from nncompress_lab.errors import (
     CompressionError,
@@ -96,13 +95,13 @@ def _converted(
     model: keras.Model, quantize: Quantize | None, settings: dict[str, Any]
 ) -> bytes:
     with (
-        tempfile.TemporaryDirectory() as folder,
+        scratch_folder() as folder,
         quiet_stderr(),
         quiet_logger("tensorflow"),
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")
-        path = Path(folder) / "model.tflite"
+        path = folder / "model.tflite"
         try:
             floats = dequantized(model if quantize is None else _unrounded(model))
             _by_name(floats).export(path, format="litert", verbose=False, **settings)

@@ -8,9 +8,11 @@ and without taking long.
 
 import copy
 import io
+import json
 import random
 import time
 import tracemalloc
+import zipfile
 from pathlib import Path
 
 import keras
@@ -158,6 +160,30 @@ def test_changed_configurations_make_a_model_or_are_refused(tmp_path):
     assert unpack_changed_models(40, seed=5, path=tmp_path / "model.ncz") > 5
 
 
+def load_changed_models(count: int, seed: int, path: Path) -> int:
+    """How many of the changed `.keras` files were refused; the archive is whole."""
+    tiny_models.sequential().save(path)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    chance, refused = random.Random(seed), 0
+    for _ in range(count):
+        config = json.loads(members["config.json"])
+        change_somewhere(config, chance)
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in {**members, "config.json": json.dumps(config)}.items():
+                archive.writestr(name, content)
+        try:
+            assert isinstance(ncl.load_model(path), keras.Model)
+        except ModelFileError:
+            refused += 1
+    return refused
+
+
+def test_changed_keras_files_make_a_model_or_are_refused(tmp_path):
+    assert load_changed_models(20, seed=8, path=tmp_path / "model.keras") > 3
+
+
 @pytest.mark.slow
 def test_thousands_of_changed_configurations_make_a_model_or_are_refused(tmp_path):
     unpack_changed_models(3000, seed=6, path=tmp_path / "model.ncz")
+    load_changed_models(3000, seed=9, path=tmp_path / "model.keras")

@@ -1,0 +1,105 @@
+"""A disk that is full, or may not be written to, costs no old file and leaves nothing."""
+
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import keras
+import pytest
+from keras import layers
+
+import nncompress_lab as ncl
+from nncompress_lab.atomic import replace_file
+from nncompress_lab.course import copies, progress
+from nncompress_lab.models.files import save_model
+
+OLD = b"old"
+
+
+@contextmanager
+def full(most: int) -> Iterator[None]:
+    """No file may grow beyond so many bytes, as on a disk that has no more left."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.fixture(scope="module")
+def model() -> keras.Model:
+    """Its files have some 16,000 bytes that nothing makes shorter."""
+    return keras.Sequential([keras.Input((64,)), layers.Dense(64)])
+
+
+def save_check(_model: keras.Model, path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(progress.ENVIRONMENT_VARIABLE, str(path))
+        progress.save("00", "exercise", progress.Record(progress.PASS, "x" * 20_000))
+
+
+def copy_lesson(_model: keras.Model, path: Path) -> None:
+    copies.copy_lesson("00", path.parent)
+
+
+def save_recipe(_model: keras.Model, path: Path) -> None:
+    step = ncl.UniformQuantization(bits=4)
+    ncl.save_recipe(ncl.pipeline(*[step] * 500), path)
+
+
+WRITES: dict[str, Callable[[keras.Model, Path], Any]] = {
+    "m.ncz": ncl.pack,
+    "m.onnx": ncl.export,
+    "m.keras": save_model,
+    "r.json": save_recipe,
+    "progress.json": save_check,
+}
+
+
+@pytest.mark.parametrize("name", WRITES)
+@pytest.mark.parametrize("most", [0, 4096])
+def test_a_full_disk_keeps_the_old_file_and_nothing_else(name, most, model, tmp_path):
+    path = tmp_path / name
+    path.write_bytes(OLD if name != "progress.json" else b'{"checks": {}}')
+    before = path.read_bytes()
+
+    with pytest.raises(OSError, match=r"[Ff]ile too large|full"), full(most):
+        WRITES[name](model, path)
+
+    assert path.read_bytes() == before
+    assert [one.name for one in tmp_path.iterdir() if not locked(one)] == [name]
+
+
+def test_a_full_disk_keeps_a_lesson_from_being_half_copied(tmp_path):
+    with pytest.raises(OSError, match="File too large"), full(4096):
+        copies.copy_lesson("00", tmp_path)
+
+    assert not list(tmp_path.glob("*.ipynb"))
+    assert copies.lesson_of(copies.copy_lesson("00", tmp_path)) == "00"
+
+
+def locked(path: Path) -> bool:
+    return path.suffix == ".lock"
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_a_folder_that_may_not_be_written_to_is_refused_at_once(
+    name, model, tmp_path, monkeypatch
+):
+    """As root, nothing else than a mount is read-only: the system is asked."""
+    monkeypatch.setattr("os.access", lambda *_: False)
+
+    with pytest.raises(PermissionError, match="may not be written to"):
+        WRITES[name](model, tmp_path / name)
+
+    assert not [one for one in tmp_path.iterdir() if not locked(one)]
+
+
+def test_what_is_written_to_a_full_disk_says_which_file_it_was(tmp_path):
+    path = tmp_path / "a.txt"
+
+    with pytest.raises(OSError, match=r"a\.txt"), full(10), replace_file(path) as one:
+        one.write_bytes(bytes(100))
