@@ -91,7 +91,7 @@ class Setup:
     noise_band: float | None
     machine: str
     versions: str
-    metrics: tuple[Metric, ...] = (ACCURACY,)
+    metrics: list[Metric] = field(default_factory=lambda: [ACCURACY], hash=False)
 
 
 @dataclass(frozen=True)

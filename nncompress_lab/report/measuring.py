@@ -182,5 +182,5 @@ def _setup(
         noise_band=None if timed is None else timed.race.band,
         machine=f"{platform.machine()} {platform.system()}",
         versions=f"keras {keras.version()} on {keras.backend.backend()}",
-        metrics=judged.metrics,
+        metrics=list(judged.metrics),
     )
