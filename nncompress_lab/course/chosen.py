@@ -20,7 +20,6 @@ from nncompress_lab.course.exercise import Check, Exercise, require, require_cho
 from nncompress_lab.data import fashion_mnist
 from nncompress_lab.models.kernels import kernel_layers
 from nncompress_lab.passes import Context, Pass
-from nncompress_lab.pipelines import pipeline
 from nncompress_lab.quantization.layers.fake_quantize import FakeQuantize
 from nncompress_lab.trials.goal import Goal
 from nncompress_lab.trials.quantization import FLOAT_BITS
@@ -94,21 +93,28 @@ def require_goal(
         exercise.check(_check(name, goal, model, remarks.get(name, "")))
 
 
-@lru_cache(maxsize=1)
 def compressed(answer: Pass, model: Model = zoo.lenet5) -> keras.Model:
     """What a pass makes of a model; all checks of one answer look at the same one."""
+    return _compressed(answer, model)
+
+
+@lru_cache(maxsize=1)
+def _compressed(answer: Pass, model: Model) -> keras.Model:
     calibration = Context.of(fashion_mnist()).calibration
     return answer(model(), Context(calibration=calibration, progress=False))
 
 
-@lru_cache(maxsize=4)
-def _accuracy(answer: Pass, model: Model) -> float:
-    images = fashion_mnist().validation.take(EXAMPLES)
-    return measure.accuracy(compressed(answer, model), images)
+@lru_cache(maxsize=2)
+def _original_accuracy(model: Model) -> float:
+    return _accuracy(model())
+
+
+def _accuracy(model: keras.Model) -> float:
+    return measure.accuracy(model, fashion_mnist().validation.take(EXAMPLES))
 
 
 def _accuracy_drop(answer: Pass, model: Model) -> float:
-    return _accuracy(pipeline(), model) - _accuracy(answer, model)
+    return _original_accuracy(model) - _accuracy(compressed(answer, model))
 
 
 def _zeros(answer: Pass, model: Model) -> float:

@@ -4,7 +4,7 @@ import keras
 import pytest
 
 import nncompress_lab as ncl
-from nncompress_lab.course.chosen import chosen, require_goal
+from nncompress_lab.course.chosen import chosen, compressed, require_goal
 from nncompress_lab.course.grade import grade
 from nncompress_lab.course.progress import FAIL, PASS
 from nncompress_lab.trials.goal import Goal
@@ -49,6 +49,23 @@ def test_the_accuracy_is_compared_with_that_of_the_exercises_own_model():
     assert grade(exercise, ncl.pipeline()).status == PASS
     (check,) = exercise.checks[1:]
     assert check.__name__ == "keeps_enough_accuracy"
+
+
+def test_an_answer_is_compressed_once_for_all_its_checks(monkeypatch):
+    calls = []
+    prune = ncl.MagnitudePruning.transform
+    monkeypatch.setattr(
+        ncl.MagnitudePruning,
+        "transform",
+        lambda *given: calls.append(given) or prune(*given),
+    )
+    exercise = exercise_of(macs=10**6, accuracy_drop=1.0, zeros=0.0, parameters=10**6)
+
+    answer = ncl.MagnitudePruning(sparsity=0.25, scope="layer")
+    exercise.check(lambda given: compressed(given, tiny))
+
+    assert grade(exercise, answer).status == PASS
+    assert len(calls) == 1
 
 
 def test_bounds_are_checked_in_the_order_of_the_goal():

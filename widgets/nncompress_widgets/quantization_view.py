@@ -65,7 +65,7 @@ class QuantizationView(StoringView):
             ipywidgets.Dropdown, "A scale for", "186px", options=list(_SCALES.items())
         )
         self.range = labelled(
-            ipywidgets.Dropdown, "Range", "200px", options=list(_RANGES.items())
+            ipywidgets.Dropdown, "Range", "226px", options=list(_RANGES.items())
         )
         self.activations = labelled(
             ipywidgets.Dropdown,
