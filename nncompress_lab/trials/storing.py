@@ -83,8 +83,7 @@ class StoringTrial(ModelTrial[Choice]):
             ValueError: If a layer is unknown.
         """
         rounds = choice.activations
-        steps: list[Pass] = [] if rounds is None else [rounds]
-        return pipeline(*steps, *self._steps(choice)) if steps else self._alone(choice)
+        return _together([rounds] if rounds else [], self._steps(choice))
 
     def counted(self, choice: Choice) -> Figures:
         """Bytes in memory and parameters; no weight is touched."""
@@ -142,8 +141,7 @@ class StoringTrial(ModelTrial[Choice]):
         ]
 
     def _alone(self, choice: Choice) -> Pass:
-        steps = self._steps(choice)
-        return steps[0] if len(steps) == 1 else pipeline(*steps)
+        return _together(self._steps(choice))
 
     def _rounded_path(self, path: str) -> str:
         return f"{path}/{path.rpartition('/')[2]}" if path in self._inner else path
@@ -173,6 +171,12 @@ class StoringTrial(ModelTrial[Choice]):
                 "A setting is for the whole model or for single layers. Received both: "
                 f"{sorted(choice.steps)}. Leave out {WHOLE_MODEL!r} or the layers."
             )
+
+
+def _together(*parts: list[Any]) -> Pass:
+    """The one step that there is, or a pipeline."""
+    steps: list[Pass] = [step for part in parts for step in part]
+    return steps[0] if len(steps) == 1 else pipeline(*steps)
 
 
 def _projections(model: keras.Model) -> set[str]:

@@ -154,4 +154,4 @@ def test_controls_of_smaller_models_answer_to_the_keyboard_with_figures_of_their
         expect(handle).to_be_focused()
         expect(control.locator(".nncompress-stale")).to_have_count(0)
         expect(control.locator(".nncompress-error")).to_have_count(0)
-        expect(control.get_by_text("ONNX Runtime, an image")).to_be_visible()
+        expect(control.get_by_text("ONNX Runtime", exact=True)).to_be_visible()

@@ -155,8 +155,8 @@ def test_activations_have_as_many_bits_as_the_slider_says(model):
     select(explorer, "bits", 32)
     select(explorer, "activations", "percentile")
 
-    assert explorer.setting == ncl.pipeline(
-        ncl.ActivationQuantization(bits=4, calibration="percentile")
+    assert explorer.setting == ncl.ActivationQuantization(
+        bits=4, calibration="percentile"
     )
     assert "16 levels" in words(explorer)
     assert "rounded to 4 bits" in explorer._view.details.value

@@ -43,7 +43,7 @@ class ChannelView:
         )
         # Whole per cents: a slider rounds any other value to its steps and sends that
         # back as if the user had moved it.
-        self.macs = labelled(ipywidgets.IntSlider, "MACs kept, %", "210px", min=1)
+        self.macs = labelled(ipywidgets.IntSlider, "MACs kept, %", "250px", min=1)
         self.channels = labelled(ipywidgets.IntSlider, "Channels", "210px", min=1)
         self.criterion = labelled(
             ipywidgets.Dropdown,

@@ -14,7 +14,7 @@ from nncompress_lab.trials.figures import (
 )
 from nncompress_lab.trials.trial import Measured
 
-_ZEROS_ARE_STORED = ": zeros are stored, too"
+_EACH_IS_STORED = ": each weight is stored, zeros too"
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def figure_tile(name: str, value: float, original: Figures, *, current: bool) ->
     """A figure that is counted or weighed."""
     before = original[name]
     if name == "keras_bytes":
-        note = bytes_note(value, before, if_equal=_ZEROS_ARE_STORED)
+        note = bytes_note(value, before, if_equal=_EACH_IS_STORED)
         return Tile(".keras file", size(round(value)), note, current)
     if name == "packed_bytes":
         note = bytes_note(value, before)

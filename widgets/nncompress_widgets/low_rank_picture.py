@@ -7,7 +7,7 @@ import numpy as np
 from nncompress_lab.trials.figures import number, percent
 from nncompress_lab.trials.low_rank import Cut, Floats
 from nncompress_widgets.heat import Matrix, heat
-from nncompress_widgets.plot import LEFT, RIGHT, legend, line, picture, text
+from nncompress_widgets.plot import LEFT, RIGHT, WIDTH, legend, line, picture, text
 
 HEIGHT = 416
 _TOP, _BOTTOM = 44, 128  # of the spectrum
@@ -109,7 +109,7 @@ def _sheets(cut: Cut) -> list[str]:
         )
         parts.append(heat(matrix, (x, _SHEETS, width, _SHEET), reach=reach))
     words = f"off by {percent(cut.weight_error)} in the weights, {_outputs(cut)}"
-    parts.append(text((LEFT + RIGHT) / 2, _SHEETS + _SHEET + 17, words, kind="strong"))
+    parts.append(text(WIDTH / 2, _SHEETS + _SHEET + 17, words, kind="strong"))
     return parts
 
 

@@ -74,7 +74,7 @@ class QuantizationView(StoringView):
             options=list(_ACTIVATIONS.items()),
         )
         self.activation_bits = labelled(
-            ipywidgets.IntSlider, "Their bits", "170px", min=2, max=8
+            ipywidgets.IntSlider, "Their bits", "210px", min=2, max=8
         )
 
     def show(self, traits: Mapping[str, Any]) -> None:
