@@ -666,7 +666,7 @@ def separable(kernel):
     # END SOLUTION
 
 
-# %% tags=["wrong:separable:meets_a_separable_kernel_without_an_error"]
+# %% tags=["wrong:separable:is_as_large_as_the_kernel"]
 def separable(kernel):
     return kernel.mean(axis=3), kernel.mean(axis=(0, 1))
 
@@ -688,6 +688,14 @@ def separable(kernel):
     left, values, right = np.linalg.svd(matrix, full_matrices=False)
     depthwise = np.repeat(left[:, 0].reshape(height, width, 1), inputs, axis=2)
     return depthwise, values[0] * right[0].reshape(inputs, outputs)
+
+
+# %% tags=["wrong:separable:is_as_large_as_the_kernel"]
+def separable(kernel):
+    height, width, inputs, outputs = kernel.shape
+    slices = kernel.reshape(height * width, inputs, outputs).transpose(1, 0, 2)
+    left, _, right = np.linalg.svd(slices, full_matrices=False)
+    return left[:, :, 0].T.reshape(height, width, inputs), right[:, 0]
 
 
 # %% tags=["wrong:separable:has_the_least_error"]

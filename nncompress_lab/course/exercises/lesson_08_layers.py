@@ -226,13 +226,31 @@ def returns_two_arrays(answer):
     _two(answer, random_kernel(3, 2, 4, 5, seed=10))
 
 
+def _separable_kernel() -> Any:
+    depthwise = random_kernel(3, 2, 4, seed=11)
+    return depthwise[..., np.newaxis] * random_kernel(4, 5, seed=12)
+
+
+@separable.check
+def is_as_large_as_the_kernel(answer):
+    kernel = _separable_kernel()
+    depthwise, pointwise = _two(answer, kernel)
+    product = depthwise[..., np.newaxis] * pointwise
+    first, yours = kernel[:, :, 0], product[:, :, 0]
+    sizes = [float(np.linalg.norm(one)) for one in (first, yours)]
+    angle = float(np.sum(first * yours))
+    parallel = abs(angle) > 0.999 * sizes[0] * sizes[1]
+    require(
+        not parallel or np.isclose(angle, sizes[0] ** 2, rtol=1e-3),
+        "Each channel of your product points the right way and has another size: the "
+        f"first {sizes[1]:.3g} in place of {sizes[0]:.3g}, or another sign. Does the "
+        "singular value go in, and only once?",
+    )
+
+
 @separable.check
 def meets_a_separable_kernel_without_an_error(answer):
-    depthwise, pointwise = (
-        random_kernel(3, 2, 4, seed=11),
-        random_kernel(4, 5, seed=12),
-    )
-    kernel = depthwise[..., np.newaxis] * pointwise
+    kernel = _separable_kernel()
     error = separable_error(kernel, *_two(answer, kernel))
     require(
         error < CLOSE,

@@ -107,9 +107,18 @@ def _basis(answer: Any, kernel: Any, mode: int, rank: int) -> Any:
     what = (
         f"The basis of rank {rank} for mode {mode} of a kernel of shape {kernel.shape}"
     )
-    return require_array(
-        call(answer, kernel, mode, rank), shape=(kernel.shape[mode], rank), what=what
+    size, rest = _unfold(kernel, mode).shape
+    basis = call(answer, kernel, mode, rank)
+    require(
+        rest not in np.shape(basis),
+        f"{what} has {size} numbers for each direction, one for each index of the mode. "
+        f"Yours have {rest}: those are the right singular vectors.",
     )
+    require(
+        rank == size or np.shape(basis) != (rank, size),
+        f"{what} has its directions as columns. Received: {rank} rows.",
+    )
+    return require_array(basis, shape=(size, rank), what=what)
 
 
 @mode_basis.check
