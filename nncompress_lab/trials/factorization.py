@@ -14,7 +14,7 @@ from nncompress_lab.factorization.layer_chain import Target
 from nncompress_lab.models.kernels import KernelLayer
 from nncompress_lab.models.layer_inputs import has_input_rows, input_second_moments
 from nncompress_lab.passes import Pass
-from nncompress_lab.trials.arrays.product_error import output_error, weight_error
+from nncompress_lab.trials.arrays.product_error import few_inputs, relative_error
 from nncompress_lab.trials.replacing import Replacement, ReplacingTrial, Steps
 from nncompress_lab.trials.scratch import Layers
 
@@ -131,9 +131,9 @@ class FactorizationTrial(ReplacingTrial[Factored]):
         self.check_layer(path)
         groups = int(getattr(self.kernel_layers[path].layer, "groups", 1))
         exact, near = (_stacked(one, groups) for one in (self._kernels[path], kernel))
-        moment = self._moment(path)
-        outputs = None if moment is None else output_error(exact, near, moment)
-        return weight_error(exact, near), outputs
+        seen = self._inputs_of(path)
+        outputs = None if seen is None else relative_error(seen @ exact, seen @ near)
+        return relative_error(exact, near), outputs
 
     def setting(self, choice: Steps) -> Pass:
         """The pass that does what a choice says; one for all layers if it is so short."""
@@ -161,7 +161,7 @@ class FactorizationTrial(ReplacingTrial[Factored]):
             for path, one in layers.items()
         }
         self._targets = {path: able for path, able in found.items() if able}
-        self._moments: dict[str, Floats | None] = {}
+        self._seen: dict[str, Floats | None] = {}
         self._last: tuple[Any, Factored] | None = None
         return {
             path: next(iter(able.values())).cost(None, "macs")
@@ -193,21 +193,23 @@ class FactorizationTrial(ReplacingTrial[Factored]):
             )
         return self._targets[path][method]
 
-    def _moment(self, path: str) -> Floats | None:
-        """Of what goes into a layer on real images; None if it sees none."""
+    def _inputs_of(self, path: str) -> Floats | None:
+        """A few that stand for what a layer sees on real images; None if it sees none."""
         with self._building:  # the layers of the original say what they are called with
-            if path not in self._moments:
-                self._moments[path] = self._measured_moment(self.kernel_layers[path])
-            return self._moments[path]
+            if path not in self._seen:
+                self._seen[path] = self._measured_inputs(self.kernel_layers[path])
+            return self._seen[path]
 
-    def _measured_moment(self, one: KernelLayer) -> Floats | None:
+    def _measured_inputs(self, one: KernelLayer) -> Floats | None:
         name = one.kernel_names[0]
         if not has_input_rows(one.layer, name):
             return None
         original = KernelLayer(one.path, one.layer, (name,))
         images = self.data.take(SEEN).x
         found = input_second_moments(self._original, [original], images)
-        return _blocks(found[one.path][name]) if one.path in found else None
+        if one.path not in found:
+            return None
+        return few_inputs(_blocks(found[one.path][name]))
 
 
 def _made(target: Target, ranks: Ranks, chains: list[Chain]) -> Factored:

@@ -1,5 +1,6 @@
 """Low-rank approximation tried out on scratch copies, fast enough for a slider."""
 
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from nncompress_lab.lowrank.low_rank import LowRank
 from nncompress_lab.lowrank.two_layers import MatrixLayer
 from nncompress_lab.models.kernels import KernelLayer
 from nncompress_lab.models.layer_inputs import has_input_rows, input_second_moments
-from nncompress_lab.trials.arrays.product_error import output_error, weight_error
+from nncompress_lab.trials.arrays.product_error import few_inputs, relative_error
 from nncompress_lab.trials.replacing import Replacement, ReplacingTrial
 from nncompress_lab.trials.scratch import Layers
 
@@ -107,18 +108,20 @@ class LowRankTrial(ReplacingTrial[TwoThin]):
             ValueError: If there is no such layer or rank.
         """
         self.check_layer(path)
-        one = self._matrices[path]
         factors = self._factors(path, rank)
-        matrix, product = one.matrix(), factors.product()
-        moment = self._moment(path)
-        outputs = None if moment is None else output_error(matrix, product, moment)
+        matrix, product = self._matrices[path].matrix(), factors.product()
+        seen, outputs = self._inputs_of(path), None
+        if seen is not None:
+            outputs = relative_error(
+                seen @ matrix, (seen @ factors.left) @ factors.right
+            )
         return Cut(
             matrix,
             factors,
             product,
             self._energies_of(path),
             self.break_even(path),
-            weight_error(matrix, product),
+            relative_error(matrix, product),
             outputs,
         )
 
@@ -133,7 +136,8 @@ class LowRankTrial(ReplacingTrial[TwoThin]):
             self._original, list(self._matrices.values())
         )
         self._energies: dict[str, npt.NDArray[np.float64]] = {}
-        self._moments: dict[str, npt.NDArray[np.float64] | None] = {}
+        self._seen: dict[str, Floats | None] = {}
+        self._factoring = threading.Lock()
         self._cut: tuple[str, int, Factors] | None = None
         return whole
 
@@ -151,31 +155,33 @@ class LowRankTrial(ReplacingTrial[TwoThin]):
 
     def _factors(self, path: str, rank: int) -> Factors:
         """Those of the last cut are kept: they are measured and drawn."""
-        held = self._cut
-        if held is None or held[:2] != (path, rank):
-            held = path, rank, factors_of(self._matrices[path], rank, {})
-            self._cut = held
-        return held[2]
+        with self._factoring:
+            held = self._cut
+            if held is None or held[:2] != (path, rank):
+                held = path, rank, factors_of(self._matrices[path], rank, {})
+                self._cut = held
+            return held[2]
 
     def _energies_of(self, path: str) -> npt.NDArray[np.float64]:
         if path not in self._energies:
             self._energies[path] = energy_by_rank(self._matrices[path].matrix())
         return self._energies[path]
 
-    def _moment(self, path: str) -> npt.NDArray[np.float64] | None:
-        """Of what goes into a layer on real images; None if that cannot be said."""
+    def _inputs_of(self, path: str) -> Floats | None:
+        """A few that stand for what a layer sees on real images; None if it has no rows."""
         with (
             self._building
         ):  # the layers of the original tell what they are called with
-            if path not in self._moments:
-                self._moments[path] = self._measured_moment(self._matrices[path])
-            return self._moments[path]
+            if path not in self._seen:
+                self._seen[path] = self._measured_inputs(self._matrices[path])
+            return self._seen[path]
 
-    def _measured_moment(self, one: MatrixLayer) -> npt.NDArray[np.float64] | None:
+    def _measured_inputs(self, one: MatrixLayer) -> Floats | None:
         if not has_input_rows(one.layer, one.kernel_name):
             return None
         layer = KernelLayer(one.path, one.layer, (one.kernel_name,))
         images = self.data.take(SEEN).x
         found = input_second_moments(self._original, [layer], images)
         # A layer that is not in the path of the outputs sees nothing.
-        return found[one.path][one.kernel_name][0] if one.path in found else None
+        moment = found.get(one.path, {}).get(one.kernel_name)
+        return None if moment is None else few_inputs(moment[0])

@@ -10,7 +10,7 @@ import nncompress_lab as ncl
 from nncompress_lab import measure
 from nncompress_lab.errors import UnsupportedModelError
 from nncompress_lab.models.kernels import kernel_layers
-from nncompress_lab.trials.arrays.product_error import output_error, weight_error
+from nncompress_lab.trials.arrays.product_error import few_inputs, relative_error
 from nncompress_lab.trials.low_rank import LowRankTrial
 from nncompress_lab.trials.replacing import KEPT
 
@@ -117,12 +117,23 @@ def test_a_cut_says_what_it_drops_of_the_weights_and_of_the_outputs():
 
 def test_an_error_is_relative_and_zero_where_nothing_is_lost():
     matrix = np.diag([3.0, 4.0])
-    moment = np.diag([1.0, 0.0])
 
-    assert weight_error(matrix, matrix) == 0.0
-    assert weight_error(matrix * 0, matrix * 0) == 0.0
-    assert output_error(matrix, np.diag([0.0, 4.0]), moment) == 1.0
-    assert output_error(matrix, np.diag([3.0, 0.0]), moment) == 0.0
+    assert relative_error(matrix, matrix) == 0.0
+    assert relative_error(matrix * 0, matrix * 0) == 0.0
+    assert relative_error(matrix, np.diag([0.0, 4.0])) == 0.6
+    assert relative_error(matrix, -matrix) == 2.0
+
+
+@pytest.mark.parametrize("count", [3, 40])
+def test_few_inputs_do_to_a_matrix_what_many_do(count):
+    generator = np.random.default_rng(0)
+    x, matrix = generator.normal(size=(count, 9)), generator.normal(size=(9, 4))
+
+    few = few_inputs(x.T @ x)
+
+    assert len(few) == min(count, 9)
+    assert np.linalg.norm(few @ matrix) == pytest.approx(np.linalg.norm(x @ matrix))
+    assert len(few_inputs(np.zeros((9, 9)))) == 0
 
 
 def test_an_embedding_has_weights_to_err_in_and_no_outputs():

@@ -6,49 +6,43 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[Any]
+_TINY = 1e-12  # of the largest eigenvalue: what is smaller is rounding
 
 
-def weight_error(matrix: Floats, product: Floats) -> float:
-    """The norm of the difference over that of the matrix, both in Frobenius norm.
+def relative_error(exact: Floats, near: Floats) -> float:
+    """The norm of the difference over that of the exact one, both in Frobenius norm.
 
     Args:
-        matrix: Shape `(m, n)`.
-        product: Of the same shape.
+        exact: Of any shape.
+        near: Of the same shape.
 
     Returns:
-        A fraction; 0 where the two are equal, also if they are zero.
+        A fraction; 0 where nothing is lost, also if there was nothing.
 
     Example:
-        >>> weight_error(np.diag([3.0, 4.0]), np.diag([0.0, 4.0]))
+        >>> relative_error(np.diag([3.0, 4.0]), np.diag([0.0, 4.0]))
         0.6
     """
-    return output_error(matrix, product, np.eye(len(matrix)))
+    lost = float(np.linalg.norm(exact - near))
+    return lost / float(np.linalg.norm(exact)) if lost else 0.0
 
 
-def output_error(
-    matrix: Floats, product: Floats, second_moment: npt.NDArray[np.float64]
-) -> float:
-    """The same of what the two compute: of `x @ (matrix - product)` over `x @ matrix`.
+def few_inputs(second_moment: npt.NDArray[np.float64]) -> Floats:
+    """As few inputs as there can be with this second moment.
 
     Args:
-        matrix: Shape `(m, n)`.
-        product: Of the same shape.
-        second_moment: `x.T @ x` of the inputs, up to a factor, shape `(m, m)`.
+        second_moment: `x.T @ x` of any number of inputs, shape `(m, m)`.
 
     Returns:
-        A fraction, which no `x` is needed for.
+        Rows `z` with `z.T @ z` equal to it, at most `m`, as float32: for every matrix
+        `z @ matrix` has the norm of `x @ matrix`.
 
     Example:
-        >>> x = np.array([[1.0, 0.0]])  # never shows the second row
-        >>> output_error(np.diag([3.0, 4.0]), np.diag([3.0, 0.0]), x.T @ x)
-        0.0
+        >>> x = np.array([[3.0, 0.0], [4.0, 0.0], [0.0, 0.0]])
+        >>> np.abs(few_inputs(x.T @ x))
+        array([[5., 0.]], dtype=float32)
     """
-    exact = matrix.astype(np.float64)
-    lost = _energy(exact - product, second_moment)
-    whole = _energy(exact, second_moment)
-    return float(np.sqrt(lost / whole)) if whole and lost else 0.0
-
-
-def _energy(matrix: Floats, second_moment: Floats) -> float:
-    """The trace of `matrix.T @ second_moment @ matrix`, which is no less than 0."""
-    return max(float(np.sum(matrix * (second_moment @ matrix))), 0.0)
+    values, vectors = np.linalg.eigh(second_moment)
+    used = values > _TINY * max(float(values[-1]), 0.0)
+    rows: Floats = (vectors[:, used] * np.sqrt(values[used])).T
+    return rows.astype(np.float32)
