@@ -255,3 +255,28 @@ def test_a_pipeline_of_nan_is_refused():
 
     with pytest.raises(ValueError, match="inputs of `calibration` must be finite"):
         ncl.GPTQ()(mlp(), ncl.Context(calibration=lambda: iter([spoiled])))
+
+
+# Figures
+
+
+def test_every_kind_of_data_is_measured_alike():
+    model = mlp()
+    right = model.predict(X, verbose=0).argmax(axis=-1) == Y
+
+    for one in ((X, Y), ncl.Data(X, Y), batches, ncl.Data(Stored())):
+        assert ncl.measure.accuracy(model, one) == right.mean()
+        report = ncl.compare(model, model, data=one, latency=False)
+        assert report.stages[0].accuracy == pytest.approx(right.mean())
+
+
+def test_a_callback_takes_a_pipeline_for_its_gradients():
+    schedule = ncl.PruningSchedule(sparsity=0.5)
+    callback = ncl.GradualPruningCallback(schedule, score="taylor", data=batches)
+    model = mlp()
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+
+    model.fit(X, Y, verbose=0, callbacks=[callback])
+
+    kernel = keras.ops.convert_to_numpy(model.get_layer("first").kernel)
+    assert np.mean(kernel == 0) == 0.5

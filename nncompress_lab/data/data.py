@@ -80,9 +80,13 @@ class Data:
     def of(cls, value: Any) -> "Data":
         """The data that a pair or a triple of arrays, a pipeline, or inputs alone are.
 
+        `Data` are themselves.
+
         Raises:
             TypeError: If `value` is none of these.
         """
+        if isinstance(value, cls):
+            return value
         if isinstance(value, list | tuple):
             if 1 <= len(value) <= 3:
                 return cls(*value)

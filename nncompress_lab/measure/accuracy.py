@@ -18,7 +18,7 @@ def accuracy(model: keras.Model, data: Data, *, batch_size: int = 256) -> float:
 
     Args:
         model: A classifier; it returns one logit or probability a class.
-        data: Inputs and class indices of shape `(n,)`.
+        data: Inputs and class indices of shape `(n,)`, as a `Context` takes them.
         batch_size: Examples a forward pass.
 
     Returns:
@@ -28,12 +28,16 @@ def accuracy(model: keras.Model, data: Data, *, batch_size: int = 256) -> float:
         ValueError: If the labels are not class indices, or not of the model's classes,
             or the model does not return one number a class.
     """
-    labels = data.y
-    with _no_retracing_warning():
-        outputs = model.predict(data.x, batch_size=batch_size, verbose=0)
-    check_classes(labels, outputs)
-    check_class_indices(labels, outputs.shape[1])
-    return float(np.mean(np.argmax(outputs, axis=1) == labels))
+    data = Data.of(data)
+    right = examples = 0
+    for x, labels, _weights in data.batches(data.size or batch_size):
+        with _no_retracing_warning():
+            outputs = model.predict(x, batch_size=batch_size, verbose=0)
+        check_classes(labels, outputs)
+        check_class_indices(labels, outputs.shape[1])
+        right += int((np.argmax(outputs, axis=1) == labels).sum())
+        examples += len(labels)
+    return right / examples
 
 
 def check_classes(labels: npt.NDArray[Any], outputs: Any) -> None:

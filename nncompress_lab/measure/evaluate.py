@@ -22,7 +22,8 @@ def evaluate(
 
     Args:
         model: A built model. It is not changed, and need not be compiled.
-        data: Inputs and labels; a pipeline is read batch by batch.
+        data: Inputs and labels, as a `Context` takes them; a pipeline is read batch by
+            batch.
         objective: What to measure; None takes what the model was compiled with, else what
             the labels tell.
 
@@ -32,6 +33,7 @@ def evaluate(
     Raises:
         ValueError: If the labels do not tell the task, or do not fit the outputs.
     """
+    data = Data.of(data)
     task = task_of(model, data, context=Context(objective=objective))
     return evaluated(model, data, task)
 

@@ -89,7 +89,8 @@ class GradualPruningCallback(keras.callbacks.Callback):
                 "training data."
             )
         self.schedule, self.score, self.scope = schedule, score, scope
-        self.select, self.data, self.loss = Selection.of(select), data, loss
+        self.select, self.loss = Selection.of(select), loss
+        self.data = None if data is None else Data.of(data)
         self.objective = objective
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:

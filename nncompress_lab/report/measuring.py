@@ -32,7 +32,8 @@ def compare(
     Args:
         before: The model that the other is compared with.
         after: What became of it.
-        data: For the metrics; of a `Dataset` the test part is taken.
+        data: For the metrics, as a `Context` takes it; of a `Dataset` the test part is
+            taken.
         objective: The metrics; None takes those that the model before was compiled with,
             else those that the labels tell.
         latency: Whether to measure it, which takes some seconds.
@@ -65,7 +66,8 @@ def measure_stages(
 
     Args:
         models: By name; the first is what the others are compared with.
-        data: For the metrics; of a `Dataset` the test part is taken.
+        data: For the metrics, as a `Context` takes it; of a `Dataset` the test part is
+            taken.
         objective: As in `compare`.
         latency: Whether to measure it.
         notes: What to say about a layer, by path.
@@ -77,7 +79,8 @@ def measure_stages(
     """
     for model in models.values():
         check_model(model)
-    test = data.test if isinstance(data, Dataset) else data
+    part = data.test if isinstance(data, Dataset) else data
+    test = None if part is None else Data.of(part)
     judged = Judged.of(models, test, objective)
     stages = [judged.on(_measured(name, model)) for name, model in models.items()]
     timed, why_not = None, "not measured"
