@@ -202,6 +202,12 @@ def _summed(
 ) -> ByKernel:
     sums: ByKernel = {}
     for one in inputs:
+        if not np.isfinite(one.rows).all():
+            raise ValueError(
+                f"What goes into the layer {one.path!r} must be finite. Received: some of "
+                "it is NaN or infinite, because weights before it are, or are too large "
+                "for their type. Look at those, or train the model again."
+            )
         value = function(one.rows).astype(np.float64)
         kernels = sums.setdefault(one.path, {})
         kernels[one.kernel_name] = kernels.get(one.kernel_name, 0.0) + value

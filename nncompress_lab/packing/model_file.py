@@ -35,7 +35,9 @@ REFUSED = "Keras does not accept its model"
 def pack(model: keras.Model, path: str | Path) -> int:
     """Write a model as one file that is as small as the numbers in it allow.
 
-    Nothing is lost: `unpack` returns a model with the same bits in all its weights. What
+    Nothing of what Keras saves is lost: `unpack` returns a model with the same bits in all
+    weights as `keras.saving.load_model` would. (Keras adds the product of LoRA to its
+    kernel; one that it has quantized, it rounds again, and outputs differ by that.) What
     is small is what a model has in common: zeros, codes, few different values. Each
     array is stored in the shortest of several forms; `docs/packed-format.md` describes
     them. As in `measure.file_sizes`, the state of an optimizer is left out.

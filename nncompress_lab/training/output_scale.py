@@ -9,6 +9,8 @@ from nncompress_lab.models.unchanged import keeps_values
 
 Scale = Literal["logits", "softmax", "sigmoid"]
 
+# Classes whose values are probabilities where all that they are given are.
+MIXING = {"Average", "Concatenate"}
 SCALES: dict[str, Scale] = {
     "softmax": "softmax",
     "softmax_v2": "softmax",  # what TensorFlow calls it
@@ -29,11 +31,8 @@ def output_scale(model: keras.Model, index: int = 0) -> Scale:
         ... ]))
         'softmax'
     """
-    last = output_layer(model, index)
-    for one in (last, getattr(last, "activation", None)):
-        if _name(one) in SCALES:
-            return SCALES[_name(one)]
-    return "logits"
+    graph = ModelGraph(model)
+    return _scale(_source(graph, graph.outputs[index], through_mixes=True))
 
 
 def output_layer(model: keras.Model, index: int = 0) -> Any:
@@ -42,8 +41,18 @@ def output_layer(model: keras.Model, index: int = 0) -> Any:
     return _source(graph, graph.outputs[index])
 
 
-def _source(graph: ModelGraph, tensor: Any) -> Any:
-    """What computes the values of a tensor; None where they are an input's."""
+def _scale(source: Any) -> Scale:
+    for one in (source, getattr(source, "activation", None)):
+        if _name(one) in SCALES:
+            return SCALES[_name(one)]
+    return "logits"
+
+
+def _source(graph: ModelGraph, tensor: Any, *, through_mixes: bool = False) -> Any:
+    """What computes the values of a tensor; None where they are an input's.
+
+    Through mixes of what is on one scale, it is the first that is mixed.
+    """
     for node in graph.nodes:
         places = [index for index, one in enumerate(node.outputs) if one is tensor]
         if not places:
@@ -51,10 +60,15 @@ def _source(graph: ModelGraph, tensor: Any) -> Any:
         operation = node.operation
         if isinstance(operation, keras.Model):
             inner = ModelGraph(operation)
-            found = _source(inner, inner.outputs[places[0]])
-            return _source(graph, node.inputs[0]) if found is None else found
+            found = _source(
+                inner, inner.outputs[places[0]], through_mixes=through_mixes
+            )
+            return found or _source(graph, node.inputs[0], through_mixes=through_mixes)
         if _passes_on(operation):
-            return _source(graph, node.inputs[0])
+            return _source(graph, node.inputs[0], through_mixes=through_mixes)
+        if through_mixes and type(operation).__name__ in MIXING:
+            mixed = [_source(graph, one, through_mixes=True) for one in node.inputs]
+            return mixed[0] if len({_scale(one) for one in mixed}) == 1 else operation
         timed = isinstance(operation, keras.layers.TimeDistributed)
         return operation.layer if timed else operation
     return None

@@ -11,7 +11,7 @@ from nncompress_lab.data.datasets import Data
 from nncompress_lab.data.streams import Batch
 from nncompress_lab.models.copying import copy_weights
 from nncompress_lab.models.inputs import output_names
-from nncompress_lab.models.rewrite import copy_model
+from nncompress_lab.models.rewrite import check_model, copy_model
 from nncompress_lab.passes import Context
 from nncompress_lab.training.logits_and_features import (
     logits_model,
@@ -186,7 +186,12 @@ def _renamed(task: Task, logged: list[str]) -> str:
 
 
 def check_pair(teacher: keras.Model, student: keras.Model) -> None:
-    """Raise a `ValueError` unless both take the same inputs and return as many classes."""
+    """Raise a `ValueError` unless both take the same inputs and return as many classes.
+
+    Raises:
+        UnsupportedModelError: Of a teacher whose layers Keras does not connect.
+    """
+    check_model(teacher)
     for name in ("input_shape", "output_shape"):
         one, other = getattr(teacher, name), getattr(student, name)
         if one != other:

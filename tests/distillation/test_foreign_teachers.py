@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
+import nncompress_lab as ncl
 from nncompress_lab.distillation.student import Student
 
 IMAGE, STEPS, TOKENS = (16, 16, 3), (4, 8), (6,)
@@ -151,3 +152,31 @@ def test_a_vocabulary_is_taken_over():
     student = Student(width=0.5)(teacher)
 
     assert student.layers[1].get_vocabulary() == words.get_vocabulary()
+
+
+class Subclassed(keras.Model):
+    def __init__(self) -> None:
+        super().__init__(name="mine")
+        self.dense = layers.Dense(3)
+
+    def call(self, inputs):
+        return self.dense(inputs)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        ncl.FineTune(epochs=1, teacher="context"),
+        ncl.GradualPruning(sparsity=0.5, epochs=1, teacher="context"),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+def test_a_subclassed_teacher_is_refused_by_name(step):
+    x, teacher = np.ones((4, 8), np.float32), Subclassed()
+    teacher(x)
+    data = (x, np.zeros(4, int))
+    context = ncl.Context(train=data, validation=data, teacher=teacher)
+    student = keras.Sequential([keras.Input((8,)), layers.Dense(3)])
+
+    with pytest.raises(ncl.UnsupportedModelError, match="'mine' is a subclassed model"):
+        step(student, context)

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tiny_models
+from keras import layers
 
 import nncompress_lab as ncl
 from nncompress_lab.models.kernels import Skip, channel_axes, kernel_layers, to_numpy
@@ -279,3 +280,32 @@ def test_what_is_zero_goes_first(scope, score):
     )
 
     np.testing.assert_array_equal(result.layers[0].kernel, halved.layers[0].kernel)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [ncl.OptimalBrainPruning(sparsity=0.5), ncl.OptimalBrainPruning(n=1, m=2)],
+    ids=["sparsity", "pattern"],
+)
+def test_compensation_never_makes_weights_that_the_type_cannot_hold(step):
+    """Of two equal inputs, what is left would take both weights: twice the largest."""
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, use_bias=False)])
+    model.layers[0].kernel.assign(np.full((4, 3), 3e38, np.float32))
+    x = np.repeat(np.random.default_rng(0).normal(size=(64, 2)), 2, axis=1) / 100
+
+    result = step(model, ncl.Context(calibration=x.astype(np.float32)))
+
+    kernel = keras.ops.convert_to_numpy(result.layers[0].kernel)
+    assert np.isfinite(kernel).all()
+    assert np.count_nonzero(kernel) == 6
+
+
+@pytest.mark.parametrize("step", [ncl.OptimalBrainPruning(sparsity=0.5)])
+def test_inputs_of_a_layer_that_are_not_finite_are_named(step):
+    model = keras.Sequential(
+        [keras.Input((4,)), layers.Dense(4), layers.Dense(3, name="second")]
+    )
+    model.layers[0].kernel.assign(np.full((4, 4), 3e38, np.float32))
+
+    with pytest.raises(ValueError, match="goes into the layer 'second' must be finite"):
+        step(model, ncl.Context(calibration=np.ones((8, 4), np.float32)))

@@ -79,3 +79,44 @@ def test_logarithms_of_probabilities_are_logits():
     model = keras.Model(entry, layers.Dense(5, activation="log_softmax")(entry))
 
     assert output_scale(model) == "logits"
+
+
+MIXES = {
+    "average": layers.Average(),
+    "concatenation": layers.Concatenate(),
+    "ops.concatenate": lambda ones: ops.concatenate(ones, -1),
+    "average of an average": lambda ones: layers.Average()(
+        [layers.Average()(ones), layers.Identity()(ones[0])]
+    ),
+}
+
+
+@pytest.mark.parametrize("mix", MIXES.values(), ids=MIXES)
+@pytest.mark.parametrize("scale", ["softmax", "sigmoid", "linear"])
+def test_mixed_probabilities_are_probabilities(mix, scale):
+    entry = keras.Input((8,))
+    heads = [layers.Dense(5, activation=scale)(entry) for _ in range(2)]
+
+    found = output_scale(keras.Model(entry, mix(heads)))
+
+    assert found == ("logits" if scale == "linear" else scale)
+
+
+def test_the_logits_of_an_average_are_those_of_the_mean_probabilities():
+    entry = keras.Input((8,))
+    heads = [layers.Dense(5, activation="softmax")(entry) for _ in range(2)]
+    model = keras.Model(entry, layers.Average()(heads))
+
+    found = teacher_logits(model, INPUTS)
+
+    expected = keras.ops.convert_to_numpy(model(INPUTS))
+    np.testing.assert_allclose(
+        keras.ops.convert_to_numpy(ops.softmax(found)), expected, atol=1e-5
+    )
+
+
+def test_probabilities_mixed_with_something_else_are_none():
+    entry = keras.Input((8,))
+    heads = [layers.Dense(5, activation=one)(entry) for one in ("softmax", None)]
+
+    assert output_scale(keras.Model(entry, layers.Average()(heads))) == "logits"

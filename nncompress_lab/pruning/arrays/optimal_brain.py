@@ -142,7 +142,11 @@ def _compensated(
     better = _errors(start - exact, moment) < _errors(alone - exact, moment)
     start = np.where(better, start, alone)
     weights = _solved(start, exact, moment, kept, iterations=FINAL_ITERATIONS)
-    return weights.astype(matrix.dtype)
+    with np.errstate(
+        over="ignore"
+    ):  # near the end of the type, others stay as they are
+        result = weights.astype(matrix.dtype)
+    return np.where(np.isfinite(result).all(axis=0), result, alone.astype(matrix.dtype))
 
 
 def _solved(
