@@ -295,6 +295,31 @@ def test_compress_with_a_data_folder_trains_and_measures_accuracy(
     assert tuned["parameters"] == pruned["parameters"]
 
 
+def test_compress_measures_the_metrics_that_are_named(
+    files, tmp_path, monkeypatch, capfd
+):
+    monkeypatch.chdir(files)
+    command = ("compress", "model.keras", "--recipe", "tune.json", "--no-latency")
+    given = ("-o", str(tmp_path / "tuned.keras"), "--data", "data", "--json")
+
+    code, text, errors = run_here(
+        *(*command, *given, "--metric", "sparse_top_k_categorical_accuracy"),
+        monkeypatch=monkeypatch,
+        capfd=capfd,
+    )
+    wrong, _, hint = run_here(
+        *(*command, *given, "--metric", "AUCC"), monkeypatch=monkeypatch, capfd=capfd
+    )
+
+    assert code == 0, errors
+    stage = json.loads(text)["stages"][-1]
+    # Of four classes, the label is among the first five.
+    assert stage["metrics"] == {"sparse_top_k_categorical_accuracy": 1.0}
+    assert stage["accuracy"] is None
+    assert wrong == 2
+    assert "'AUC'?" in hint
+
+
 def test_export_writes_a_file_that_a_runtime_loads(files, monkeypatch, capfd):
     written = files / "exported.onnx"
 

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +24,8 @@ from nncompress_lab.cli.options import (
     DataOption,
     Json,
     Latency,
+    Metric,
+    check_metrics,
     context_of,
     import_modules,
     load,
@@ -154,6 +157,7 @@ def compress(
     recipe: Annotated[Path, typer.Option(metavar="R.json", help="The passes.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT.keras")],
     data: DataOption = None,
+    metric: Metric = None,
     latency: Latency = True,
     as_json: Json = False,
 ) -> None:
@@ -163,6 +167,9 @@ def compress(
     start_keras()
     steps = ncl.load_recipe(recipe)
     context = context_of(data)
+    if metric:
+        check_metrics(metric)
+        context = replace(context, objective=ncl.Objective(metrics=metric))
     from nncompress_lab.passes import check_context
 
     try:

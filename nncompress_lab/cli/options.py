@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +19,16 @@ EMBEDDED = "fashion_mnist"
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Latency = Annotated[bool, typer.Option(help="Measure latency; takes some seconds.")]
+Metric = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--metric",
+        metavar="NAME",
+        help="A metric of Keras to report and to choose the epoch by, such as "
+        "mean_absolute_error; may be given several times. By default those that the model "
+        "was compiled with, or what fits the labels.",
+    ),
+]
 DataOption = Annotated[
     str | None,
     typer.Option(
@@ -41,6 +52,22 @@ def context_of(data: str | None) -> "Context":
         calibration=parts.get("calibration", parts.get("train")),
         test=parts.get("test"),
     )
+
+
+def check_metrics(names: list[str]) -> None:
+    """Raise a `ValueError` for a name that Keras has no metric of."""
+    import keras
+
+    for name in names:
+        try:
+            keras.metrics.get(name)
+        except (TypeError, ValueError) as error:
+            close = get_close_matches(name, dir(keras.metrics), n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            raise ValueError(
+                "--metric takes the name of a metric of Keras that needs no arguments, "
+                f"such as mean_absolute_error or auc. Received: {name!r}.{hint}"
+            ) from error
 
 
 def import_modules(names: list[str]) -> None:

@@ -2,19 +2,14 @@
 
 from dataclasses import KW_ONLY, dataclass
 
-import keras
-
-from nncompress_lab.passes import Context
 from nncompress_lab.quantization.arrays.codebook_format import CodebookFormat
 from nncompress_lab.quantization.arrays.matrix_view import Granularity
 from nncompress_lab.quantization.layers.rounding import TableRounding
-from nncompress_lab.quantization.layers.train_rounded import train_through_rounding
-from nncompress_lab.quantization.storing_pass import StoringPass
-from nncompress_lab.training.retraining_pass import RetrainingPass
+from nncompress_lab.quantization.rounded_training import RoundedTraining
 
 
 @dataclass(frozen=True)
-class CodebookAwareTraining(StoringPass, RetrainingPass):
+class CodebookAwareTraining(RoundedTraining):
     """Train a float model while each weight counts as the nearest value of a table.
 
     The loss is that of the model with codes, so weights go over from one value to another
@@ -63,7 +58,3 @@ class CodebookAwareTraining(StoringPass, RetrainingPass):
     def rounding(self) -> TableRounding:
         """How each kernel is rounded while it trains."""
         return TableRounding(self.format)
-
-    def transform(self, model: keras.Model, context: Context) -> keras.Model:
-        """Copy the model with rounded kernels, train it, and store codes and tables."""
-        return train_through_rounding(self, model, context, self.rounding)

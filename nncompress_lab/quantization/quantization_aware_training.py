@@ -11,15 +11,13 @@ from nncompress_lab.quantization.arrays.affine import check_bits
 from nncompress_lab.quantization.arrays.integer_format import KernelFormat
 from nncompress_lab.quantization.arrays.matrix_view import Granularity
 from nncompress_lab.quantization.layers.rounding import EvenRounding
-from nncompress_lab.quantization.layers.train_rounded import train_through_rounding
-from nncompress_lab.quantization.storing_pass import StoringPass
-from nncompress_lab.training.retraining_pass import RetrainingPass
+from nncompress_lab.quantization.rounded_training import RoundedTraining
 
 StepSize = Literal["absmax", "learned"]
 
 
 @dataclass(frozen=True)
-class QuantizationAwareTraining(StoringPass, RetrainingPass):
+class QuantizationAwareTraining(RoundedTraining):
     """Train a float model while its kernels are rounded, then store the integers.
 
     The loss is that of the rounded model, so the weights move to where rounding costs
@@ -27,7 +25,8 @@ class QuantizationAwareTraining(StoringPass, RetrainingPass):
     makes, integers with scales, and predicts as the rounded model did: as that of the epoch
     that was best on the validation data, or as at the start, which is rounding alone, if
     every epoch was worse. Weights that are zero stay zero. It starts from a float model:
-    apply it instead of `UniformQuantization`, not after it.
+    apply it instead of `UniformQuantization`, not after it. A training loop of your own
+    trains `rounded(model)`, of which `stored` makes the result.
 
     Args:
         bits: Width of the integers, 2 to 8.
@@ -103,4 +102,4 @@ class QuantizationAwareTraining(StoringPass, RetrainingPass):
         if self.activation_bits is not None:
             rounds = ActivationQuantization(self.activation_bits, select=self.select)
             model = rounds(model, context)
-        return train_through_rounding(self, model, context, self.rounding)
+        return super().transform(model, context)

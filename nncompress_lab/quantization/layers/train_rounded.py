@@ -1,4 +1,4 @@
-"""Training a copy of a model through the rounding of its own kernels."""
+"""Models that train through the rounding of their own kernels, and what they store."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,6 @@ import keras
 
 from nncompress_lab.models.kernels import kernel_layers, kernel_names, to_numpy
 from nncompress_lab.models.rewrite import rewrite_layers
-from nncompress_lab.passes import Context
 from nncompress_lab.quantization.layers.replace import (
     StoredKernels,
     counterpart,
@@ -16,30 +15,7 @@ from nncompress_lab.quantization.layers.replace import (
 )
 from nncompress_lab.quantization.layers.rounded import ROUNDED, RoundedKernels
 from nncompress_lab.quantization.layers.rounding import Rounding, config_of
-from nncompress_lab.training.retraining_pass import RetrainingPass
-from nncompress_lab.training.teach import Meanwhile
 from nncompress_lab.training.while_training import keep_zeros_of
-
-
-def train_through_rounding(
-    step: RetrainingPass, model: keras.Model, context: Context, rounding: Rounding
-) -> keras.Model:
-    """Train a copy whose kernels are rounded in every step, and store what they round to.
-
-    Args:
-        step: Trains the copy; its `explain` says which layers are rounded.
-        model: A float model. It is not changed.
-        context: What the pass needs.
-        rounding: Of the kernels.
-
-    Returns:
-        A new model that predicts as the rounded one did in its best epoch, or before the
-        first.
-    """
-    rounded = with_rounded_kernels(model, rounding, step.explain(model))
-    return with_stored_kernels(
-        step.retrain(rounded, context, Meanwhile(prepare=_keep_zeros))
-    )
 
 
 def with_rounded_kernels(
@@ -69,7 +45,7 @@ def with_stored_kernels(model: keras.Model) -> keras.Model:
     return rewrite_layers(model, rewrite)
 
 
-def _keep_zeros(model: keras.Model) -> None:
+def keep_zeros(model: keras.Model) -> None:
     """Weights that are zero stay so, and the value of a table that stands for them."""
     for one in kernel_layers(model):
         if not isinstance(one.layer, RoundedKernels):
