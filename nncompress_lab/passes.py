@@ -96,10 +96,11 @@ class Context:
                 f"ncl.data.fashion_mnist(). Received: {type(dataset).__name__}. For "
                 "arrays or pipelines of your own write Context(train=(x, y), ...)."
             )
+        train = dataset.train  # of a pipeline the first are read when a pass asks
         whole = cls(
-            train=dataset.train,
+            train=train,
             validation=dataset.validation,
-            calibration=_calibrating(dataset.train),
+            calibration=train if train.is_stream else train.take(CALIBRATION_EXAMPLES),
             test=dataset.test,
         )
         return replace(whole, **settings)
@@ -286,11 +287,6 @@ def check_context(step: Pass, context: Context) -> None:
             f"does not hold. Pass Context({example}), or Context.of(dataset) for a data "
             "set such as ncl.data.fashion_mnist()."
         )
-
-
-def _calibrating(train: Data) -> Data:
-    """The first examples to train on; those of a pipeline are read when a pass asks."""
-    return train if train.is_stream else train.take(CALIBRATION_EXAMPLES)
 
 
 def _check_labels(name: str, data: Data) -> None:

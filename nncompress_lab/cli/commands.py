@@ -9,7 +9,6 @@ import json
 import os
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,7 +24,6 @@ from nncompress_lab.cli.options import (
     Json,
     Latency,
     Metric,
-    check_metrics,
     context_of,
     import_modules,
     load,
@@ -166,10 +164,7 @@ def compress(
     check_target(output)
     start_keras()
     steps = ncl.load_recipe(recipe)
-    context = context_of(data)
-    if metric:
-        check_metrics(metric)
-        context = replace(context, objective=ncl.Objective(metrics=metric))
+    context = context_of(data, metric)
     from nncompress_lab.passes import check_context
 
     try:

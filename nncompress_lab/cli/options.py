@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -39,8 +40,14 @@ DataOption = Annotated[
 ]
 
 
-def context_of(data: str | None) -> "Context":
-    """The data of `--data`, or none."""
+def context_of(data: str | None, metrics: list[str] | None = None) -> "Context":
+    """The data of `--data`, or none, and the metrics of `--metric`."""
+    check_metrics(metrics or [])
+    objective = ncl.Objective(metrics=metrics) if metrics else None
+    return replace(_data_of(data), objective=objective)
+
+
+def _data_of(data: str | None) -> "Context":
     if data is None:
         return ncl.Context()
     if data == EMBEDDED and not Path(data).exists():
