@@ -1,6 +1,7 @@
 """What brings accuracy back to a narrow model: measured statistics, an epoch."""
 
 from collections.abc import Callable
+from typing import Final
 
 import keras
 
@@ -9,6 +10,8 @@ from nncompress_lab.data.datasets import Data
 from nncompress_lab.passes import Context
 from nncompress_lab.training.fine_tune import FineTune
 from nncompress_lab.training.reestimate_batch_norm import ReestimateBatchNorm
+
+BATCH: Final = 128  # of all 512 at once the activations can take a gigabyte
 
 
 def reestimated(narrow: keras.Model, data: Data, context: Context) -> float:
@@ -19,7 +22,8 @@ def reestimated(narrow: keras.Model, data: Data, context: Context) -> float:
         data: What the accuracy is measured on.
         context: With calibration images.
     """
-    return measure.accuracy(ReestimateBatchNorm()(narrow, context), data)
+    measured = ReestimateBatchNorm(batch_size=BATCH)(narrow, context)
+    return measure.accuracy(measured, data)
 
 
 def trained(

@@ -95,6 +95,16 @@ ALSO_RIGHT = {
         "np.linalg.svd(inputs @ matrix)": "what is more in full matrices is cut off",
         "False -> True": "what is more in full matrices is cut off",
     },
+    "narrow": {
+        "keep.size -> len(keep)": "the truth values have one axis",
+        "keep.size -> keep.shape[-1]": "the truth values have one axis",
+        "keep.size -> keep.nbytes": "a truth value is one byte",
+        "1 -> 2 [2]": "NumPy takes every negative length for the one that is open",
+        "1 -> 2 [3]": "NumPy takes every negative length for the one that is open",
+    },
+    "macs_left": {
+        "place == len(layers) -> place >= len(layers)": "no place comes after the last",
+    },
     "pack_nibbles": {
         "codes.size -> len(codes)": "the codes have one axis",
         "codes.size -> codes.shape[-1]": "the codes have one axis",

@@ -8,6 +8,7 @@ from course.answers import cells_of
 from nncompress_lab.course import build
 from nncompress_lab.course.exercises import (
     lesson_02_pruned_models,
+    lesson_03_channels,
     lesson_04_uniform_quantization,
     lesson_05_integers,
     lesson_06_codebooks,
@@ -79,6 +80,7 @@ def test_what_a_prediction_asks_for_is_hidden_from_the_student_only(source):
     ("lesson", "goal"),
     [
         ("02", lesson_02_pruned_models.GOAL),
+        ("03", lesson_03_channels.GOAL),
         ("04", lesson_04_uniform_quantization.GOAL),
         ("05", lesson_05_integers.GOAL),
         ("06", lesson_06_codebooks.GOAL),

@@ -13,8 +13,10 @@ from trials.test_channel_trial import dataset
 
 import nncompress_lab as ncl
 from nncompress_lab import measure
+from nncompress_lab.trials.channel_widths import Filters, Width
 from nncompress_lab.trials.channels import ChannelTrial
 from nncompress_widgets import ChannelExplorer, Goal, control
+from nncompress_widgets.channel_picture import channels_svg
 
 WITH_GROUPS = [one for one in tiny_models.BUILDERS if one is not tiny_models.shared]
 
@@ -135,6 +137,21 @@ def test_the_picture_has_a_bar_for_each_layer_and_marks_what_moves_together(expl
     assert gone == channels - 2
     assert f"2 of {channels} stay" in drawn(explorer).get("aria-label")
     assert "One colour is cut together" in explorer._page._words.value
+
+
+@pytest.mark.parametrize("count", [1, 6, 7, 22, 60, 130])
+def test_the_names_or_numbers_of_any_number_of_bars_do_not_meet(count):
+    widths = [Width(f"layer{number}", 8, 4, number // 2) for number in range(count)]
+    filters = Filters(np.ones((3, 2, 2)), np.array([True, True, False]), 3)
+
+    svg = ET.fromstring(channels_svg(widths, filters, path="layer0", marked=True))
+
+    below = [one for one in svg.iter("text") if one.get("y") == "167.0"]
+    places = [float(one.get("x")) for one in below]
+    names = count <= 6
+    assert [one.text for one in below][:1] == ["layer0" if names else "1"]
+    assert len(below) == count or not names
+    assert (np.diff(places) >= 19).all()
 
 
 def test_from_python_the_figures_are_there_at_once(explorer, model):

@@ -13,6 +13,7 @@ _LEFT, _RIGHT = 8, 432
 _TOP, _BOTTOM = 48, 150  # the bars
 _NAMED = 6  # bars of which there is room for the names
 _COUNTED = 12  # and for the numbers
+_NUMBER = 19  # pixels that a number needs
 _FILTERS = 204  # where they begin
 _WIDEST = 36.0  # pixels of a filter
 _COLOURS = 4  # of groups that are tied; further ones take turns
@@ -85,9 +86,10 @@ def _bars(widths: Sequence[Width], path: str | None) -> list[str]:
             said = f"{one.kept} of {one.channels}"
             said = said if one.kept < one.channels else f"{one.channels}"
             parts.append(text(middle, _BOTTOM - tallest - 5, said))
-        parts.append(
-            text(middle, _BOTTOM + 17, str(place) if are_numbered(widths) else one.path)
-        )
+        if not are_numbered(widths):
+            parts.append(text(middle, _BOTTOM + 17, one.path))
+        elif (place - 1) % math.ceil(_NUMBER / pitch) == 0:
+            parts.append(text(middle, _BOTTOM + 17, str(place)))
         if one.group is not None and one.group in chosen:
             parts.append(_rect("tick-key", middle - wide / 2, _BOTTOM + 5, wide, 3))
     return parts

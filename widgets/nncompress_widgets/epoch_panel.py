@@ -19,7 +19,7 @@ class EpochPanel:
         self.button = ipywidgets.Button(
             description="Train one epoch",
             icon="refresh",
-            layout={"width": "auto"},
+            layout={"width": "max-content"},
             tooltip="Train the narrow model on the training images, once through",
         )
         self._progress = ipywidgets.FloatProgress(max=1.0, layout={"width": "280px"})

@@ -1,29 +1,16 @@
 """Lesson 03, third part: a whole model within a budget, and the statistics behind it."""
 
-from typing import Any
-
-from nncompress_lab import measure, zoo
-from nncompress_lab.course.exercise import (
-    Exercise,
-    Option,
-    choice,
-    require,
-    require_chosen,
-)
+from nncompress_lab.course.chosen import chosen, require_goal
+from nncompress_lab.course.exercise import Option, choice
 from nncompress_lab.course.exercises.lesson_03_layers import filter_norms, narrow
 from nncompress_lab.course.exercises.lesson_03_networks import macs_left, tied_layers
-from nncompress_lab.data import fashion_mnist
-from nncompress_lab.passes import Context, Pass
 from nncompress_lab.pruning.channels.channel_pruning import ChannelPruning
 from nncompress_lab.trials.goal import Goal
 
 GOAL = Goal(macs=1_150_000, accuracy_drop=0.05)
-GOAL_EXAMPLES = 1000
 
-chosen_channels = Exercise(
+chosen_channels = chosen(
     "chosen_channels",
-    title="Meet the goal with the control",
-    points=3,
     hints=(
         "Half of the MACs must go. Choose the whole model and a budget of 50 %, then look "
         "at the accuracy.",
@@ -31,46 +18,17 @@ chosen_channels = Exercise(
         "which criterion looks at the loss?",
         'ncl.ChannelPruning(macs=0.5, criterion="taylor")',
     ),
-    beginning=(
-        "Choose a setting in the control and press Register. Use this in my code and "
-        "Insert as my answer write it into the cell of `chosen_channels`. Run that cell, "
-        "then this one."
-    ),
+    example="ncl.ChannelPruning(macs=0.5)",
     reference=ChannelPruning(macs=0.5, criterion="taylor"),
 )
-
-
-@chosen_channels.check
-def is_a_pass_without_training(answer):
-    require_chosen(answer, Pass, example="ncl.ChannelPruning(macs=0.5)")
-    require(
-        "train" not in answer.needs,
-        "The goal is to be met without any training: leave out what trains.",
-    )
-
-
-def _pruned(answer: Any) -> Any:
-    return answer(zoo.lenet5(), Context.of(fashion_mnist(), progress=False))
-
-
-@chosen_channels.check
-def costs_few_enough_macs(answer):
-    lacking = GOAL.shortfall("macs", measure.macs(_pruned(answer)))
-    require(
-        not lacking, f"Not yet: {lacking}. Zeros cost as many MACs as other weights."
-    )
-
-
-@chosen_channels.check
-def keeps_enough_accuracy(answer):
-    images = fashion_mnist().validation.take(GOAL_EXAMPLES)
-    before = measure.accuracy(zoo.lenet5(), images)
-    after = measure.accuracy(_pruned(answer), images)
-    lacking = GOAL.shortfall("accuracy_drop", before - after)
-    require(
-        not lacking, f"Not yet: {lacking}. Does it matter by what channels are chosen?"
-    )
-
+require_goal(
+    chosen_channels,
+    GOAL,
+    remarks={
+        "macs": "Zeros cost as many MACs as other weights.",
+        "accuracy_drop": "Does it matter by what the channels are chosen?",
+    },
+)
 
 why_statistics = choice(
     "why_statistics",

@@ -60,9 +60,9 @@ def works_for_units_of_a_layer_too(answer):
 def counts_negative_weights(answer):
     norms = _norms(answer, np.array([[1.0, 0.5], [-3.0, 0.25]], np.float32))
     require(
-        not np.allclose(norms, [-2.0, 0.75], rtol=CLOSE),
-        "The weights 1 and -3 add up to -2, which would make this unit the smallest of "
-        "all. Take magnitudes first: 1 + 3 = 4.",
+        not np.allclose(np.abs(norms), [2.0, 0.75], rtol=CLOSE),
+        "The weights 1 and -3 add up to -2: signs cancel, and a unit of large weights "
+        "looks small. Take each magnitude before you add: 1 + 3 = 4.",
     )
 
 

@@ -64,7 +64,8 @@ def shrinks_readers_too(answer):
     layers: Layers = [(9, 4, 3, 10), (5, 2, 10, 20), (1, 7, 20, 6)]
     received = _left(answer, layers, 0.5)
     outputs_only = 9 * 4 * 3 * 5 + 5 * 2 * 10 * 10 + 7 * 20 * 6
-    everything = round(0.25 * _macs_left(layers, 1.0))
+    both_ends = 9 * 4 * 2 * 5 + 5 * 2 * 5 * 10 + 7 * 10 * 3
+    whole = _macs_left(layers, 1.0)
     require(
         received == _macs_left(layers, 0.5),
         f"A chain of 3 -> 10 -> 20 -> 6 channels becomes 3 -> 5 -> 10 -> 6. Received: "
@@ -74,8 +75,13 @@ def shrinks_readers_too(answer):
             {
                 outputs_only: "These are those of layers that still read all channels: "
                 "a layer gets as many as the one before has kept.",
-                everything: "That is a quarter of all: in the first and in the last layer "
+                whole
+                / 4: "That is a quarter of all: in the first and in the last layer "
                 "only one side shrinks.",
+                whole / 2: "That is half of all: a layer between two others shrinks on "
+                "both of its sides.",
+                both_ends: "The inputs of the first layer and the outputs of the last are "
+                "the image and the classes: they stay.",
             },
         ),
     )
@@ -108,7 +114,8 @@ def rounds_as_the_text_says(answer):
             received == expected,
             f"For widths of {', '.join(map(str, widths))} and the fraction {fraction} "
             f"there are {expected:,} MACs. Received: {received:,.0f}. Of 13 channels, "
-            f"{fraction} are round({fraction} * 13) = {round(fraction * 13)}.",
+            f"{fraction} are round({fraction} * 13) = {round(fraction * 13)}: `round` "
+            "takes a half to the even number.",
         )
 
 

@@ -20,7 +20,12 @@ from nncompress_lab.course.figures.style import (
 
 
 def images(
-    title: str, pixels: Array, names: Sequence[str], *, framed: Collection[int] = ()
+    title: str,
+    pixels: Array,
+    names: Sequence[str],
+    *,
+    framed: Collection[int] = (),
+    darkest: float | None = None,
 ) -> None:
     """Grey images in a row, with a name below each.
 
@@ -29,10 +34,12 @@ def images(
         pixels: Shape `(count, rows, columns)`.
         names: Below the images.
         framed: The places of images to point at.
+        darkest: What is black in all of them, and 0 white; each by itself without it.
     """
     figure, axes = new_figure(1, len(pixels), size=(1.4 * len(pixels), 2.4))
+    white = None if darkest is None else 0.0
     for place, axis in enumerate(axes):
-        axis.imshow(pixels[place], cmap="gray_r")
+        axis.imshow(pixels[place], cmap="gray_r", vmin=white, vmax=darkest)
         axis.set(xticks=[], yticks=[])
         axis.set_xlabel(names[place])
         if place in framed:
