@@ -106,7 +106,8 @@ def take_lesson(page: Any, lab: Lab) -> None:
     run_all(page, seconds=300)
     panel = show_course(page)
     choose_a_setting(page)
-    panel.get_by_text("checks,").last.click()
+    entry = panel.get_by_role("listitem").filter(has_text=LESSON.title)
+    entry.get_by_text("checks,").click()
     for theme, name in THEMES.items():
         run_command(page, "apputils:change-theme", {"theme": name})
         page.wait_for_timeout(1000)
@@ -151,12 +152,22 @@ def choose_a_setting(page: Any) -> None:
     control = page.locator(".nncompress-control")
     for layer, percent in (("conv2", "60"), ("dense1", "80")):
         control.locator("select").select_option(index=layer_index(control, layer))
+        kernel_idle(page)
         field = control.get_by_label("in %")
         field.fill(percent)
         field.press("Enter")
-        page.wait_for_timeout(1500)
+        kernel_idle(page)
     control.get_by_role("button", name="Register").click()
+    control.get_by_text("Goal met").wait_for()
     page.wait_for_timeout(1500)
+
+
+def kernel_idle(page: Any) -> None:
+    """Wait until the kernel has taken in what was moved: it answers in order."""
+    script = """const { sessionContext } = window.jupyterapp.shell.currentWidget;
+                await sessionContext.session.kernel.requestKernelInfo();
+                return null;"""
+    evaluate(page, script)
 
 
 def layer_index(control: Any, layer: str) -> int:
