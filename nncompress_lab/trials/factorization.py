@@ -7,7 +7,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from nncompress_lab.factorization.arrays.chain import Chain, Link, joined
+from nncompress_lab import measure
+from nncompress_lab.factorization.arrays.chain import Link, joined
 from nncompress_lab.factorization.arrays.methods import Name, Ranks
 from nncompress_lab.factorization.factorization import Factorization
 from nncompress_lab.factorization.layer_chain import Target
@@ -112,7 +113,7 @@ class FactorizationTrial(ReplacingTrial[Factored]):
         """
         target = self._target(path, step.method)
         with self._locks[path]:
-            return self._factored(target, step.ranks_of(target), (path, step))
+            return self._factored(path, step, target)
 
     def errors(self, path: str, kernel: Floats) -> tuple[float, float | None]:
         """How far a kernel is from that of a layer, in its weights and in its outputs.
@@ -152,6 +153,7 @@ class FactorizationTrial(ReplacingTrial[Factored]):
             name: Factorization(name, rank=1).explain(self._original)
             for name in OF_CONVOLUTIONS
         }
+        whole = measure.layer_macs(self._original)
         found: dict[str, Mapping[Name, Target]] = {
             path: {
                 name: Target.of(one.layer, name)
@@ -159,28 +161,27 @@ class FactorizationTrial(ReplacingTrial[Factored]):
                 if reasons[name].get(path, "") is None
             }
             for path, one in layers.items()
+            if path in whole
         }
         self._targets = {path: able for path, able in found.items() if able}
         self._seen: dict[str, Floats | None] = {}
         self._last: tuple[Any, Factored] | None = None
-        return {
-            path: next(iter(able.values())).cost(None, "macs")
-            for path, able in self._targets.items()
-        }
+        return {path: whole[path] for path in self._targets}
 
     def _replace(self, path: str, step: Factorization) -> Factored | None:
         if step.method not in self._targets[path]:
             return None
         target = self._targets[path][step.method]
-        made = self._factored(target, step.ranks_of(target), (path, step))
+        made = self._factored(path, step, target)
         return made if made.shrinks else None
 
-    def _factored(self, target: Target, ranks: Ranks, key: Any) -> Factored:
+    def _factored(self, path: str, step: Factorization, target: Target) -> Factored:
         """That of the last step is kept: it is measured and drawn."""
         held = self._last
-        if held is None or held[0] != key:
-            chains = target.chains(ranks)
-            held = key, _made(target, ranks, chains)
+        if held is None or held[0] != (path, step):
+            # A layer that is called several times takes its MACs each time.
+            calls = self._whole[path] / target.cost(None, "macs")
+            held = (path, step), _made(target, step.ranks_of(target), calls)
             self._last = held
         return held[1]
 
@@ -212,9 +213,10 @@ class FactorizationTrial(ReplacingTrial[Factored]):
         return few_inputs(_blocks(found[one.path][name]))
 
 
-def _made(target: Target, ranks: Ranks, chains: list[Chain]) -> Factored:
+def _made(target: Target, ranks: Ranks, calls: float) -> Factored:
+    chains = target.chains(ranks)
     kernel = np.concatenate([one.product() for one in chains], axis=3)
-    link_macs = tuple(int(one) for one in target.costs(ranks, "macs"))
+    link_macs = tuple(round(calls * one) for one in target.costs(ranks, "macs"))
     return Factored(
         kernel.reshape(target.layer.kernel.shape),
         parameters=int(target.cost(ranks, "parameters")),

@@ -45,7 +45,9 @@ def data_of(model: keras.Model) -> ncl.Data:
 
 @pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("step", SETTINGS, ids=lambda one: one.label)
-@pytest.mark.parametrize("build", [tiny_models.sequential, tiny_models.residual])
+@pytest.mark.parametrize(
+    "build", [tiny_models.sequential, tiny_models.residual, tiny_models.shared]
+)
 def test_outputs_and_costs_are_those_of_the_pass(build, step):
     model = build()
     trial = trial_of(model)
