@@ -31,7 +31,7 @@ def heat(
         The element; blue is positive, orange is negative.
     """
     x, y, width, height = place
-    drawn = base64.b64encode(_png(_colours(_thinned(matrix), reach))).decode()
+    drawn = base64.b64encode(_png(_colours(thinned(matrix), reach))).decode()
     return (
         f'<image x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" '
         'preserveAspectRatio="none" style="image-rendering: pixelated" '
@@ -39,7 +39,8 @@ def heat(
     )
 
 
-def _thinned(matrix: Matrix) -> Matrix:
+def thinned(matrix: Matrix) -> Matrix:
+    """As many rows and columns of a matrix as an image shows."""
     rows, columns = (max(1, -(-size // _MOST)) for size in matrix.shape)
     return matrix[::rows, ::columns]
 

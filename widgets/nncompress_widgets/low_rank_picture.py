@@ -6,7 +6,7 @@ import numpy as np
 
 from nncompress_lab.trials.figures import number, percent
 from nncompress_lab.trials.low_rank import Cut, Floats
-from nncompress_widgets.heat import Matrix, heat
+from nncompress_widgets.heat import Matrix, heat, thinned
 from nncompress_widgets.plot import LEFT, RIGHT, WIDTH, legend, line, picture, text
 
 HEIGHT = 416
@@ -92,12 +92,13 @@ def _lowest_power(values: Floats) -> int:
 
 def _sheets(cut: Cut) -> list[str]:
     """The matrix, the product and the difference as images, in one row."""
-    reach = float(np.quantile(np.abs(cut.matrix), _FULL_COLOUR))
+    kernel, product = thinned(cut.matrix), thinned(cut.product)
+    reach = float(np.quantile(np.abs(kernel), _FULL_COLOUR))
     rows, columns = cut.matrix.shape
     sheets: dict[str, Matrix] = {
-        f"kernel, {rows:,} x {columns:,}": cut.matrix,
-        "left x right": cut.product,
-        "dropped": cut.matrix - cut.product,
+        f"kernel, {rows:,} x {columns:,}": kernel,
+        "left x right": product,
+        "dropped": kernel - product,
     }
     width, gap, parts = 136, 14, []
     for place, (title, matrix) in enumerate(sheets.items()):
