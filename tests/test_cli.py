@@ -21,6 +21,7 @@ from keras import layers
 
 import nncompress_lab as ncl
 from nncompress_lab.cli.commands import main
+from nncompress_lab.cli.options import context_of
 
 MAGNITUDE = {"pass": "MagnitudePruning", "sparsity": 0.9}
 UNIFORM = {"pass": "UniformQuantization", "bits": 4}
@@ -759,3 +760,13 @@ def test_a_folder_that_may_not_be_written_to_is_refused_before_the_work(
 
     assert code == 2
     assert "may not be written to" in errors
+
+
+def test_a_data_folder_calibrates_on_its_first_training_examples(tmp_path):
+    x = np.arange(600)[:, None]
+    np.savez(tmp_path / "train.npz", x_a=x, x_b=-x, y=np.zeros(600))
+
+    found = context_of(str(tmp_path)).calibration.x
+
+    np.testing.assert_array_equal(found["a"], x[:512])
+    np.testing.assert_array_equal(found["b"], -x[:512])

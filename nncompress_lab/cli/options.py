@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 import nncompress_lab as ncl
+from nncompress_lab.data.data import CALIBRATION_EXAMPLES
 
 if TYPE_CHECKING:
     from nncompress_lab.passes import Context
@@ -53,12 +54,9 @@ def _data_of(data: str | None) -> "Context":
     if data == EMBEDDED and not Path(data).exists():
         return ncl.Context.of(ncl.data.fashion_mnist())
     parts = ncl.data.read_folder(data)
-    return ncl.Context(
-        train=parts.get("train"),
-        validation=parts.get("validation"),
-        calibration=parts.get("calibration", parts.get("train")),
-        test=parts.get("test"),
-    )
+    if "train" in parts:
+        parts.setdefault("calibration", parts["train"].take(CALIBRATION_EXAMPLES))
+    return ncl.Context.of(**parts)
 
 
 def check_metrics(names: list[str]) -> None:
