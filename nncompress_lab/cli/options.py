@@ -56,7 +56,7 @@ def _data_of(data: str | None) -> "Context":
     parts = ncl.data.read_folder(data)
     if "train" in parts:
         parts.setdefault("calibration", parts["train"].take(CALIBRATION_EXAMPLES))
-    return ncl.Context.of(**parts)
+    return ncl.Context.of(None, **parts)
 
 
 def check_metrics(names: list[str]) -> None:
