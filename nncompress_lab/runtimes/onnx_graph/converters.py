@@ -1,7 +1,7 @@
 """Which function writes which layer, and what it is told about a call of the layer."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras
@@ -155,13 +155,23 @@ def write(call: Call) -> list[Value]:
     name = _registered(call.layer)
     if name is None:
         raise call.refuse(
-            "there is no standard form for this type of layer. Build the model from "
-            "Keras's own layers (recurrent ones, Lambda and your own are not covered)."
+            "there is no standard form for this type of layer. Build what it does from "
+            "Keras's own layers and operations; Lambda and your own are not covered."
         )
     _check_precision(call)
     with call.graph.inside(call.layer.name):
         written = _table(call.layer)[name](call)
-    return [written] if isinstance(written, Value) else list(written)
+    values = [written] if isinstance(written, Value) else list(written)
+    if hands_mask_on(call.layer):
+        return [replace(values[0], mask=call.value.mask), *values[1:]]
+    return values
+
+
+def hands_mask_on(one: Any) -> bool:
+    """Whether a layer gives the mask of its first input to what it returns."""
+    usual = getattr(type(one), "compute_mask", None) is keras.Layer.compute_mask
+    attends = isinstance(one, keras.layers.MultiHeadAttention)
+    return bool(getattr(one, "supports_masking", False)) and (usual or attends)
 
 
 def folds(layer: Any) -> bool:
@@ -186,10 +196,4 @@ def _check_precision(call: Call) -> None:
         raise call.refuse(
             f"Keras has quantized it itself ({mode}), and multiplies rounded inputs. "
             "Quantize the float model with UniformQuantization instead."
-        )
-    precision = getattr(call.layer, "compute_dtype", None) or "float32"
-    if precision != "float32" and "int" not in precision:
-        raise call.refuse(
-            f"it computes in {precision}, and the file is float32. Build the model with "
-            "dtype='float32'."
         )

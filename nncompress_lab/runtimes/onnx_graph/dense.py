@@ -5,6 +5,7 @@ integers into floats at every call, which made a multilayer perceptron 14 times 
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -61,14 +62,37 @@ def einsum_dense(call: Call) -> Value:
 
 @layer("Embedding")
 def embedding(call: Call) -> Value:
-    """Gather from the rows."""
-    if call.layer.mask_zero:
-        raise call.refuse("ONNX has no masks that travel along (mask_zero=True).")
+    """Gather from the rows; 0 may be no word but a place to leave out."""
+    return _rows_of(call)
+
+
+def _rows_of(call: Call) -> Value:
+    graph, value = call.graph, call.graph.as_keras(call.value)
     kernel = kernel_of(call.layer, "embeddings", Layout((0, 1), None, 0))
-    rows = kernel.write(call.graph)
-    value = call.graph.as_keras(call.value)
-    places = call.graph.op("Cast", value.name, to=onnx.TensorProto.INT64)
-    return call.result(call.graph.op("Gather", rows, places))
+    places = graph.op("Cast", value.name, to=onnx.TensorProto.INT64)
+    mask = None
+    if call.layer.mask_zero:
+        zero = graph.constant(np.int64(0), "zero")
+        mask = graph.op("Not", graph.op("Equal", places, zero))
+    result = call.result(graph.op("Gather", kernel.write(graph), places))
+    return replace(result, mask=mask)
+
+
+@layer("ReversibleEmbedding")
+def reversible_embedding(call: Call) -> Value:
+    """An Embedding, or the product with its rows that makes logits."""
+    one, graph = call.layer, call.graph
+    reverse = call.kwargs.get("reverse", call.args[1] if len(call.args) > 1 else False)
+    if not reverse:
+        return _rows_of(call)
+    if one.logit_soft_cap is not None or one.reverse_dtype is not None:
+        raise call.refuse("it has a logit_soft_cap or a reverse_dtype.")
+    value = graph.as_keras(call.value)
+    if one.tie_weights:
+        kernel = kernel_of(one, "embeddings", Layout((1, 0), None, 1)).write(graph)
+    else:
+        kernel = graph.constant(call.weight("reverse_embeddings"), "reverse")
+    return call.result(graph.op("MatMul", value.name, kernel))
 
 
 def _product(call: Call, value: Value, kernel: Kernel, bias: Array | None) -> str:

@@ -32,11 +32,13 @@ class Value:
         shape: As Keras has it, with the batch first; None where a size is not fixed.
         channels_first: Whether the ONNX tensor has the last axis of Keras behind the
             batch. ONNX convolutions want it so, and it stays until a layer minds.
+        mask: Name of the truth values that say which steps count; None if all do.
     """
 
     name: str
     shape: tuple[int | None, ...]
     channels_first: bool = False
+    mask: str | None = None
 
     @property
     def rank(self) -> int:
@@ -165,6 +167,11 @@ class Graph:
         """The tensor in another shape; the batch stays, one more size may be None."""
         sizes = [0, *(-1 if size is None else size for size in shape[1:])]
         return self._moved("Reshape", name, self.integers(*sizes))
+
+    def at(self, name: str, place: int, axis: int) -> str:
+        """One slice of a tensor, without the axis that it was taken along."""
+        taken = self.op("Gather", name, self.integers(place), axis=axis)
+        return self.op("Squeeze", taken, self.integers(axis))
 
     def place(self, kind: str) -> str:
         """What the next operation of a kind in this layer is called, every time."""

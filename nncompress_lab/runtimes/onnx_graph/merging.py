@@ -1,5 +1,6 @@
 """Layers and operations that compute with several tensors, number by number."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,30 @@ OPERATIONS = {
     "Minimum": "Min",
     "Power": "Pow",
 }
-SINGLE = {"Negative": "Neg", "Absolute": "Abs", "Abs": "Abs", "Sqrt": "Sqrt"}
-REDUCTIONS = {"Mean": "ReduceMean", "Sum": "ReduceSum", "Max": "ReduceMax"}
+SINGLE = {
+    "Negative": "Neg",
+    "Absolute": "Abs",
+    "Abs": "Abs",
+    "Sqrt": "Sqrt",
+    "Log": "Log",
+    "Sin": "Sin",
+    "Cos": "Cos",
+    "Floor": "Floor",
+    "Ceil": "Ceil",
+    "Sign": "Sign",
+    "Reciprocal": "Reciprocal",
+    "Erf": "Erf",
+}
+REDUCTIONS = {
+    "Mean": "ReduceMean",
+    "Sum": "ReduceSum",
+    "Max": "ReduceMax",
+    "Min": "ReduceMin",
+    "Prod": "ReduceProd",
+    "Any": "ReduceMax",
+    "All": "ReduceMin",
+    "Logsumexp": "ReduceLogSumExp",
+}
 
 
 @layer(*LAYERS)
@@ -40,7 +63,12 @@ def merge(call: Call) -> Value:
     else:
         for other in values[1:]:
             name = call.graph.op(kind, name, other.name)
-    return call.like(values[0], name)
+    masks = {value.mask for value in values}
+    mask = masks.pop() if len(masks) == 1 else None
+    if mask is None and None not in masks:  # where one of them counts
+        for one in sorted(str(each) for each in masks):
+            mask = one if mask is None else call.graph.op("Or", mask, one)
+    return replace(call.like(values[0], name), mask=mask)
 
 
 @operation(*OPERATIONS)
@@ -76,13 +104,18 @@ def square(call: Call) -> Value:
 def reduction(call: Call) -> Value:
     """A mean, sum or maximum over some axes."""
     one, value = call.layer, call.graph.as_keras(call.value)
-    if one.axis is None:
-        raise call.refuse("it goes over the batch, too. Name the axes.")
-    axes = one.axis if isinstance(one.axis, tuple | list) else [one.axis]
     kind = REDUCTIONS[type(one).__name__]
-    numbers = call.graph.integers(*axes)
+    numbers = call.graph.integers(*reduced_axes(call))
     name = call.graph.op(kind, value.name, numbers, keepdims=int(one.keepdims))
     return call.result(name)
+
+
+def reduced_axes(call: Call) -> list[int]:
+    """The axes that an operation goes over."""
+    axes = call.layer.axis
+    if axes is None:
+        raise call.refuse("it goes over the batch, too. Name the axes.")
+    return list(axes) if isinstance(axes, tuple | list) else [axes]
 
 
 @operation("Matmul")
@@ -95,3 +128,34 @@ def matmul(call: Call) -> Value:
 def _number(call: Call, one: Any) -> str:
     array = one if np.isscalar(one) else np.asarray(one)
     return call.graph.constant(np.asarray(array, np.float32))
+
+
+@layer("Dot")
+def dot(call: Call) -> Value:
+    """Products along an axis of each, maybe of vectors of length 1."""
+    one, graph = call.layer, call.graph
+    first, second = call.aligned(channels_first=False)
+    axes = [one.axes] * 2 if isinstance(one.axes, int) else list(one.axes)
+    places = [axis % v.rank for axis, v in zip(axes, (first, second), strict=True)]
+    names = [first.name, second.name]
+    if one.normalize:
+        names = [_unit(call, *each) for each in zip(names, places, strict=True)]
+    letters = ["abcdef"[: first.rank], "a" + "uvwxyz"[: second.rank - 1]]
+    letters = [
+        each.replace(each[place], "s")
+        for each, place in zip(letters, places, strict=True)
+    ]
+    kept = "".join(one for each in letters for one in each[1:] if one != "s")
+    equation = f"{letters[0]},{letters[1]}->a{kept}"
+    name = graph.op("Einsum", *names, equation=equation)
+    if not kept:  # two vectors give one number, which Keras keeps as a row
+        name = graph.op("Unsqueeze", name, graph.integers(1))
+    return call.result(name)
+
+
+def _unit(call: Call, name: str, axis: int) -> str:
+    graph = call.graph
+    squares = graph.op("Mul", name, name)
+    total = graph.op("ReduceSum", squares, graph.integers(axis), keepdims=1)
+    least = graph.constant(np.float32(1e-12), "least")
+    return graph.op("Div", name, graph.op("Sqrt", graph.op("Max", total, least)))

@@ -1,5 +1,6 @@
 """Layers and operations that move numbers and compute nothing."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -105,35 +106,90 @@ def cropping(call: Call) -> Value:
     return _image_result(call, call.graph.op("Slice", value.name, *numbers))
 
 
-@layer("UpSampling1D", "UpSampling2D", "UpSampling3D")
-def up_sampling(call: Call) -> Value:
-    """Each pixel several times."""
-    one = call.layer
-    if getattr(one, "interpolation", "nearest") != "nearest":
-        raise call.refuse(f"interpolation={one.interpolation!r}; 'nearest' is covered.")
-    value = _image(call)
-    sizes = one.size if isinstance(one.size, tuple | list) else (one.size,)
-    scales = call.graph.constant(np.array([1, 1, *sizes], np.float32), "scales")
-    how = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
-    name = call.graph.op("Resize", value.name, "", scales, mode="nearest", **how)
-    return _image_result(call, name)
-
-
 @operation("GetItem")
 def get_item(call: Call) -> Value:
-    """A part of a tensor, by numbers and slices with fixed ends."""
+    """A part of a tensor, by numbers and slices with fixed ends, and new axes."""
     value = call.graph.as_keras(call.value)
     key = call.args[1] if len(call.args) > 1 else call.kwargs["key"]
-    key = key if isinstance(key, tuple) else (key,)
-    if not all(isinstance(one, int | slice) for one in key):
-        raise call.refuse("only numbers and slices can be between the brackets.")
+    key = list(key) if isinstance(key, tuple) else [key]
+    if not all(
+        one is None or one is ... or isinstance(one, int | slice) for one in key
+    ):
+        raise call.refuse("only numbers, slices, None and ... can be in the brackets.")
+    if ... in key:
+        place = key.index(...)
+        missing = value.rank - sum(one not in (None, ...) for one in key)
+        key[place : place + 1] = [slice(None)] * missing
     name, dropped = value.name, []
-    for axis, one in enumerate(key):
+    for axis, one in enumerate(one for one in key if one is not None):
         if isinstance(one, int):
             dropped.append(axis)
         name = _cut(call, name, axis, one)
     if dropped:
         name = call.graph.op("Squeeze", name, call.graph.integers(*dropped))
+    left = [one for one in key if not isinstance(one, int)]
+    if added := [axis for axis, one in enumerate(left) if one is None]:
+        name = call.graph.op("Unsqueeze", name, call.graph.integers(*added))
+    return call.result(name)
+
+
+@operation("Split")
+def split(call: Call) -> list[Value]:
+    """Parts of a tensor, one behind the other."""
+    one, value = call.layer, call.graph.as_keras(call.value)
+    axis, size = one.axis % value.rank, value.shape[one.axis]
+    if size is None:
+        raise call.refuse(f"axis {axis} of its input {value.shape} is not fixed.")
+    parts = one.indices_or_sections
+    if isinstance(parts, int):
+        parts = range(size // parts, size, size // parts)
+    ends = [0, *parts, size]
+    return [
+        Value(_cut(call, value.name, axis, slice(first, last)), shape)
+        for (first, last), shape in zip(pairwise(ends), call.shapes, strict=True)
+    ]
+
+
+@operation("Unstack")
+def unstack(call: Call) -> list[Value]:
+    """Slices along an axis, without it."""
+    value = call.graph.as_keras(call.value)
+    axis = call.layer.axis % value.rank
+    return [
+        Value(call.graph.at(value.name, place, axis), shape)
+        for place, shape in enumerate(call.shapes)
+    ]
+
+
+@operation("Stack")
+def stack(call: Call) -> Value:
+    """One behind the other along a new axis."""
+    axis = call.layer.axis % len(call.shape)
+    values = call.aligned(channels_first=False)
+    axes = call.graph.integers(axis)
+    names = [call.graph.op("Unsqueeze", value.name, axes) for value in values]
+    return call.result(call.graph.op("Concat", *names, axis=axis))
+
+
+@operation("Swapaxes")
+def swap_axes(call: Call) -> Value:
+    """Two axes in each other's place."""
+    value, one = call.graph.as_keras(call.value), call.layer
+    order = list(range(value.rank))
+    first, second = one.axis1 % value.rank, one.axis2 % value.rank
+    order[first], order[second] = second, first
+    return call.result(call.graph.op("Transpose", value.name, perm=order))
+
+
+@operation("Flip")
+def flip(call: Call) -> Value:
+    """An axis backwards."""
+    value, axis = call.graph.as_keras(call.value), call.layer.axis
+    if axis is None:
+        raise call.refuse("it turns the batch, too. Name the axes.")
+    name = value.name
+    for one in axis if isinstance(axis, tuple | list) else [axis]:
+        name = _cut(call, name, one % value.rank, slice(None, None, -1))
     return call.result(name)
 
 

@@ -25,8 +25,12 @@ from nncompress_lab.runtimes.onnx_graph import (  # noqa: F401 (they register fu
     attention,
     convolutions,
     dense,
+    logic,
+    masks,
     merging,
     pooling,
+    recurrent,
+    resizing,
     rounding,
     shapes,
 )
@@ -47,7 +51,9 @@ def to_onnx(model: keras.Model, *, calibration: Inputs | Data | None = None) -> 
 
     Inputs and outputs have the names and shapes of Keras, with a free batch size. Each
     BatchNormalization is folded into the convolution or Dense layer before it where that
-    is all that uses it. Kernels stay in the few bits that the layers store them in.
+    is all that uses it. Kernels stay in the few bits that the layers store them in. What
+    computes in float16 or bfloat16 in Keras computes in float32 there. Recurrent layers
+    are written step by step.
 
     Args:
         model: A built functional or sequential model.
