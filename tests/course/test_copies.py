@@ -192,3 +192,11 @@ def test_a_clones_lessons_are_opened_in_place(tmp_path):
         copies.start_over("00", clone)
     copies.copy_lesson("00", copies.own_folder(tmp_path))
     assert copies.course_folder(tmp_path) == copies.own_folder(tmp_path)
+
+
+def test_what_a_killed_copy_has_left_is_not_taken_for_a_renamed_one(tmp_path):
+    copy = copies.copy_lesson("00", tmp_path)
+    copy.rename(copy.with_name(f".{copy.stem}.writing-a1b2c3.ipynb"))
+
+    assert copies.copy_lesson("00", tmp_path) == copy
+    assert copies.lesson_of(copy) == "00"
