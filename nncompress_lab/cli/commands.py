@@ -111,20 +111,18 @@ def demo(
     if output is not None:
         check_target(output)
     start_keras()
-    data = ncl.data.fashion_mnist()
     started = time.perf_counter()
     result = ncl.compress(
         ncl.zoo.lenet5(),
         ncl.MagnitudePruning(sparsity=0.8, scope="global"),
         ncl.FineTune(epochs=6),
         ncl.UniformQuantization(bits=8),
-        context=ncl.Context.of(data),
+        context=ncl.Context.of(ncl.data.fashion_mnist()),
     )
     show(result.report, as_json=as_json)
     if output is not None:
         save(result.model, output)
-    seconds = time.perf_counter() - started
-    Console(stderr=True).print(f"Done in {seconds:.0f} s.")
+    Console(stderr=True).print(f"Done in {time.perf_counter() - started:.0f} s.")
 
 
 @app.command()

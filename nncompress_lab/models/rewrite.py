@@ -18,6 +18,7 @@ from nncompress_lab.models.copying import copy_all_but, freeze_alike
 from nncompress_lab.models.graph import check_graph, maker, unlinked
 from nncompress_lab.models.inheriting import Inheritance
 from nncompress_lab.models.kernels import walk
+from nncompress_lab.models.own_class import copy_in_its_class
 from nncompress_lab.models.wrappers import all_held, held_by, with_held
 
 
@@ -34,7 +35,8 @@ Rewrite = Callable[[keras.Layer], keras.Layer | Sequence[keras.Layer] | _Remove 
 
 def copy_model(model: keras.Model) -> keras.Model:
     """An equal model that shares nothing with `model` and is not compiled."""
-    return rewrite_layers(model, lambda _layer: None)
+    check_model(model)
+    return copy_in_its_class(model) or rewrite_layers(model, lambda _layer: None)
 
 
 def rewrite_layers(model: keras.Model, rewrite: Rewrite) -> keras.Model:
@@ -140,7 +142,7 @@ class _Rewriting:
             result = self._chain(layer)
             if len(result) == 1 and hasattr(result[0], "name"):
                 return result[0]
-            # clone_model wants one layer for one; `call` calls the others instead.
+            # clone_model wants one for one; `call` calls the others instead.
             placeholder = keras.layers.Identity(name=layer.name)
             chains[id(placeholder)] = result
             return placeholder
@@ -264,11 +266,8 @@ def rebuilt(layer: keras.Layer) -> keras.Layer:
 
 
 def _call_in_turn(layers: list[keras.Layer], *args: Any, **kwargs: Any) -> Any:
-    if not layers:
-        return args[0]
-    first, *others = layers
-    result = first(*args, **kwargs)
-    for layer in others:
+    result = layers[0](*args, **kwargs) if layers else args[0]
+    for layer in layers[1:]:
         result = layer(result)
     return result
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 import keras
 
-from nncompress_lab.models.rewrite import copy_model
+from nncompress_lab.models.rewrite import copy_model, rewrite_layers
 from nncompress_lab.passes import Context
 from nncompress_lab.training.known_task import task_of
 from nncompress_lab.training.loop import fit, given
@@ -87,7 +87,7 @@ class RetrainingPass(TrainingPass):
                 context=context,
                 meanwhile=meanwhile,
             )
-        tuned = copy_model(model)
+        tuned = rewrite_layers(model, lambda _layer: None)  # of no class of the user's
         meanwhile.prepare(tuned)
         fit(
             tuned,

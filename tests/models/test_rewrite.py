@@ -315,3 +315,62 @@ def test_an_inner_subclassed_model_is_named():
 
     with pytest.raises(ncl.UnsupportedModelError, match="inner model 'inner_one'"):
         ncl.copy_model(model)
+
+
+@keras.saving.register_keras_serializable("test_rewrite")
+class Contrastive(keras.Model):
+    """Trains in its own way, and is made of a number."""
+
+    def __init__(self, units=4, **settings):
+        image = keras.Input((6,))
+        super().__init__(image, keras.layers.Dense(units)(image), **settings)
+        self.units = units
+
+    def train_step(self, *args):
+        return {"steps": 1.0}
+
+    def get_config(self):
+        return {"units": self.units, "name": self.name}
+
+
+class Nameless(Contrastive):
+    """Cannot be made again from its `get_config`."""
+
+    def __init__(self, units, twice):
+        super().__init__(units * twice)
+
+
+def test_a_class_with_a_train_step_of_its_own_is_kept():
+    model = Contrastive(5)
+
+    pruned = ncl.MagnitudePruning(sparsity=0.5)(model)
+
+    assert type(pruned) is Contrastive
+    assert (keras.ops.convert_to_numpy(pruned.weights[0]) == 0).mean() == 0.5
+    assert (keras.ops.convert_to_numpy(model.weights[0]) != 0).all()
+    pruned.compile("sgd")
+    fitted = pruned.fit(np.ones((4, 6)), np.ones((4, 5)), verbose=0)
+    assert fitted.history == {"steps": [1.0]}
+
+
+def test_a_class_that_cannot_be_made_again_becomes_an_ordinary_model():
+    model = Nameless(2, 3)
+
+    pruned = ncl.MagnitudePruning(sparsity=0.5)(model)
+
+    assert not isinstance(pruned, Contrastive)
+    assert pruned.output_shape == (None, 6)
+
+
+def test_passes_that_train_do_so_by_the_task_whatever_the_class():
+    data = ncl.Data(np.ones((4, 6), "float32"), np.ones((4, 5), "float32"))
+    context = ncl.Context(train=data, validation=data, progress=False)
+    model = Contrastive(5)
+
+    tuned = ncl.FineTune(epochs=1, learning_rate=0.1)(model, context)
+
+    gaps = [
+        abs(keras.ops.convert_to_numpy(one(data.x)) - 1).mean()
+        for one in (model, tuned)
+    ]
+    assert gaps[1] < gaps[0]
