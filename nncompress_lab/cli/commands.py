@@ -19,11 +19,11 @@ from rich.markup import escape
 import nncompress_lab as ncl
 from nncompress_lab.atomic import check_writable
 from nncompress_lab.cli.options import (
-    EMBEDDED,
     DataOption,
     Json,
     Latency,
     Metric,
+    check_needs,
     context_of,
     import_modules,
     load,
@@ -31,7 +31,7 @@ from nncompress_lab.cli.options import (
     show,
     start_keras,
 )
-from nncompress_lab.errors import CompressionError, MissingContextError
+from nncompress_lab.errors import CompressionError
 from nncompress_lab.models.paths import (
     PACKED_SUFFIX,
     check_packed,
@@ -163,14 +163,7 @@ def compress(
     start_keras()
     steps = ncl.load_recipe(recipe)
     context = context_of(data, metric)
-    from nncompress_lab.passes import check_context
-
-    try:
-        check_context(steps, context)
-    except MissingContextError as error:
-        raise MissingContextError(
-            f"{error} On the command line, add --data DIR or --data {EMBEDDED}."
-        ) from error
+    check_needs(steps, context)
     result = ncl.compress(load(model), steps, context=context)
     save(result.model, output)
     show(result.measured(latency=latency), as_json=as_json)
@@ -219,6 +212,7 @@ def report(
     after: Annotated[Path, typer.Argument(metavar="B.keras")],
     *,
     data: DataOption = None,
+    metric: Metric = None,
     latency: Latency = True,
     layers: Annotated[bool, typer.Option("--layers", help="Also by layer.")] = False,
     as_json: Json = False,
@@ -227,11 +221,14 @@ def report(
     check_source(before)
     check_source(after)
     start_keras()
-    context = context_of(data)
-    first, second = load(before), load(after)
-    names = (str(before), str(after))
+    context = context_of(data, metric)
     measured = ncl.compare(
-        first, second, data=context.test, latency=latency, names=names
+        load(before),
+        load(after),
+        data=context.test,
+        objective=context.objective,
+        latency=latency,
+        names=(str(before), str(after)),
     )
     show(measured, as_json=as_json)
     if layers and not as_json:

@@ -12,9 +12,10 @@ from rich.console import Console
 
 import nncompress_lab as ncl
 from nncompress_lab.data.data import CALIBRATION_EXAMPLES
+from nncompress_lab.errors import MissingContextError
 
 if TYPE_CHECKING:
-    from nncompress_lab.passes import Context
+    from nncompress_lab.passes import Context, Pass
     from nncompress_lab.report import Report
 
 EMBEDDED = "fashion_mnist"
@@ -57,6 +58,18 @@ def _data_of(data: str | None) -> "Context":
     if "train" in parts:
         parts.setdefault("calibration", parts["train"].take(CALIBRATION_EXAMPLES))
     return ncl.Context.of(None, **parts)
+
+
+def check_needs(steps: "Pass", context: "Context") -> None:
+    """Raise an error that names `--data` if passes need data that are not there."""
+    from nncompress_lab.passes import check_context
+
+    try:
+        check_context(steps, context)
+    except MissingContextError as error:
+        raise MissingContextError(
+            f"{error} On the command line, add --data DIR or --data {EMBEDDED}."
+        ) from error
 
 
 def check_metrics(names: list[str]) -> None:

@@ -21,9 +21,11 @@ HALF_AS_WIDE: Final = Student()
 class Distillation(TrainingPass):
     """Train a student on what its teacher, the model that goes in, says.
 
-    The loss is `student_loss_weight` times the cross-entropy of the labels, plus the rest
-    of 1 times the loss on the teacher's logits, plus `feature_weight` times the loss on
-    its features. The teacher runs once. Probabilities are taken back to logits first.
+    The loss is `student_loss_weight` times that on the labels, plus the rest of 1 times
+    the loss on the teacher's logits, plus `feature_weight` times the loss on its features;
+    for several outputs it is the sum. Outputs that say yes or no, each by itself, have soft
+    answers in place of soft targets, and real numbers the squared error. The teacher runs
+    once. Probabilities are taken back to logits first.
     What comes out is as small and as fast as the student's layers are.
 
     Args:
@@ -44,7 +46,7 @@ class Distillation(TrainingPass):
             run. It is used again if teacher, data and layers are the same. Recipes leave
             it out, and are refused if they name one.
         **training: As in `TrainingPass`. `patience` counts epochs without a better
-            accuracy; `student_loss_weight=0` never looks at a training label.
+            figure of the task; `student_loss_weight=0` never looks at a training label.
 
     Raises:
         ValueError: If a value is out of range.
