@@ -65,7 +65,7 @@ why_slower = choice(
             "Its layers are many and thin: each reads and writes whole images for few "
             "multiplications, and memory and overhead take the time.",
             "Yes. A convolution of 16 channels already leaves a processor waiting for "
-            "memory; three in its place move the images three times, for a third of the "
+            "memory; three in its place move the images three times, for less "
             "arithmetic. In wide layers the arithmetic is what takes the time, and there a "
             "factorization pays.",
             right=True,
