@@ -15,7 +15,7 @@ import keras
 from nncompress_lab.errors import UnsupportedModelError
 from nncompress_lab.models.attention import projections_of
 from nncompress_lab.models.einsum import Einsum
-from nncompress_lab.models.graph import ModelGraph, Node
+from nncompress_lab.models.graph import ModelGraph, Node, is_graph
 from nncompress_lab.models.kernels import (
     Skip,
     kernel_names,
@@ -74,7 +74,7 @@ def layer_macs(model: keras.Model) -> dict[str, int]:
 def _calls(model: Any) -> Iterator[Node]:
     """Every call of a layer, also inside inner models."""
     for node in ModelGraph(model).nodes:
-        if isinstance(node.operation, keras.Model):
+        if is_graph(node.operation):
             yield from _calls(node.operation)
         elif isinstance(node.operation, keras.Layer):
             yield node
@@ -140,7 +140,7 @@ def _at_each_step(
     inner, steps = layer.layer, shape[0]
     if not inner.weights:
         return {}
-    if isinstance(inner, keras.Model):
+    if is_graph(inner):
         counts = layer_macs(inner)
         return {
             f"{paths[id(inner)]}/{path}": steps * one for path, one in counts.items()

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from nncompress_lab.models.graph import ModelGraph
+from nncompress_lab.models.graph import ModelGraph, is_graph
 from nncompress_lab.models.inputs import STRING
 from nncompress_lab.models.kernels import walk
 from nncompress_lab.models.unchanged import keeps_values
@@ -75,7 +75,7 @@ def _users(model: Any, place: int) -> Iterator[Any]:
         current = waiting.pop()
         for node in graph.users(current):
             one = node.operation
-            if isinstance(one, keras.Model):
+            if is_graph(one):
                 entry = [id(given) for given in node.inputs].index(id(current))
                 yield from _users(one, entry)
                 continue

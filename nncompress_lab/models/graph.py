@@ -13,6 +13,7 @@ import keras
 from keras.src.models.functional import Functional
 
 from nncompress_lab.errors import UnsupportedModelError
+from nncompress_lab.models.kernels import walk
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +120,20 @@ class ModelGraph:
         return [node for node in self.nodes if node.operation is operation]
 
 
+def check_model(model: Any) -> None:
+    """Raise an `UnsupportedModelError` unless `model` can be rewritten."""
+    if not isinstance(model, keras.Model):
+        raise UnsupportedModelError(
+            "Only Keras 3 models can be compressed. Received: an object of type "
+            f"{type(model).__module__}.{type(model).__qualname__}. Load the model with "
+            "keras.saving.load_model, or build it again from keras.layers."
+        )
+    check_graph(model, name=f"The model {model.name!r}")
+    for path, layer in walk(model):
+        if has_graph(layer):
+            check_graph(layer, name=f"The inner model {path!r}")
+
+
 def check_graph(model: keras.Model, *, name: str) -> None:
     """Raise an `UnsupportedModelError` unless the graph of a model is all that it does.
 
@@ -131,9 +146,9 @@ def check_graph(model: keras.Model, *, name: str) -> None:
             f"{name} has no weights yet: it was never built. Give it a keras.Input, or "
             "call it once on real data, before it is compressed."
         )
-    if type(model).call in {keras.Sequential.call, Functional.call}:
+    if is_graph(model):
         return
-    if isinstance(model, keras.Sequential | Functional):
+    if has_graph(model):
         raise UnsupportedModelError(
             f"{name} ({type(model).__qualname__}) computes more than its layers: it has a "
             "call() of its own, which a copy of its layers would not have. Put what it "
@@ -144,6 +159,20 @@ def check_graph(model: keras.Model, *, name: str) -> None:
         "cannot be replaced because Keras does not know how they are connected. "
         "Build it with the functional API: keras.Model(inputs, outputs)."
     )
+
+
+def is_graph(operation: Any) -> bool:
+    """Whether an operation is a model whose graph is all that it does.
+
+    A subclassed model inside another is a layer like others that people write.
+    """
+    kinds = (keras.Sequential.call, Functional.call)
+    return isinstance(operation, keras.Model) and type(operation).call in kinds
+
+
+def has_graph(operation: Any) -> bool:
+    """Whether an operation is a functional or sequential model, maybe with more to it."""
+    return isinstance(operation, keras.Sequential | Functional)
 
 
 def unlinked(operation: Any) -> Any:

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import keras
 
-from nncompress_lab.errors import UnsupportedModelError
 from nncompress_lab.models.attention import (
     ATTENTION,
     not_projections,
@@ -15,7 +14,12 @@ from nncompress_lab.models.attention import (
 )
 from nncompress_lab.models.cloning import cloned
 from nncompress_lab.models.copying import copy_all_but, freeze_alike
-from nncompress_lab.models.graph import check_graph, maker, unlinked
+from nncompress_lab.models.graph import (
+    check_model as check_model,  # noqa: PLC0414 (offered here, too)
+    is_graph,
+    maker,
+    unlinked,
+)
 from nncompress_lab.models.inheriting import Inheritance
 from nncompress_lab.models.kernels import walk
 from nncompress_lab.models.own_class import copy_in_its_class
@@ -61,7 +65,7 @@ def rewrite_layers(model: keras.Model, rewrite: Rewrite) -> keras.Model:
         The new model.
 
     Raises:
-        UnsupportedModelError: If the model, or one inside it, is subclassed or unbuilt.
+        UnsupportedModelError: If the model is subclassed or unbuilt.
         ValueError: If `rewrite` returns a layer that has not been built.
     """
     check_model(model)
@@ -80,7 +84,7 @@ def redraw_layers(
             only another InputLayer counts.
 
     Raises:
-        UnsupportedModelError: If the model, or one inside it, is subclassed or unbuilt.
+        UnsupportedModelError: If the model is subclassed or unbuilt.
     """
     check_model(model)
     return _Redrawing(draw).model(model)
@@ -90,7 +94,7 @@ def replaceable_layers(model: Any) -> set[int]:
     """The ids of layers that `rewrite_layers` offers: nodes of the graph, and parts."""
     found: set[int] = set()
     for layer in chain.from_iterable((one, *all_held(one)) for one in model.layers):
-        if isinstance(layer, keras.Model):
+        if is_graph(layer):
             found |= replaceable_layers(layer)
         elif type(layer) in ATTENTION:
             found |= {id(inner) for _, inner in walk(layer)}
@@ -178,7 +182,7 @@ class _Rewriting:
         return self.results[id(layer)]
 
     def _rewritten(self, layer: keras.Layer) -> list[keras.Layer]:
-        if isinstance(layer, keras.Model):
+        if is_graph(layer):
             return [self._clone(layer)]
         if not isinstance(layer, keras.Layer):  # a plain operation such as `x + y`
             return [unlinked(layer)]
@@ -233,7 +237,7 @@ class _Rewriting:
 
     def _part(self, layer: keras.Layer) -> keras.Layer | None:
         """What to use instead of a layer inside another; None for an equal one."""
-        if isinstance(layer, keras.Model):
+        if is_graph(layer):
             return self._clone(layer)
         replacement = self._replaced(layer)
         if replacement is None:
@@ -250,7 +254,7 @@ class _Redrawing(_Rewriting):
     """One run of `redraw_layers`."""
 
     def _rewritten(self, layer: keras.Layer) -> list[Any]:
-        if isinstance(layer, keras.Model):
+        if is_graph(layer):
             return [self._clone(layer)]
         drawn = self.rewrite(layer)
         return [unlinked(layer) if drawn is None else drawn]
@@ -281,17 +285,3 @@ def _all_built(layers: list[keras.Layer], source: keras.Layer) -> list[keras.Lay
                 "build() and assign its weights first."
             )
     return layers
-
-
-def check_model(model: Any) -> None:
-    """Raise an `UnsupportedModelError` unless `model` can be rewritten."""
-    if not isinstance(model, keras.Model):
-        raise UnsupportedModelError(
-            "Only Keras 3 models can be compressed. Received: an object of type "
-            f"{type(model).__module__}.{type(model).__qualname__}. Load the model with "
-            "keras.saving.load_model, or build it again from keras.layers."
-        )
-    check_graph(model, name=f"The model {model.name!r}")
-    for path, layer in walk(model):
-        if isinstance(layer, keras.Model):
-            check_graph(layer, name=f"The inner model {path!r}")

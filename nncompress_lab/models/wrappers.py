@@ -7,11 +7,11 @@ stands in for a cell, an ordinary RNN takes the place of, say, an LSTM.
 from collections.abc import Iterator
 from typing import Any
 
-import keras
 from keras import layers
 
 from nncompress_lab.models.cloning import settings
 from nncompress_lab.models.copying import copy_weights
+from nncompress_lab.models.graph import is_graph
 
 HELD = {
     layers.TimeDistributed: ("layer",),
@@ -80,5 +80,5 @@ def all_held(layer: Any) -> Iterator[Any]:
     """All layers inside wrappers, at any depth; what these hold is theirs."""
     for one in held_by(layer):
         yield one
-        if not isinstance(one, keras.Model):
+        if not is_graph(one):
             yield from all_held(one)

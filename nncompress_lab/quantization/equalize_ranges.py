@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from keras import layers
 
-from nncompress_lab.models.graph import ModelGraph
+from nncompress_lab.models.graph import ModelGraph, is_graph
 from nncompress_lab.models.kernels import (
     Reasons,
     Skip,
@@ -194,7 +194,7 @@ def _followers(model: Any) -> list[tuple[Any, Any]]:
     graph = ModelGraph(model)
     found: list[tuple[Any, Any]] = []
     for layer in model.layers:
-        if isinstance(layer, keras.Model):
+        if is_graph(layer):
             found += _followers(layer)
         elif kernel_names(layer):
             scalable = _can_scale(layer) and layer.activation in HOMOGENEOUS

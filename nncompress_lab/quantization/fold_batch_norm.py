@@ -8,7 +8,7 @@ import numpy as np
 
 from nncompress_lab.models.cloning import cloned
 from nncompress_lab.models.einsum import Einsum
-from nncompress_lab.models.graph import ModelGraph, maker
+from nncompress_lab.models.graph import ModelGraph, is_graph, maker
 from nncompress_lab.models.kernels import (
     KERNELS,
     KernelLayer,
@@ -94,7 +94,7 @@ def _merged(model: keras.Model) -> list[tuple[Any, Any]]:
     """Each BatchNormalization with the layer that it goes into, or why into none."""
     graph, found = ModelGraph(model), []
     for layer in model.layers:
-        if isinstance(layer, keras.Model):
+        if is_graph(layer):
             found += _merged(layer)
         elif type(layer) is keras.layers.BatchNormalization:
             found.append((layer, _merged_into(layer, graph)))

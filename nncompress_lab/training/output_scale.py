@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import keras
 
-from nncompress_lab.models.graph import ModelGraph
+from nncompress_lab.models.graph import ModelGraph, is_graph
 from nncompress_lab.models.unchanged import keeps_values
 
 Scale = Literal["logits", "softmax", "sigmoid"]
@@ -58,7 +58,7 @@ def _source(graph: ModelGraph, tensor: Any, *, through_mixes: bool = False) -> A
         if not places:
             continue
         operation = node.operation
-        if isinstance(operation, keras.Model):
+        if is_graph(operation):
             inner = ModelGraph(operation)
             found = _source(
                 inner, inner.outputs[places[0]], through_mixes=through_mixes

@@ -6,7 +6,7 @@ import pytest
 import tiny_models
 
 import nncompress_lab as ncl
-from nncompress_lab.models.kernels import walk
+from nncompress_lab.models.kernels import kernel_layers, walk
 from nncompress_lab.models.rewrite import REMOVE
 
 
@@ -298,22 +298,46 @@ def test_models_with_several_named_inputs_and_outputs_are_copied():
         )
 
 
-def test_an_inner_subclassed_model_is_named():
-    class Inner(keras.Model):
-        def __init__(self):
-            super().__init__(name="inner_one")
-            self.dense = keras.layers.Dense(4)
+class Inner(keras.Model):
+    def __init__(self):
+        super().__init__(name="inner_one")
+        self.dense = keras.layers.Dense(40)
 
-        def call(self, inputs):
-            return self.dense(inputs)
+    def call(self, inputs):
+        return self.dense(inputs)
 
-        def compute_output_shape(self, shape):
-            return (*shape[:-1], 4)
+
+def test_an_inner_subclassed_model_is_a_layer_like_others():
+    image = keras.Input((4, 30))
+    x = Inner()(image)
+    model = keras.Model(image, keras.layers.Dense(30, name="logits")(x))
+    x = np.ones((2, 4, 30))
+
+    copy = ncl.copy_model(model)
+    step = ncl.UniformQuantization(bits=8)
+    small = step(ncl.MagnitudePruning(sparsity=0.5)(model))
+
+    np.testing.assert_array_equal(copy.predict_on_batch(x), model.predict_on_batch(x))
+    reasons = {
+        path.rpartition("/")[2]: why for path, why in step.explain(model).items()
+    }
+    assert reasons == {"dense": ncl.Skip.NOT_REPLACEABLE, "logits": None}
+    pruned, quantized = kernel_layers(small)
+    assert (
+        np.mean(pruned.arrays()[0] == 0) == np.mean(quantized.arrays()[0] == 0) == 0.5
+    )
+
+
+def test_an_inner_model_that_cannot_be_made_again_is_named():
+    class Table(Inner):
+        def __init__(self, table):
+            super().__init__()
+            self.table = table
 
     image = keras.Input((3,))
-    model = keras.Model(image, Inner()(image))
+    model = keras.Model(image, Table(np.ones(3))(image))
 
-    with pytest.raises(ncl.UnsupportedModelError, match="inner model 'inner_one'"):
+    with pytest.raises(ncl.UnsupportedModelError, match=r"'inner_one' \(Table\)"):
         ncl.copy_model(model)
 
 

@@ -22,7 +22,7 @@ from nncompress_lab.models.channels.arrays.units import (
     product,
 )
 from nncompress_lab.models.channels.tensor_channels import Channels, kept_zero
-from nncompress_lab.models.graph import ModelGraph, Node, maker
+from nncompress_lab.models.graph import ModelGraph, Node, is_graph, maker
 from nncompress_lab.models.kernels import kernel_variables, walk
 
 
@@ -245,7 +245,7 @@ class Flow:
 
     def _call(self, node: Node, inputs: list[Channels]) -> list[Channels]:
         operation = node.operation
-        if isinstance(operation, keras.Model):
+        if is_graph(operation):
             return self._run(operation, inputs)
         call = Call(node, self._name(operation), inputs)
         self._remember(operation, inputs)

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from nncompress_lab.models.graph import ModelGraph, Node
+from nncompress_lab.models.graph import ModelGraph, Node, is_graph
 from nncompress_lab.quantization.layers.fake_quantize import FakeQuantize
 from nncompress_lab.runtimes.onnx_graph.converters import folds
 from nncompress_lab.runtimes.onnx_graph.kernels import is_bytes
@@ -57,7 +57,7 @@ class Plan:
                 is_bytes(user.operation) or not self.is_rounded(user.outputs[0])
                 for user in self.graph.users(node.outputs[0])
             )
-        if isinstance(one, keras.Model):
+        if is_graph(one):
             inner = Plan(one, then_rounded=self.is_rounded(node.outputs[0]))
             return all(inner.is_rounded(tensor) for tensor in one.inputs)
         through = type(one).__name__ in ROUNDED_THROUGH
