@@ -189,3 +189,18 @@ def test_the_decoupled_loss_hears_a_teacher_who_is_sure():
 def test_a_temperature_that_is_not_positive_is_refused(temperature):
     with pytest.raises(ValueError, match="`temperature` divides the logits"):
         soft_targets(np.zeros((1, 2)), temperature=temperature)
+
+
+def test_yes_or_no_is_two_classes_of_which_one_has_the_logit_zero():
+    teacher, student = (
+        np.random.default_rng(seed).normal(0, 3, size=(5, 4, 1)) for seed in (0, 1)
+    )
+
+    found = soft_targets.bernoulli_loss(teacher, student, temperature=3.0)
+
+    two = (np.concatenate([one, 0 * one], axis=-1) for one in (teacher, student))
+    np.testing.assert_allclose(
+        found, soft_targets.soft_target_loss(*two, temperature=3.0), rtol=1e-9
+    )
+    far = np.array([[1e4], [-1e4]])
+    assert np.isfinite(soft_targets.bernoulli_loss(far, -far, temperature=1.0)).all()

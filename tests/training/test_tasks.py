@@ -289,3 +289,44 @@ def test_the_verdict_of_a_regression_has_no_points():
     assert "MAE " in report.verdict
     assert "points" not in report.verdict
     assert "worse" in report.verdict or "better" in report.verdict
+
+
+@pytest.mark.parametrize("features", ["hint", "attention"])
+def test_features_of_sequences_of_any_length_teach(features, eagerly):
+    def tagger(units: int) -> keras.Model:
+        steps = keras.Input((None, 6))
+        hidden = layers.Dense(units, activation="tanh", name="hidden")(steps)
+        return keras.Model(steps, layers.Dense(3, name="tags")(hidden))
+
+    x = np.random.default_rng(1).normal(size=(24, 5, 6)).astype("float32")
+    data = ncl.Data(x, x[..., :3].argmax(-1))
+    context = ncl.Context(train=data, validation=data, progress=False)
+    step = ncl.Distillation(student=tagger(4), features=features, **QUICK)
+
+    taught = step(tagger(8), context)
+
+    assert taught.get_layer("hidden").units == 4
+    assert np.isfinite(predict(taught, x)[0]).all()
+
+
+def test_a_teacher_runs_along_with_a_pipeline(eagerly):
+    case = tasks.CASES["binary"]
+    teacher, data = case.build(), case.context().train
+    stream = ncl.Data(lambda: data.batches(8))
+    step = ncl.Distillation(student=case.build(), **QUICK)
+
+    taught = step(teacher, ncl.Context(train=stream, validation=stream, progress=False))
+
+    assert np.isfinite(predict(taught, case.x)[0]).all()
+
+
+def test_a_pipeline_of_passes_is_checked_once_a_pass(monkeypatch):
+    checked = []
+    monkeypatch.setattr(
+        "nncompress_lab.passes.check_weights", lambda _model, name: checked.append(name)
+    )
+    step = ncl.pipeline(ncl.MagnitudePruning(0.5), ncl.UniformQuantization())
+
+    step(tasks.CASES["binary"].build())
+
+    assert checked == ["MagnitudePruning", "UniformQuantization"]
