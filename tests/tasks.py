@@ -36,9 +36,9 @@ class Case:
 _rng = np.random.default_rng(0)
 FLAT = _rng.normal(size=(COUNT, 6)).astype("float32")
 IMAGES = _rng.normal(size=(COUNT, 4, 4, 3)).astype("float32")
-TOKENS = _rng.integers(1, 9, (COUNT, 5))
+TOKENS = _rng.integers(1, 9, (COUNT, 5)).astype("int32")  # JAX has no more bits
 NUMBER = FLAT[:, :1] * 2 + 1
-YES = (FLAT[:, 0] > 0).astype("int64")
+YES = (FLAT[:, 0] > 0).astype("int32")
 
 
 def _dense(units: int, activation: str | None = None) -> Callable[[], keras.Model]:
@@ -57,7 +57,7 @@ def _segmentation() -> keras.Model:
 
 
 def _language() -> keras.Model:
-    tokens = keras.Input((5,), dtype="int64")
+    tokens = keras.Input((5,), dtype="int32")
     hidden = layers.Embedding(9, 8, name="hidden")(tokens)
     return keras.Model(tokens, layers.Dense(9, activation="softmax")(hidden))
 
@@ -84,14 +84,17 @@ CASES = {
         _dense(3, "sigmoid"), FLAT, (FLAT[:, :3] > 0).astype("int8"), ("accuracy",)
     ),
     "segmentation": Case(
-        _segmentation, IMAGES, IMAGES.argmax(axis=-1), ("mean_iou", "accuracy")
+        _segmentation,
+        IMAGES,
+        IMAGES.argmax(axis=-1).astype("int32"),
+        ("mean_iou", "accuracy"),
     ),
     "language": Case(
         _language, TOKENS, np.roll(TOKENS, -1, axis=1), ("accuracy", "perplexity")
     ),
     "regression": Case(_dense(1), FLAT, NUMBER, ("mean_absolute_error",)),
     "siamese": Case(
-        _siamese, [FLAT, FLAT[::-1]], (YES[::-1] == YES).astype("int64"), ("accuracy",)
+        _siamese, [FLAT, FLAT[::-1]], (YES[::-1] == YES).astype("int32"), ("accuracy",)
     ),
     "two outputs": Case(
         _two_outputs,
