@@ -140,6 +140,7 @@ def take_controls(page: Any, lab: Lab) -> None:
         control = page.locator(".nncompress-control")
         control.wait_for()
         page.wait_for_timeout(AT_REST)
+        control.locator(".nncompress-stale").first.wait_for(state="detached")
         for theme, name in THEMES.items():
             run_command(page, "apputils:change-theme", {"theme": name})
             page.wait_for_timeout(1000)
