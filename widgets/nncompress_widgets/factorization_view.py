@@ -58,7 +58,7 @@ class FactorizationView:
             ipywidgets.Dropdown, "As", "140px", options=list(METHODS.items())
         )
         self.rank = labelled(ipywidgets.IntSlider, "Rank", "280px", min=1)
-        self.rank_out = labelled(ipywidgets.IntSlider, "of outputs", "280px", min=1)
+        self.rank_out = labelled(ipywidgets.IntSlider, "Output rank", "280px", min=1)
         self.fraction = labelled(
             ipywidgets.FloatSlider, "Part of the ranks", "320px", min=0.05, max=0.95
         )
@@ -95,7 +95,7 @@ class FactorizationView:
             for name, most in zip(names, full, strict=True):
                 getattr(self, name).max = most
                 getattr(self, name).value = traits[name]
-            self.rank.description = "of inputs" if len(full) > 1 else "Rank"
+            self.rank.description = "Input rank" if len(full) > 1 else "Rank"
             shown += names
         self._row.children = [getattr(self, name) for name in shown]
 
