@@ -123,7 +123,7 @@ def evaluation(data: Data) -> dict[str, Any]:
     """The arguments of `evaluate` for some data."""
     if data.is_stream:
         return {"x": _pipeline(data)}
-    return {"x": data.x, "y": data.y, "sample_weight": data.sample_weight}
+    return {"x": for_keras(data.x), "y": data.y, "sample_weight": data.sample_weight}
 
 
 def _pipeline(data: Data) -> Any:
@@ -145,5 +145,15 @@ def _pipeline(data: Data) -> Any:
 
 def _packed(x: Any, y: Any, sample_weight: Any) -> Any:
     """A batch for Keras, which takes a list in one for rows of numbers."""
-    parts = map(keras.tree.lists_to_tuples, (x, y, sample_weight))
+    parts = map(keras.tree.lists_to_tuples, (for_keras(x), y, sample_weight))
     return keras.utils.pack_x_y_sample_weight(*parts)
+
+
+def for_keras(inputs: Any) -> Any:
+    """The same inputs, with strings as tensors: Keras takes no NumPy arrays of them."""
+    return keras.tree.map_structure(
+        lambda array: (
+            keras.ops.convert_to_tensor(array) if array.dtype.kind in "US" else array
+        ),
+        inputs,
+    )

@@ -53,7 +53,7 @@ class Foreign:
         """Random inputs with labels of the task."""
         x = self.inputs(model)
         outputs = model.predict_on_batch(x)
-        if self.task in {"own", "image"}:
+        if self.task in ("own", "image"):
             data = ncl.Data(x, x)
         else:
             tasks = self.task if isinstance(self.task, dict) else {"": self.task}

@@ -20,7 +20,8 @@ FAST = {
     "variational autoencoder": ("magnitude", "uniform"),
     "own block": ("magnitude", "uniform"),
     "subclassed": ("magnitude", "uniform"),
-    "strings": ("uniform", "ONNX"),
+    "strings": ("uniform", "distil", "ONNX"),
+    "two in two out": ("tune",),
 }
 BY_NAME = {one.name: one for one in ZOO}
 
@@ -37,9 +38,13 @@ def test_nothing_crashes(name, operation):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", BY_NAME)
-def test_no_operation_crashes(name):
-    found = {one: cell(BY_NAME[name], one) for one in OPERATIONS}
+@pytest.mark.parametrize(("place", "name"), enumerate(BY_NAME))
+def test_no_operation_crashes(place, name):
+    # A fifth of the table, each operation on every fifth model; the page's command makes
+    # the whole in about ten minutes.
+    some = list(OPERATIONS)[place % 5 :: 5]
+
+    found = {one: cell(BY_NAME[name], one) for one in some}
 
     assert not {one: it.outcome for one, it in found.items() if it.crashed}
 
