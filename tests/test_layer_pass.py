@@ -50,9 +50,12 @@ def test_a_layer_is_treated_if_it_is_selected_and_nothing_is_in_its_way():
 
 
 def test_what_replaces_layers_leaves_those_that_cannot_be_replaced():
+    class OwnTimeDistributed(layers.TimeDistributed):
+        pass
+
     inner = layers.Dense(2, name="inner")
     model = keras.Sequential(
-        [keras.Input((3, 4)), layers.TimeDistributed(inner, name="each")]
+        [keras.Input((3, 4)), OwnTimeDistributed(inner, name="each")]
     )
 
     assert paths(Widens(), model) == ["each/inner"]

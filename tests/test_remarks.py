@@ -3,6 +3,7 @@
 import json
 
 import keras
+import numpy as np
 import pytest
 import tiny_models
 from keras import layers
@@ -20,15 +21,28 @@ def remarks(model: keras.Model, *passes: ncl.Pass) -> str:
     return "\n".join(ncl.compress(model, *passes, context=CONTEXT).remarks)
 
 
-def recurrent() -> keras.Model:
+@keras.saving.register_keras_serializable(package="tests_of_remarks")
+class Own(layers.Layer):
+    """A layer whose weights no pass knows."""
+
+    def build(self, input_shape):
+        self.table = self.add_weight((4032,))
+
+    def call(self, x):
+        return x * keras.ops.mean(self.table)
+
+
+def mostly_own() -> keras.Model:
     return keras.Sequential(
-        [keras.Input((20, 8)), layers.GRU(32, name="gru"), layers.Dense(5, name="out")]
+        [keras.Input((32,)), Own(name="own"), layers.Dense(5, name="out")]
     )
 
 
 def test_every_form_names_what_was_left_with_its_share_and_the_reason():
+    images = np.zeros((len(DATA), 32))
+    context = ncl.Context(calibration=images, progress=False)
     result = ncl.compress(
-        recurrent(), PRUNE, ncl.UniformQuantization(), context=CONTEXT
+        mostly_own(), PRUNE, ncl.UniformQuantization(), context=context
     )
 
     report = result.measured(latency=False)
@@ -36,7 +50,7 @@ def test_every_form_names_what_was_left_with_its_share_and_the_reason():
     for text in (str(report), report._repr_html_(), report.to_markdown()):
         assert "MagnitudePruning and UniformQuantization treat 3.8 %" in text
         assert (
-            "(GRUCell), 96 % of the weights: this layer type is not supported" in text
+            "own (Own), 96 % of the weights: this layer type is not supported" in text
         )
     assert json.loads(report.to_json())["remarks"] == list(result.remarks)
     assert r"% MagnitudePruning and" in report.to_latex()

@@ -54,7 +54,7 @@ class Data:
     Example:
         >>> data = Data({"a": np.zeros((3, 2)), "b": np.ones((3, 5))}, [0, 1, 0])
         >>> len(data), data.take(2).y
-        (2, array([0, 1]))
+        (3, array([0, 1]))
     """
 
     def __init__(

@@ -173,13 +173,16 @@ def test_with_data_the_calibration_is_asked_for():
 
 
 def test_what_cannot_be_factored_is_named_with_a_reason():
+    class OwnTimeDistributed(layers.TimeDistributed):
+        pass
+
     model = keras.Sequential(
         [
             keras.Input((6, 6, 8)),
             layers.DepthwiseConv2D(3, name="depthwise"),
             layers.Conv2D(8, 3, groups=4, name="grouped"),
             layers.BatchNormalization(name="bn"),
-            layers.TimeDistributed(layers.Dense(9, name="inner"), name="td"),
+            OwnTimeDistributed(layers.Dense(9, name="inner"), name="td"),
             layers.Dense(12, name="fc"),
             layers.Dense(1, name="column"),
         ]

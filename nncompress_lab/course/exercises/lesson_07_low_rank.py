@@ -40,7 +40,7 @@ rank_for_energy = Exercise(
     title="The smallest rank that keeps enough energy",
     points=2,
     hints=(
-        "The energy of rank r is the sum of the first r *squares* over the sum of all.",
+        "The energy of rank r is the sum of the first r squares over the sum of all.",
         "`np.cumsum(values**2)` has the sums of the first 1, 2, 3, ... squares.",
         "kept = np.cumsum(values**2) / np.sum(values**2); the first place where `kept >= "
         "energy`, plus 1, because places begin at 0: int(np.argmax(kept >= energy)) + 1",
@@ -66,7 +66,7 @@ def counts_squares(answer):
     reason = because(
         rank,
         {
-            5: "That is the rank for 70 % of the *sum*; energy is the sum of the squares.",
+            5: "That is the rank for 70 % of the sum; energy is the sum of the squares.",
             2: "Places begin at 0 and ranks at 1: is a 1 missing?",
             7: "That is 70 % of how many there are, and not of their squares.",
         },

@@ -27,7 +27,7 @@ output_factors = Exercise(
     points=3,
     hints=(
         "What is to be met is the outputs, `inputs @ matrix`, and not the matrix. Which "
-        "matrix of that rank is nearest to the *outputs*?",
+        "matrix of that rank is nearest to the outputs?",
         "Every output is a sum of the right singular vectors of the outputs. If only some "
         "of these directions may be used, what must `matrix` be followed by?",
     ),
