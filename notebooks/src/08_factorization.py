@@ -533,7 +533,7 @@ forms = {
     "Tucker-2, half": ncl.Factorization("tucker2", macs=0.5)(resnet),
     "Tucker-2, a quarter": ncl.Factorization("tucker2", macs=0.25)(resnet),
     "CP, a quarter": ncl.Factorization("cp", macs=0.25)(resnet),
-    "fewer channels, half": ncl.ChannelPruning(macs=0.5)(resnet),
+    "fewer channels, a quarter": ncl.ChannelPruning(sparsity=0.5)(resnet),
 }
 with lesson.working("Racing five networks", seconds=15):
     race = race_models(forms).race
@@ -544,7 +544,7 @@ figures.panels(
     {"MACs": parts, "time": times},
 )
 for name in forms:
-    print(f"{name:22} {race.verdict(name)}  (noise ±{100 * race.band:.0f} %)")
+    print(f"{name:25} {race.verdict(name)}  (noise ±{100 * race.band:.0f} %)")
 
 # %% tags=["check"]
 print("MACs, rounded:", {name: round(part, 2) for name, part in parts.items()})

@@ -67,7 +67,7 @@ class Foreign:
 
 def _labels(task: str, outputs: Any) -> Any:
     generator = np.random.default_rng(1)
-    if task == "classes":
+    if task in {"classes", "probabilities"}:
         return generator.integers(0, outputs.shape[-1], outputs.shape[:-1])
     if task in {"binary", "labels"}:
         return generator.integers(0, 2, outputs.shape)
@@ -76,6 +76,7 @@ def _labels(task: str, outputs: Any) -> Any:
 
 LOSSES: dict[str, Callable[[], Any]] = {
     "classes": lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    "probabilities": keras.losses.SparseCategoricalCrossentropy,
     "binary": keras.losses.BinaryCrossentropy,
     "labels": keras.losses.BinaryCrossentropy,
     "image": keras.losses.MeanSquaredError,
@@ -83,7 +84,7 @@ LOSSES: dict[str, Callable[[], Any]] = {
     "own": lambda: None,
 }
 ZOO: tuple[Foreign, ...] = (
-    Foreign(vision.unet),
+    Foreign(vision.unet, "probabilities"),
     Foreign(vision.autoencoder, "image"),
     Foreign(vision.efficientnet_v2),
     Foreign(vision.convnext),

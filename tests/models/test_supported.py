@@ -38,7 +38,7 @@ def test_nothing_crashes(name, operation):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("place", "name"), enumerate(BY_NAME))
+@pytest.mark.parametrize(("place", "name"), [*enumerate(BY_NAME)])
 def test_no_operation_crashes(place, name):
     # A fifth of the table, each operation on every fifth model; the page's command makes
     # the whole in about ten minutes.
