@@ -12,15 +12,11 @@ from nncompress_lab.factorization.arrays.chain import Link, joined
 from nncompress_lab.factorization.arrays.methods import Name, Ranks
 from nncompress_lab.factorization.factorization import Factorization
 from nncompress_lab.factorization.layer_chain import Target
-from nncompress_lab.models.kernels import KernelLayer
-from nncompress_lab.models.layer_inputs import has_input_rows, input_second_moments
 from nncompress_lab.passes import Pass
-from nncompress_lab.trials.arrays.product_error import few_inputs, relative_error
-from nncompress_lab.trials.replacing import Replacement, ReplacingTrial, Steps
+from nncompress_lab.trials.replacing import Errors, Replacement, ReplacingTrial, Steps
 from nncompress_lab.trials.scratch import Layers
 
 Floats = npt.NDArray[Any]
-SEEN: Final = 64  # images on which the error of a layer's outputs is measured
 OF_CONVOLUTIONS: Final[tuple[Name, ...]] = ("tucker2", "spatial", "cp", "separable")
 
 
@@ -54,6 +50,8 @@ class FactorizationTrial(ReplacingTrial[Factored]):
         {'parameters': 410240, 'macs': 972040}
     """
 
+    SEEN = 64
+
     def methods(self, path: str) -> tuple[Name, ...]:
         """The methods that make a layer smaller at some ranks.
 
@@ -70,11 +68,6 @@ class FactorizationTrial(ReplacingTrial[Factored]):
             ValueError: If there is no such layer, or the method does not suit it.
         """
         return self._target(path, method).full_ranks
-
-    @property
-    def seen(self) -> int:
-        """On how many images the error of a layer's outputs is measured."""
-        return min(SEEN, self.examples)
 
     def layer_macs(self, path: str) -> int:
         """What a layer takes for one example as it came.
@@ -115,16 +108,8 @@ class FactorizationTrial(ReplacingTrial[Factored]):
         with self._locks[path]:
             return self._factored(path, step, target)
 
-    def errors(self, path: str, kernel: Floats) -> tuple[float, float | None]:
-        """How far a kernel is from that of a layer, in its weights and in its outputs.
-
-        Args:
-            path: Of the layer.
-            kernel: Of the layer's shape.
-
-        Returns:
-            The norm of the difference over that of the layer's kernel, and the same of
-            what the two compute on real images; None for a layer that sees none.
+    def errors(self, path: str, kernel: Floats) -> Errors:
+        """How far a kernel of a layer's shape is from that of the layer.
 
         Raises:
             ValueError: If there is no such layer.
@@ -132,9 +117,7 @@ class FactorizationTrial(ReplacingTrial[Factored]):
         self.check_layer(path)
         groups = int(getattr(self.kernel_layers[path].layer, "groups", 1))
         exact, near = (_stacked(one, groups) for one in (self._kernels[path], kernel))
-        seen = self._inputs_of(path)
-        outputs = None if seen is None else relative_error(seen @ exact, seen @ near)
-        return relative_error(exact, near), outputs
+        return self._errors(path, exact, near)
 
     def setting(self, choice: Steps) -> Pass:
         """The pass that does what a choice says; one for all layers if it is so short."""
@@ -164,7 +147,6 @@ class FactorizationTrial(ReplacingTrial[Factored]):
             if path in whole
         }
         self._targets = {path: able for path, able in found.items() if able}
-        self._seen: dict[str, Floats | None] = {}
         self._last: tuple[Any, Factored] | None = None
         return {path: whole[path] for path in self._targets}
 
@@ -194,24 +176,6 @@ class FactorizationTrial(ReplacingTrial[Factored]):
             )
         return self._targets[path][method]
 
-    def _inputs_of(self, path: str) -> Floats | None:
-        """A few that stand for what a layer sees on real images; None if it sees none."""
-        with self._building:  # the layers of the original say what they are called with
-            if path not in self._seen:
-                self._seen[path] = self._measured_inputs(self.kernel_layers[path])
-            return self._seen[path]
-
-    def _measured_inputs(self, one: KernelLayer) -> Floats | None:
-        name = one.kernel_names[0]
-        if not has_input_rows(one.layer, name):
-            return None
-        original = KernelLayer(one.path, one.layer, (name,))
-        images = self.data.take(SEEN).x
-        found = input_second_moments(self._original, [original], images)
-        if one.path not in found:
-            return None
-        return few_inputs(_blocks(found[one.path][name]))
-
 
 def _made(target: Target, ranks: Ranks, calls: float) -> Factored:
     chains = target.chains(ranks)
@@ -231,13 +195,3 @@ def _stacked(kernel: Floats, groups: int) -> Floats:
     """The matrices of the groups of a kernel below each other."""
     matrix = kernel.reshape(-1, kernel.shape[-1])
     return np.concatenate(np.split(matrix, groups, axis=1))
-
-
-def _blocks(moments: Floats) -> Floats:
-    """Square matrices along the diagonal of one."""
-    size = moments.shape[1]
-    whole = np.zeros((len(moments) * size,) * 2)
-    for place, moment in enumerate(moments):
-        part = slice(place * size, (place + 1) * size)
-        whole[part, part] = moment
-    return whole

@@ -12,14 +12,10 @@ from nncompress_lab.lowrank.arrays.svd import Factors, energy_by_rank
 from nncompress_lab.lowrank.factoring import factors_of, macs_by_rank
 from nncompress_lab.lowrank.low_rank import LowRank
 from nncompress_lab.lowrank.two_layers import MatrixLayer
-from nncompress_lab.models.kernels import KernelLayer
-from nncompress_lab.models.layer_inputs import has_input_rows, input_second_moments
-from nncompress_lab.trials.arrays.product_error import few_inputs, relative_error
 from nncompress_lab.trials.replacing import Replacement, ReplacingTrial
 from nncompress_lab.trials.scratch import Layers
 
 Floats = npt.NDArray[Any]
-SEEN = 256  # images on which the error of a layer's outputs is measured
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,19 +106,13 @@ class LowRankTrial(ReplacingTrial[TwoThin]):
         self.check_layer(path)
         factors = self._factors(path, rank)
         matrix, product = self._matrices[path].matrix(), factors.product()
-        seen, outputs = self._inputs_of(path), None
-        if seen is not None:
-            outputs = relative_error(
-                seen @ matrix, (seen @ factors.left) @ factors.right
-            )
         return Cut(
             matrix,
             factors,
             product,
             self._energies_of(path),
             self.break_even(path),
-            relative_error(matrix, product),
-            outputs,
+            *self._errors(path, matrix, product),
         )
 
     def _costs_of(self, layers: Layers) -> dict[str, int]:
@@ -136,7 +126,6 @@ class LowRankTrial(ReplacingTrial[TwoThin]):
             self._original, list(self._matrices.values())
         )
         self._energies: dict[str, npt.NDArray[np.float64]] = {}
-        self._seen: dict[str, Floats | None] = {}
         self._factoring = threading.Lock()
         self._cut: tuple[str, int, Factors] | None = None
         return whole
@@ -166,22 +155,3 @@ class LowRankTrial(ReplacingTrial[TwoThin]):
         if path not in self._energies:
             self._energies[path] = energy_by_rank(self._matrices[path].matrix())
         return self._energies[path]
-
-    def _inputs_of(self, path: str) -> Floats | None:
-        """A few that stand for what a layer sees on real images; None if it has no rows."""
-        with (
-            self._building
-        ):  # the layers of the original tell what they are called with
-            if path not in self._seen:
-                self._seen[path] = self._measured_inputs(self._matrices[path])
-            return self._seen[path]
-
-    def _measured_inputs(self, one: MatrixLayer) -> Floats | None:
-        if not has_input_rows(one.layer, one.kernel_name):
-            return None
-        layer = KernelLayer(one.path, one.layer, (one.kernel_name,))
-        images = self.data.take(SEEN).x
-        found = input_second_moments(self._original, [layer], images)
-        # A layer that is not in the path of the outputs sees nothing.
-        moment = found.get(one.path, {}).get(one.kernel_name)
-        return None if moment is None else few_inputs(moment[0])

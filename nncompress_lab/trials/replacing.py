@@ -4,17 +4,20 @@ import glob
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeVar
 
 import keras
+import numpy as np
 import numpy.typing as npt
 
 from nncompress_lab.data.datasets import Data, Dataset
 from nncompress_lab.errors import UnsupportedModelError
 from nncompress_lab.models.kernels import KernelLayer
+from nncompress_lab.models.layer_inputs import has_input_rows, input_second_moments
 from nncompress_lab.models.selection import EVERY_LAYER, Selection
 from nncompress_lab.passes import Pass
 from nncompress_lab.pipelines import pipeline
+from nncompress_lab.trials.arrays.product_error import few_inputs, relative_error
 from nncompress_lab.trials.figures import Figures
 from nncompress_lab.trials.model_trial import EXAMPLES
 from nncompress_lab.trials.scratch import Layers
@@ -41,6 +44,19 @@ class Replacement:
     macs: int
 
 
+class Errors(NamedTuple):
+    """How far what stands for a layer is from it, in norms over those of the layer.
+
+    Args:
+        weights: Of its kernel.
+        outputs: Of what it computes on real images; None for a layer that multiplies
+            nothing, such as an Embedding, or that sees no image.
+    """
+
+    weights: float
+    outputs: float | None
+
+
 Made = TypeVar("Made", bound=Replacement)
 
 
@@ -64,6 +80,8 @@ class ReplacingTrial(SmallerTrial[Steps], Generic[Made]):
         ValueError: If the images do not fit the model, or the labels are not class
             indices.
     """
+
+    SEEN: ClassVar[int] = 256  # images on which the errors of outputs are measured
 
     def __init__(
         self,
@@ -89,6 +107,7 @@ class ReplacingTrial(SmallerTrial[Steps], Generic[Made]):
             path: one.arrays()[0] for path, one in self.kernel_layers.items()
         }
         self._made: dict[str, dict[Any, Made | None]] = {path: {} for path in found}
+        self._seen: dict[str, npt.NDArray[Any] | None] = {}
         # Who draws a layer and who measures it want it at the same time.
         self._locks = {path: threading.Lock() for path in found}
 
@@ -101,6 +120,11 @@ class ReplacingTrial(SmallerTrial[Steps], Generic[Made]):
     def largest(self) -> str:
         """The layer with the most weights."""
         return max(self.layers, key=self.size)
+
+    @property
+    def seen(self) -> int:
+        """On how many images the error of a layer's outputs is measured."""
+        return min(self.SEEN, self.examples)
 
     def size(self, path: str) -> int:
         """How many weights a layer's kernel holds.
@@ -177,6 +201,32 @@ class ReplacingTrial(SmallerTrial[Steps], Generic[Made]):
         """What stands for a layer; None if the step leaves it as it is."""
         raise NotImplementedError
 
+    def _errors(
+        self, path: str, exact: npt.NDArray[Any], near: npt.NDArray[Any]
+    ) -> Errors:
+        """Those of a matrix that stands for a layer's; rows are what is summed over."""
+        seen = self._inputs_of(path)
+        outputs = None if seen is None else relative_error(seen @ exact, seen @ near)
+        return Errors(relative_error(exact, near), outputs)
+
+    def _inputs_of(self, path: str) -> npt.NDArray[Any] | None:
+        """A few that stand for what a layer sees on real images; None if it sees none."""
+        with self._building:  # the layers of the original say what they are called with
+            if path not in self._seen:
+                self._seen[path] = self._measured_inputs(self.kernel_layers[path])
+            return self._seen[path]
+
+    def _measured_inputs(self, one: KernelLayer) -> npt.NDArray[Any] | None:
+        name = one.kernel_names[0]
+        if not has_input_rows(one.layer, name):
+            return None
+        images = self.data.take(self.seen).x
+        layer = KernelLayer(one.path, one.layer, (name,))
+        found = input_second_moments(self._original, [layer], images)
+        # A layer that is not in the path of the outputs sees nothing.
+        moments = found.get(one.path, {}).get(name)
+        return None if moments is None else few_inputs(_blocks(moments))
+
     def _apply(
         self, layers: Layers, choice: Steps, held: Steps | None
     ) -> list[KernelLayer]:
@@ -189,3 +239,13 @@ class ReplacingTrial(SmallerTrial[Steps], Generic[Made]):
             made = self.replacement(choice, path)
             layers[path].assign([made.kernel if made else self._kernels[path]])
         return [layers[path] for path in changed]
+
+
+def _blocks(moments: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Square matrices along the diagonal of one."""
+    size = moments.shape[1]
+    whole = np.zeros((len(moments) * size,) * 2)
+    for place, moment in enumerate(moments):
+        part = slice(place * size, (place + 1) * size)
+        whole[part, part] = moment
+    return whole

@@ -42,17 +42,17 @@ def explorer(model, eagerly) -> ChannelExplorer:
 
 def select(explorer: ChannelExplorer, name: str, value: object) -> None:
     """Choose from one of the lists as the browser does."""
-    widget = getattr(explorer._page, name)
+    widget = getattr(explorer._view, name)
     options = [one for _, one in widget.options]
     widget.set_state({"index": options.index(value)})
 
 
 def drag(explorer: ChannelExplorer, name: str, value: int) -> None:
-    getattr(explorer._page, name).set_state({"value": value})
+    getattr(explorer._view, name).set_state({"value": value})
 
 
 def drawn(explorer: ChannelExplorer) -> ET.Element:
-    return ET.fromstring(explorer._page.picture.value)
+    return ET.fromstring(explorer._view.picture.value)
 
 
 def kinds(explorer: ChannelExplorer) -> list[str]:
@@ -83,7 +83,7 @@ def test_one_slider_is_the_budget_of_the_whole_model(explorer, model):
 def test_the_widths_of_all_layers_apply_together():
     model = tiny_models.sequential()
     explorer = ChannelExplorer(model, dataset())
-    first, second = explorer._channels.layers
+    first, second = explorer._trial.layers
     select(explorer, "target", first)
     assert explorer.setting == ncl.ChannelPruning(channels=())
     drag(explorer, "channels", 3)
@@ -96,13 +96,13 @@ def test_the_widths_of_all_layers_apply_together():
     )
     assert_it_shows_the_truth(explorer, model)
     select(explorer, "target", first)
-    assert explorer._page.channels.value == 3
+    assert explorer._view.channels.value == 3
     select(explorer, "target", "*")
     assert explorer.setting == ncl.ChannelPruning(macs=0.5, criterion="l2")
 
 
 def test_multiples_leave_no_setting_that_cannot_be(explorer):
-    select(explorer, "target", explorer._channels.layers[0])
+    select(explorer, "target", explorer._trial.layers[0])
     drag(explorer, "channels", 1)
     select(explorer, "round_to", 16)
     assert explorer.setting == ncl.ChannelPruning(channels=(), round_to=16)
@@ -111,32 +111,32 @@ def test_multiples_leave_no_setting_that_cannot_be(explorer):
     drag(explorer, "macs", 1)
     select(explorer, "round_to", 16)
 
-    assert explorer.macs == explorer._channels.least_macs(16)
+    assert explorer.macs == explorer._trial.least_macs(16)
     assert explorer._message.value == ""
 
 
 def test_at_most_four_inputs_are_seen_at_once(explorer):
-    for target in ("*", explorer._channels.layers[0]):
+    for target in ("*", explorer._trial.layers[0]):
         select(explorer, "target", target)
-        assert len(explorer._page._row.children) == 4
+        assert len(explorer._view._row.children) == 4
 
 
 def test_the_picture_has_a_bar_for_each_layer_and_marks_what_moves_together(explorer):
-    widths = explorer._channels.widths(explorer.choice)
+    widths = explorer._trial.widths(explorer.choice)
     tied = [one for one in widths if one.group == widths[0].group]
-    select(explorer, "target", explorer._channels.layers[0])
+    select(explorer, "target", explorer._trial.layers[0])
     drag(explorer, "channels", 2)
 
     assert kinds(explorer).count("nncompress-range") == len(widths)
     assert kinds(explorer).count("nncompress-tick-key") == len(tied) > 1
     assert kinds(explorer).count("nncompress-tied-0") == len(tied)
     images = list(drawn(explorer).iter("image"))
-    channels = explorer._channels.channels(explorer.target)
+    channels = explorer._trial.channels(explorer.target)
     assert len(images) == channels
     gone = kinds(explorer).count("nncompress-pruned") - 1  # and the bar of the classes
     assert gone == channels - 2
     assert f"2 of {channels} stay" in drawn(explorer).get("aria-label")
-    assert "One colour is cut together" in explorer._page._words.value
+    assert "One colour is cut together" in explorer._view._words.value
 
 
 @pytest.mark.parametrize("count", [1, 6, 7, 22, 60, 130])
@@ -163,7 +163,7 @@ def test_from_python_the_figures_are_there_at_once(explorer, model):
 
     asyncio.run(cell())
 
-    assert explorer._page.macs.value == 60
+    assert explorer._view.macs.value == 60
     tiles = explorer._figures.value
     assert "ONNX Runtime" in tiles
     assert "BatchNorm measured again" in tiles
@@ -191,13 +191,13 @@ def test_a_wrong_value_is_refused_and_changes_nothing(explorer, name, value, mes
 
 
 def test_the_button_trains_the_narrow_model_and_says_what_came_back(explorer):
-    explorer._page.epoch.button.click()
+    explorer._view.epoch.button.click()
 
     assert 0 <= explorer.trained_accuracy <= 1
-    assert "After one epoch" in explorer._page.epoch._words.value
-    assert explorer._page.epoch.button.disabled is False
+    assert "After one epoch" in explorer._view.epoch._words.value
+    assert explorer._view.epoch.button.disabled is False
     drag(explorer, "macs", 80)
-    assert "After one epoch" not in explorer._page.epoch._words.value
+    assert "After one epoch" not in explorer._view.epoch._words.value
 
 
 def test_training_ends_when_the_control_moves_on(explorer, monkeypatch):
@@ -205,12 +205,12 @@ def test_training_ends_when_the_control_moves_on(explorer, monkeypatch):
 
     def trained(choice, on_step):
         on_step(0.5)
-        heard.append(explorer._page.epoch._progress.value)
+        heard.append(explorer._view.epoch._progress.value)
         explorer.macs = 0.9
         on_step(0.6)
 
-    monkeypatch.setattr(explorer._channels, "trained", trained)
-    explorer._page.epoch.button.click()
+    monkeypatch.setattr(explorer._trial, "trained", trained)
+    explorer._view.epoch.button.click()
 
     assert heard == [0.5]
     assert explorer.trained_accuracy is None
@@ -221,7 +221,7 @@ def test_training_ends_when_the_control_moves_on(explorer, monkeypatch):
 def test_without_training_images_there_is_no_button(model):
     explorer = ChannelExplorer(model, dataset().validation)
 
-    assert explorer._page.epoch.button not in explorer._page.details.children
+    assert explorer._view.epoch.button not in explorer._view.details.children
     with pytest.raises(ValueError, match="needs training images"):
         explorer.train()
 
@@ -238,7 +238,7 @@ def test_a_goal_in_macs_is_judged(explorer):
 
 
 def test_the_code_that_is_shown_makes_the_model_that_is_shown(explorer, model):
-    explorer.target = explorer._channels.layers[0]
+    explorer.target = explorer._trial.layers[0]
     explorer.channels = 2
 
     panel = explorer._code_panel.programs.value
@@ -265,7 +265,7 @@ def test_its_text_and_its_picture_are_stored(explorer):
 def test_it_takes_every_model_with_channels_that_can_be_cut(build):
     explorer = ChannelExplorer(build(), dataset().validation)
 
-    select(explorer, "target", explorer._channels.layers[-1])
+    select(explorer, "target", explorer._trial.layers[-1])
     drag(explorer, "channels", 1)
 
     assert drawn(explorer) is not None

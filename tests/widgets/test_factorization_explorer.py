@@ -66,7 +66,7 @@ def assert_it_shows_the_truth(explorer, model) -> None:
 
 def test_it_begins_with_one_layer_at_half_of_its_macs(explorer, model):
     path = explorer.target
-    trial = explorer._factoring
+    trial = explorer._trial
 
     assert path == trial.largest
     assert explorer.choice.keys() == {path}
@@ -79,7 +79,7 @@ def test_it_begins_with_one_layer_at_half_of_its_macs(explorer, model):
 def test_a_method_comes_with_ranks_of_its_own(explorer, model, method):
     select(explorer, "method", method)
 
-    assert (explorer.rank,) == explorer._factoring.half(explorer.target, method)
+    assert (explorer.rank,) == explorer._trial.half(explorer.target, method)
     assert explorer.setting.method == method
     assert inputs(explorer) == ["target", "method", "rank"]
     assert_it_shows_the_truth(explorer, model)
@@ -92,7 +92,7 @@ def test_the_boxes_are_as_wide_as_the_macs(explorer):
     explorer.wait()
     whole, *chain = boxes(explorer)
 
-    trial = explorer._factoring
+    trial = explorer._trial
     made = trial.chain(explorer.target, next(iter(explorer.choice.values())))
     scale = whole / trial.layer_macs(explorer.target)
     assert len(chain) == 3
@@ -102,7 +102,7 @@ def test_the_boxes_are_as_wide_as_the_macs(explorer):
 
 
 def test_beyond_break_even_the_layer_stays_and_the_picture_says_so(explorer, model):
-    full = explorer._factoring.full_ranks(explorer.target, "tucker2")
+    full = explorer._trial.full_ranks(explorer.target, "tucker2")
     slide(explorer, "rank", full[0])
     slide(explorer, "rank_out", full[1])
     explorer.wait()
@@ -136,7 +136,7 @@ def test_as_it_is_leaves_the_model(explorer, model):
 
 def test_layers_keep_their_settings_and_apply_together(explorer, model):
     first = explorer.target
-    other = next(one for one in explorer._factoring.layers if one != first)
+    other = next(one for one in explorer._trial.layers if one != first)
     select(explorer, "target", other)
     assert explorer.method == "none"
     select(explorer, "method", "spatial")

@@ -1,6 +1,7 @@
 """Channel pruning under a slider: the widths of a real model, and what they cost."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 import traitlets
@@ -11,8 +12,6 @@ from nncompress_lab.trials.channels import ChannelTrial
 from nncompress_lab.trials.goal import Goal
 from nncompress_lab.trials.kernels import WHOLE_MODEL
 from nncompress_widgets.channel_view import ChannelView
-from nncompress_widgets.code_panel import CodePanel
-from nncompress_widgets.parts import Parts
 from nncompress_widgets.target_explorer import TargetExplorer
 from nncompress_widgets.worker import Worker
 
@@ -65,8 +64,14 @@ class ChannelExplorer(TargetExplorer):
         (('conv1', 10),)
     """
 
+    TRIAL, VIEW = staticmethod(partial(ChannelTrial, timed=True)), ChannelView
+    TITLE = "Channel pruning of {}"
+    SHOWN = ("macs", "parameters", "latency_ms")
+    COST = "macs"
     KNOBS: ClassVar[tuple[str, ...]] = ("macs", "channels")
     VIEWS: ClassVar[tuple[str, ...]] = ("criterion", "round_to")
+    _trial: ChannelTrial
+    _view: ChannelView
 
     macs = traitlets.Float(START)
     channels = traitlets.Int(1)
@@ -82,34 +87,10 @@ class ChannelExplorer(TargetExplorer):
         *,
         answer: str | None = None,
     ) -> None:
-        self._channels = ChannelTrial(model, data, timed=True)
-        self._page = ChannelView(self._channels)
         self._trained_of: ChannelPruning | None = None
         self._train_later = Worker(self._train, on_error=self._show_error)
-        self._page.epoch.on_click(self._train_later.request)
-        statistics = ["reestimated"] if self._channels.has_statistics else []
-        parts = Parts(
-            title=f"Channel pruning of {self._channels.name}",
-            inputs=self._page.inputs,
-            picture=self._page.picture,
-            details=self._page.details,
-            shown=("macs", "parameters", "latency_ms", *statistics),
-            cost="macs",
-        )
-        code = CodePanel(model, data, answer=answer)
-        widths = {
-            path: {"channels": self._channels.channels(path)}
-            for path in self._channels.layers
-        }
-        start = max(START, self._channels.least_macs(1))
-        super().__init__(
-            self._channels,
-            self._page,
-            parts,
-            code=code,
-            goal=goal,
-            chosen={WHOLE_MODEL: {"macs": start}, **widths},
-        )
+        super().__init__(model, data, goal, answer=answer)
+        self._view.epoch.on_click(self._train_later.request)
 
     @property
     def choice(self) -> ChannelPruning:
@@ -122,10 +103,10 @@ class ChannelExplorer(TargetExplorer):
     @property
     def sentence(self) -> str:
         """What the control is and where it stands."""
-        macs = self._channels.counted(self.choice)["macs"]
-        before = self._channels.original["macs"]
+        macs = self._trial.counted(self.choice)["macs"]
+        before = self._trial.original["macs"]
         return (
-            f"ChannelExplorer of {self._channels.name}: {count(round(macs))} of "
+            f"ChannelExplorer of {self._trial.name}: {count(round(macs))} of "
             f"{count(round(before))} MACs, channels by {self.criterion}, validation "
             f"accuracy {100 * self.accuracy:.0f} % before any training."
         )
@@ -149,7 +130,7 @@ class ChannelExplorer(TargetExplorer):
     def check_target(self, target: str) -> None:
         """Raise a `ValueError` unless there is such a target."""
         if target != WHOLE_MODEL:
-            self._channels.channels(target)
+            self._trial.channels(target)
 
     def check_settings(self, target: str, settings: Mapping[str, Any]) -> None:
         """Raise a `ValueError` for a width or a budget that cannot be."""
@@ -161,34 +142,36 @@ class ChannelExplorer(TargetExplorer):
                 f"Choose another target first."
             )
         chosen = {**self._chosen, target: settings}
-        self._channels.counted(
+        self._trial.counted(
             self._pass_of(target, chosen, self.criterion, self.round_to)
         )
 
-    @traitlets.validate("target", *KNOBS)
-    def _valid(self, proposal: Any) -> Any:
-        return self._checked(proposal)
-
-    @traitlets.validate(*VIEWS)
-    def _valid_view(self, proposal: Any) -> Any:
-        name, value = proposal["trait"].name, proposal["value"]
+    def check_view(self, name: str, value: Any) -> None:
+        """Raise a `ValueError` for a criterion or a multiple that cannot be."""
         if name == "round_to" and value < 1:
             raise ValueError(f"`round_to` must be at least 1. Received: {value}.")
-        if name == "criterion" and value not in self._channels.criteria:
+        if name == "criterion" and value not in self._trial.criteria:
             raise ValueError(
-                f"`criterion` is one of {', '.join(self._channels.criteria)} for this "
+                f"`criterion` is one of {', '.join(self._trial.criteria)} for this "
                 f"model. Received: {value!r}."
             )
-        return value
 
-    @traitlets.observe("target", *KNOBS, *VIEWS)
-    def _moved(self, change: Any) -> None:
-        self._from_program(change)
+    def _shown(self) -> tuple[str, ...]:
+        spoilt = ("reestimated",) if self._trial.has_statistics else ()
+        return (*self.SHOWN, *spoilt)
+
+    def _first_settings(self) -> dict[str, dict[str, Any]]:
+        start = max(START, self._trial.least_macs(1))
+        widths = {
+            path: {"channels": self._trial.channels(path)}
+            for path in self._trial.layers
+        }
+        return {WHOLE_MODEL: {"macs": start}, **widths}
 
     def _follow(self, name: str, value: Any) -> None:
         if name == "round_to":  # a budget that no multiple keeps grows with it
             whole = self._chosen[WHOLE_MODEL]
-            whole["macs"] = max(whole["macs"], self._channels.least_macs(value))
+            whole["macs"] = max(whole["macs"], self._trial.least_macs(value))
         super()._follow(name, value)
 
     def _pass_of(
@@ -199,8 +182,8 @@ class ChannelExplorer(TargetExplorer):
             return ChannelPruning(macs=macs, criterion=criterion, round_to=round_to)
         widths = tuple(
             (path, chosen[path]["channels"])
-            for path in self._channels.layers
-            if chosen[path]["channels"] != (all_of := self._channels.channels(path))
+            for path in self._trial.layers
+            if chosen[path]["channels"] != (all_of := self._trial.channels(path))
             and all_of > round_to  # of fewer channels the least multiple is all
         )
         return ChannelPruning(channels=widths, criterion=criterion, round_to=round_to)
@@ -209,7 +192,7 @@ class ChannelExplorer(TargetExplorer):
         super()._show()
         choice = self.choice
         before = self._outcome.final(choice)
-        self._page.epoch.show(
+        self._view.epoch.show(
             before.accuracy if before else None,
             self.trained_accuracy if self._trained_of == choice else None,
         )
@@ -221,20 +204,20 @@ class ChannelExplorer(TargetExplorer):
         def heard(done: float) -> None:
             if choice != self.choice:
                 raise _OvertakenError
-            self._page.epoch.step(done)
+            self._view.epoch.step(done)
 
-        self._page.epoch.begin()
+        self._view.epoch.begin()
         try:
             self._trained(choice, heard)
         except _OvertakenError:
             pass
         finally:
-            self._page.epoch.end()
+            self._view.epoch.end()
             with self._lock:
                 self._show()
 
     def _trained(self, choice: ChannelPruning, heard: Any = lambda done: None) -> float:
-        accuracy = self._channels.trained(choice, heard)
+        accuracy = self._trial.trained(choice, heard)
         with self._lock:
             self._trained_of = choice
             self.set_trait("trained_accuracy", accuracy)

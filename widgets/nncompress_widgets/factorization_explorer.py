@@ -1,16 +1,14 @@
 """Factorization under sliders: a convolution as a chain of small ones."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 import traitlets
 
-from nncompress_lab import Data, Dataset
 from nncompress_lab.report.formats import count
 from nncompress_lab.trials.factorization import FactorizationTrial
-from nncompress_lab.trials.goal import Goal
 from nncompress_lab.trials.replacing import Steps
-from nncompress_widgets.code_panel import CodePanel
 from nncompress_widgets.factorization_view import (
     AS_IT_IS,
     METHODS,
@@ -19,11 +17,10 @@ from nncompress_widgets.factorization_view import (
     FactorizationView,
     step_of,
 )
-from nncompress_widgets.parts import Parts
-from nncompress_widgets.target_explorer import TargetExplorer
+from nncompress_widgets.replacing_explorer import ReplacingExplorer
 
 
-class FactorizationExplorer(TargetExplorer):
+class FactorizationExplorer(ReplacingExplorer):
     """Put chains of small convolutions in the place of a real model's large ones.
 
     The picture shows a layer and below it the layers of the chain, as wide as their MACs,
@@ -71,43 +68,18 @@ class FactorizationExplorer(TargetExplorer):
         ((8, 16), ('conv2',))
     """
 
+    TRIAL = staticmethod(partial(FactorizationTrial, timed=True))
+    VIEW = FactorizationView
+    TITLE = "Factorization of {}"
+    SHOWN = ("macs", "parameters", "latency_ms", "packed_bytes")
     KNOBS: ClassVar[tuple[str, ...]] = ("method", "rank", "rank_out", "fraction")
+    _trial: FactorizationTrial
+    _view: FactorizationView
 
     method = traitlets.Enum([*METHODS.values()], default_value=TUCKER)
     rank = traitlets.Int(1, min=1)
     rank_out = traitlets.Int(1, min=1)
     fraction = traitlets.Float(0.5)
-    weight_error = traitlets.Float(read_only=True)
-    output_error = traitlets.Float(read_only=True)
-
-    def __init__(
-        self,
-        model: Any,
-        data: Dataset | Data,
-        goal: Goal | None = None,
-        *,
-        answer: str | None = None,
-    ) -> None:
-        self._factoring = trial = FactorizationTrial(model, data, timed=True)
-        self._chain = view = FactorizationView(trial)
-        parts = Parts(
-            title=f"Factorization of {trial.name}",
-            inputs=view.inputs,
-            picture=view.picture,
-            details=view.details,
-            shown=("macs", "parameters", "latency_ms", "packed_bytes"),
-            cost="macs",
-        )
-        first = trial.largest
-        targets = [first, WHOLE_MODEL, *(one for one in trial.layers if one != first)]
-        super().__init__(
-            trial,
-            view,
-            parts,
-            code=CodePanel(model, data, answer=answer),
-            goal=goal,
-            chosen={one: self._first(one, begun=one == first) for one in targets},
-        )
 
     @property
     def choice(self) -> Steps:
@@ -116,15 +88,14 @@ class FactorizationExplorer(TargetExplorer):
             whole = self.target == WHOLE_MODEL
             step = step_of(self._chosen[WHOLE_MODEL], WHOLE_MODEL)
             steps = {
-                path: step_of(self._chosen[path], path)
-                for path in self._factoring.layers
+                path: step_of(self._chosen[path], path) for path in self._trial.layers
             }
         if whole:
-            return {} if step is None else self._factoring.for_all(step)
+            return {} if step is None else self._trial.for_all(step)
         return {
             path: one
             for path, one in steps.items()
-            if one is not None and self._factoring.shrinks(path, one)
+            if one is not None and self._trial.shrinks(path, one)
         }
 
     @property
@@ -141,14 +112,14 @@ class FactorizationExplorer(TargetExplorer):
     def check_target(self, target: str) -> None:
         """Raise a `ValueError` unless there is such a layer."""
         if target != WHOLE_MODEL:
-            self._factoring.check_layer(target)
+            self._trial.check_layer(target)
 
     def check_settings(self, target: str, settings: Mapping[str, Any]) -> None:
         """Raise a `ValueError` for a method or ranks that the layer does not take."""
         step = step_of(settings, target)
         if step is None or target == WHOLE_MODEL:
             return
-        full = self._factoring.full_ranks(target, step.method)
+        full = self._trial.full_ranks(target, step.method)
         if step.method != self._chosen[target]["method"]:
             return  # its ranks are chosen anew
         for name, most in zip(("rank", "rank_out"), full, strict=False):
@@ -158,24 +129,21 @@ class FactorizationExplorer(TargetExplorer):
                     f"Received: {name}={settings[name]!r}."
                 )
 
-    @traitlets.validate("target", *KNOBS)
-    def _valid(self, proposal: Any) -> Any:
-        return self._checked(proposal)
-
-    @traitlets.observe("target", *KNOBS)
-    def _moved(self, change: Any) -> None:
-        self._from_program(change)
-
     def _follow(self, name: str, value: Any) -> None:
         held = self._chosen[self.target] if self.target else {}
         if name == "method" and value != held["method"]:
             held |= self._ranks(self.target, value)
         super()._follow(name, value)
 
+    def _first_settings(self) -> dict[str, dict[str, Any]]:
+        first = self._trial.largest
+        targets = dict.fromkeys([first, WHOLE_MODEL, *self._trial.layers])
+        return {one: self._first(one, begun=one == first) for one in targets}
+
     def _first(self, target: str, *, begun: bool) -> dict[str, Any]:
         """The first settings of a target: only one layer is factorized."""
         whole = target == WHOLE_MODEL
-        method = TUCKER if whole else self._factoring.methods(target)[0]
+        method = TUCKER if whole else self._trial.methods(target)[0]
         return {
             "method": method if begun or whole else AS_IT_IS,
             "rank": 1,
@@ -188,11 +156,5 @@ class FactorizationExplorer(TargetExplorer):
         """Ranks with half of a layer's MACs."""
         if target == WHOLE_MODEL or method == AS_IT_IS:
             return {}
-        ranks = self._factoring.half(target, method)
+        ranks = self._trial.half(target, method)
         return dict(zip(("rank", "rank_out"), ranks, strict=False))
-
-    def _draw(self) -> None:
-        super()._draw()
-        weights, outputs = self._chain.errors
-        self.set_trait("weight_error", weights)
-        self.set_trait("output_error", weights if outputs is None else outputs)

@@ -1,22 +1,20 @@
 """Low-rank approximation under a slider: a layer cut into two thin ones."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 import traitlets
 
-from nncompress_lab import Data, Dataset, LowRank
+from nncompress_lab import LowRank
 from nncompress_lab.trials.figures import number
-from nncompress_lab.trials.goal import Goal
 from nncompress_lab.trials.low_rank import LowRankTrial
 from nncompress_lab.trials.replacing import Steps
-from nncompress_widgets.code_panel import CodePanel
 from nncompress_widgets.low_rank_view import LowRankView
-from nncompress_widgets.parts import Parts
-from nncompress_widgets.target_explorer import TargetExplorer
+from nncompress_widgets.replacing_explorer import ReplacingExplorer
 
 
-class LowRankExplorer(TargetExplorer):
+class LowRankExplorer(ReplacingExplorer):
     """Cut the rank of a real model's layers and see at once what it costs.
 
     The picture shows the singular values of a layer with the cut in them, its matrix
@@ -60,58 +58,32 @@ class LowRankExplorer(TargetExplorer):
         (3, ('logits',))
     """
 
+    TRIAL, VIEW = staticmethod(partial(LowRankTrial, timed=True)), LowRankView
+    TITLE = "Low rank of {}"
+    SHOWN = ("parameters", "macs", "latency_ms", "packed_bytes")
     KNOBS: ClassVar[tuple[str, ...]] = ("rank",)
+    _trial: LowRankTrial
+    _view: LowRankView
 
     rank = traitlets.Int(1, min=1)
     energy = traitlets.Float(read_only=True)
-    weight_error = traitlets.Float(read_only=True)
-    output_error = traitlets.Float(read_only=True)
-
-    def __init__(
-        self,
-        model: Any,
-        data: Dataset | Data,
-        goal: Goal | None = None,
-        *,
-        answer: str | None = None,
-    ) -> None:
-        self._low_rank = trial = LowRankTrial(model, data, timed=True)
-        self._matrix = view = LowRankView(trial)
-        parts = Parts(
-            title=f"Low rank of {trial.name}",
-            inputs=view.inputs,
-            picture=view.picture,
-            details=view.details,
-            shown=("parameters", "macs", "latency_ms", "packed_bytes"),
-            cost="macs",
-        )
-        ranks = {trial.largest: (trial.break_even(trial.largest) + 1) // 2}
-        ranks |= {one: trial.full_rank(one) for one in trial.layers if one not in ranks}
-        super().__init__(
-            trial,
-            view,
-            parts,
-            code=CodePanel(model, data, answer=answer),
-            goal=goal,
-            chosen={path: {"rank": rank} for path, rank in ranks.items()},
-        )
 
     @property
     def choice(self) -> Steps:
         """The step of each layer whose rank makes it smaller."""
         with self._lock:
-            ranks = {path: self._chosen[path]["rank"] for path in self._low_rank.layers}
+            ranks = {path: self._chosen[path]["rank"] for path in self._trial.layers}
         return {
             path: LowRank(rank=rank)
             for path, rank in ranks.items()
-            if rank <= self._low_rank.break_even(path)
+            if rank <= self._trial.break_even(path)
         }
 
     @property
     def sentence(self) -> str:
         """What the control is and where it stands."""
         count = number(self._trial.counted(self.choice)["parameters"])
-        full = self._low_rank.full_rank(self.target)
+        full = self._trial.full_rank(self.target)
         return (
             f"LowRankExplorer of {self._trial.name}: {self.target} at rank "
             f"{self.rank:,} of {full:,}, {count} parameters, validation accuracy "
@@ -120,24 +92,24 @@ class LowRankExplorer(TargetExplorer):
 
     def check_target(self, target: str) -> None:
         """Raise a `ValueError` unless there is such a layer."""
-        self._low_rank.check_layer(target)
+        self._trial.check_layer(target)
 
     def check_settings(self, target: str, settings: Mapping[str, Any]) -> None:
         """Raise a `ValueError` for a rank that the layer does not have."""
-        full = self._low_rank.full_rank(target)
+        full = self._trial.full_rank(target)
         if not 1 <= settings["rank"] <= full:
             raise ValueError(
                 f"The rank of {target!r} is a whole number from 1 to {full:,}. Received: "
                 f"rank={settings['rank']!r}."
             )
 
+    def _first_settings(self) -> dict[str, dict[str, Any]]:
+        trial, first = self._trial, self._trial.largest
+        order = dict.fromkeys([first, *trial.layers])
+        whole = {path: {"rank": trial.full_rank(path)} for path in order}
+        return {**whole, first: {"rank": (trial.break_even(first) + 1) // 2}}
+
     def _draw(self) -> None:
         super()._draw()
-        cut = self._matrix.cut
-        if cut is not None:
+        if (cut := self._view.cut) is not None:
             self.set_trait("energy", float(cut.energies[cut.factors.rank - 1]))
-            self.set_trait("weight_error", cut.weight_error)
-            outputs = cut.output_error
-            self.set_trait(
-                "output_error", cut.weight_error if outputs is None else outputs
-            )

@@ -22,6 +22,7 @@ class LowRankView:
     def __init__(self, trial: LowRankTrial) -> None:
         self._trial = trial
         self.cut: Cut | None = None
+        self.errors: tuple[float, float | None] = 0.0, 0.0
         each = [
             (f"{path} ({trial.size(path):,} weights)", path) for path in trial.layers
         ]
@@ -47,15 +48,16 @@ class LowRankView:
     def draw(self, traits: Mapping[str, Any], choice: Steps) -> None:
         """Bring the picture to a setting."""
         path, rank = traits["target"], traits["rank"]
-        self.cut = self._trial.cut(path, rank)
-        self.picture.value = low_rank_svg(self.cut, name=path)
-        rows, columns = self.cut.matrix.shape
+        self.cut = cut = self._trial.cut(path, rank)
+        self.errors = cut.weight_error, cut.output_error
+        self.picture.value = low_rank_svg(cut, name=path)
+        rows, columns = cut.matrix.shape
         words = (
             f"{path} becomes two layers: {path}_left from {rows:,} to {rank:,} numbers, "
             f"and {path}_right from {rank:,} to {columns:,}, with the bias."
             if path in choice
             else f"{path} stays whole: two thin layers save weights up to rank "
-            f"{self.cut.break_even:,}."
+            f"{cut.break_even:,}."
         )
         others = [
             f"{one} at {step.rank:,}" for one, step in choice.items() if one != path

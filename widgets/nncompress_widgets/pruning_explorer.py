@@ -1,23 +1,20 @@
 """Magnitude pruning under a slider: what it does to the weights, accuracy and file."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import traitlets
 
-from nncompress_lab import Data, Dataset
 from nncompress_lab.pruning.arrays.masks import check_sparsity
 from nncompress_lab.trials.figures import percent
-from nncompress_lab.trials.goal import Goal
 from nncompress_lab.trials.pruning import WHOLE_MODEL, PruningTrial, Sparsities
-from nncompress_widgets.code_panel import CodePanel
-from nncompress_widgets.control import Control
-from nncompress_widgets.parts import Parts
 from nncompress_widgets.pruning_view import PruningView
+from nncompress_widgets.target_explorer import TargetExplorer
 
 START = 0.5  # the sparsity to begin with
 
 
-class PruningExplorer(Control):
+class PruningExplorer(TargetExplorer):
     """Prune a real model with a slider and see at once what it costs.
 
     The weights of one layer, or of the whole model, are shown as a histogram with the
@@ -59,73 +56,55 @@ class PruningExplorer(Control):
         (0.3, ('logits',))
     """
 
+    TRIAL, VIEW = PruningTrial, PruningView
+    TITLE = "Magnitude pruning of {}"
+    SHOWN = ("nonzeros", "keras_bytes", "packed_bytes")
+    KNOBS: ClassVar[tuple[str, ...]] = ("sparsity",)
+    VIEWS: ClassVar[tuple[str, ...]] = ("threshold",)
+    _trial: PruningTrial
+    _view: PruningView
+
     target = traitlets.Unicode(WHOLE_MODEL)
     sparsity = traitlets.Float(START)
     threshold = traitlets.Float(0.0)
     nonzeros = traitlets.Int(read_only=True)
-
-    def __init__(
-        self,
-        model: Any,
-        data: Dataset | Data,
-        goal: Goal | None = None,
-        *,
-        answer: str | None = None,
-    ) -> None:
-        self._pruning = PruningTrial(model, data)
-        self._chosen = {WHOLE_MODEL: START}
-        self._chosen |= dict.fromkeys(self._pruning.layers, 0.0)
-        self._view = PruningView(self._pruning)
-        parts = Parts(
-            title=f"Magnitude pruning of {self._pruning.name}",
-            inputs=self._view.inputs,
-            picture=self._view.picture,
-            details=self._view.layers,
-            shown=("nonzeros", "keras_bytes", "packed_bytes"),
-        )
-        code = CodePanel(model, data, answer=answer)
-        super().__init__(self._pruning, parts, code=code, goal=goal)
-        self._begin(lambda: self._follow("target", WHOLE_MODEL))
-        self._view.on_change(
-            lambda name, value: self._by_hand(lambda: self._follow(name, value))
-        )
 
     @property
     def choice(self) -> Sparsities:
         """What applies: the one sparsity of the whole model, or those of all layers."""
         with self._lock:
             if self.target == WHOLE_MODEL:
-                return {WHOLE_MODEL: self._chosen[WHOLE_MODEL]}
-            return {path: self._chosen[path] for path in self._pruning.layers}
+                return {WHOLE_MODEL: self._chosen[WHOLE_MODEL]["sparsity"]}
+            return {path: self._chosen[path]["sparsity"] for path in self._trial.layers}
 
     @property
     def sentence(self) -> str:
         """What the control is and where it stands."""
-        zeros = percent(self._pruning.counted(self.choice)["zeros"])
+        zeros = percent(self._trial.counted(self.choice)["zeros"])
         return (
-            f"PruningExplorer of {self._pruning.name}: {zeros} of "
-            f"{self._pruning.kernel_weights:,} kernel weights zero, validation accuracy "
+            f"PruningExplorer of {self._trial.name}: {zeros} of "
+            f"{self._trial.kernel_weights:,} kernel weights zero, validation accuracy "
             f"{100 * self.accuracy:.0f} %."
         )
 
-    @traitlets.validate("target", "sparsity", "threshold")
-    def _valid(self, proposal: Any) -> Any:
-        name, value = proposal["trait"].name, proposal["value"]
-        if self._moving:  # the control brings its own traits into line
-            return value
-        if name == "target":
-            self._pruning.magnitudes(value)  # raises for an unknown layer
-        elif name == "sparsity":
-            check_sparsity(value)
-            size = self._pruning.magnitudes(self.target).size
-            self._check_count(name, value, round(value * size))
-        else:
-            count = self._pruning.magnitudes(self.target).count_below(value)
-            self._check_count(name, value, count)
-        return value
+    def check_target(self, target: str) -> None:
+        """Raise a `ValueError` unless there is such a layer."""
+        self._trial.magnitudes(target)
+
+    def check_settings(self, target: str, settings: Mapping[str, Any]) -> None:
+        """Raise a `ValueError` for a sparsity that leaves no weight."""
+        sparsity = settings["sparsity"]
+        check_sparsity(sparsity)
+        size = self._trial.magnitudes(target).size
+        self._check_count("sparsity", sparsity, round(sparsity * size))
+
+    def check_view(self, name: str, value: Any) -> None:
+        """Raise a `ValueError` for a threshold that leaves no weight."""
+        count = self._trial.magnitudes(self.target).count_below(value)
+        self._check_count(name, value, count)
 
     def _check_count(self, name: str, value: float, count: int) -> None:
-        magnitudes = self._pruning.magnitudes(self.target)
+        magnitudes = self._trial.magnitudes(self.target)
         if count == magnitudes.size:
             raise ValueError(
                 f"A {name} must leave at least one weight. Received: {name}={value!r}, "
@@ -133,25 +112,27 @@ class PruningExplorer(Control):
                 f"magnitude is {magnitudes.largest:.4g}. Choose a smaller one."
             )
 
-    @traitlets.observe("target", "sparsity", "threshold")
-    def _from_program(self, change: Any) -> None:
-        self._by_program(lambda: self._follow(change["name"], change["new"]))
+    def _first_settings(self) -> dict[str, dict[str, Any]]:
+        rest = {path: {"sparsity": 0.0} for path in self._trial.layers}
+        return {WHOLE_MODEL: {"sparsity": START}, **rest}
 
     def _follow(self, name: str, value: Any) -> None:
-        """Take a new value of one trait and bring the others and the inputs into line."""
         if name == "target":
             self.target = value
-        magnitudes = self._pruning.magnitudes(self.target)
-        if name == "sparsity":
-            self._chosen[self.target] = value
+        magnitudes = self._trial.magnitudes(self.target)
         if name == "threshold":
+            self.check_view(name, value)
+            self.threshold = value  # as it was typed
             count = magnitudes.count_below(value)
-            self._check_count(name, value, count)
-            self._chosen[self.target] = magnitudes.fraction_of(count)
-        self.sparsity = self._chosen[self.target]
-        if name != "threshold":
-            value = magnitudes.threshold_at(round(self.sparsity * magnitudes.size))
-        self.threshold = value
-        choice = self.choice
-        self.set_trait("nonzeros", int(self._pruning.counted(choice)["nonzeros"]))
-        self._view.show(self.target, self.sparsity, self.threshold, choice)
+            name, value = "sparsity", magnitudes.fraction_of(count)
+        else:
+            held = self._chosen[self.target]["sparsity"]
+            sparsity = value if name == "sparsity" else held
+            count = round(sparsity * magnitudes.size)
+            self.threshold = magnitudes.threshold_at(count)
+        super()._follow(name, value)
+
+    def _show(self) -> None:
+        super()._show()
+        nonzeros = self._trial.counted(self.choice)["nonzeros"]
+        self.set_trait("nonzeros", int(nonzeros))

@@ -7,7 +7,7 @@ from typing import Any
 import ipywidgets
 
 from nncompress_lab.trials.figures import percent
-from nncompress_lab.trials.pruning import WHOLE_MODEL, PruningTrial
+from nncompress_lab.trials.pruning import WHOLE_MODEL, PruningTrial, Sparsities
 from nncompress_widgets.histogram import histogram_svg
 from nncompress_widgets.plot import round_step
 from nncompress_widgets.rows import labelled, layer_options
@@ -49,7 +49,7 @@ class PruningView:
         )
         self.threshold = labelled(ipywidgets.BoundedFloatText, "Threshold", "176px")
         self.picture = ipywidgets.HTML()
-        self.layers = ipywidgets.HTML()
+        self.details = ipywidgets.HTML()
 
     @property
     def inputs(self) -> list[ipywidgets.Widget]:
@@ -73,48 +73,37 @@ class PruningView:
         magnitudes = self._trial.magnitudes(target)
         return min(MOST, magnitudes.fraction_of(magnitudes.size - 1))
 
-    def show(
-        self,
-        target: str,
-        sparsity: float,
-        threshold: float,
-        sparsities: Mapping[str, float],
-    ) -> None:
-        """Bring the inputs to a setting and move the threshold through the histogram.
-
-        Args:
-            target: A layer's path, or `"*"`.
-            sparsity: Of the target.
-            threshold: Of the target.
-            sparsities: Of all layers, for the line that says how many zeros each has.
-        """
+    def show(self, traits: Mapping[str, Any]) -> None:
+        """Bring the inputs to a setting."""
+        target = traits["target"]
         largest = self._trial.magnitudes(target).largest
         self.target.value = target
-        self.slider.value = min(round(100 * sparsity), self.slider.max)
+        self.slider.value = min(round(100 * traits["sparsity"]), self.slider.max)
         self.percent.max = round(100 * self._most(target), 6)
-        _show_number(self.percent, 100 * sparsity)
+        _show_number(self.percent, 100 * traits["sparsity"])
         self.threshold.max = largest
         self.threshold.step = round_step(largest / 100) if largest else None
-        _show_number(self.threshold, threshold)
+        _show_number(self.threshold, traits["threshold"])
+
+    def draw(self, traits: Mapping[str, Any], choice: Sparsities) -> None:
+        """Move the threshold through the histogram; say what zeros each layer has."""
+        target = traits["target"]
         self.picture.value = histogram_svg(
             self._histograms[target],
-            threshold=threshold,
+            threshold=traits["threshold"],
             name="the whole model" if target == WHOLE_MODEL else target,
-            pruned=percent(sparsity),
+            pruned=percent(traits["sparsity"]),
         )
-        self._show_layers(sparsities)
-
-    def _show_layers(self, sparsities: Mapping[str, float]) -> None:
-        drops = self._trial.drops(sparsities)
+        drops = self._trial.drops(choice)
         each = [
             f"{path} {percent(drops[path] / self._trial.magnitudes(path).size)}"
             for path in self._trial.layers
         ]
         rest = len(each) - _LAYERS_SHOWN
         shown = each[:_LAYERS_SHOWN] + ([f"and {rest} more"] if rest > 0 else [])
-        zeros = self._trial.counted(sparsities)["zeros"]
+        zeros = self._trial.counted(choice)["zeros"]
         words = f"Zeros in all kernels: {percent(zeros)} ({', '.join(shown)})"
-        self.layers.value = (
+        self.details.value = (
             f'<div class="nncompress-note nncompress-beside">{html.escape(words)}</div>'
         )
 

@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Protocol
 import ipywidgets
 import traitlets
 
+from nncompress_lab import Data, Dataset
 from nncompress_lab.trials.goal import Goal
-from nncompress_lab.trials.trial import Trial
 from nncompress_widgets.code_panel import CodePanel
 from nncompress_widgets.control import Control
 from nncompress_widgets.parts import Parts
@@ -34,25 +34,32 @@ class TargetView(Protocol):
 class TargetExplorer(Control):
     """A control that sets one target after the other, such as each layer.
 
-    A subclass has traits, says which of them each target keeps for itself (`KNOBS`) and
-    which are shown beside them (`VIEWS`), refuses in `check_settings` what does not fit,
-    and makes a `choice` of what `chosen` holds.
+    A subclass names its trial, its view, its title and the figures that it shows. It has
+    traits, says which of them each target keeps for itself (`KNOBS`) and which are shown
+    beside them (`VIEWS`), refuses what does not fit, and makes a `choice` of what
+    `_chosen` holds.
 
     Args:
-        trial: Of the model.
-        view: Inputs and picture.
-        parts: What is brought to the page.
-        code: Writes the setting as code.
-        goal: What the setting is to reach, if anything.
-        chosen: The first settings of each target; the first target is shown first.
+        model: A built functional or sequential Keras classifier. It is not changed.
+        data: A data set, whose validation images are used, or a single `Data`.
+        goal: What the registered setting is to reach.
+        answer: The variable that a lesson wants the setting in; with it the control also
+            hands out code that answers the exercise.
 
     Attributes:
         target: Which target the inputs set.
     """
 
+    TRIAL: ClassVar[Any]  # makes a trial of a model and data
+    VIEW: ClassVar[Any]  # makes inputs and a picture, a `TargetView`, of a trial
+    TITLE: ClassVar[str]  # with {} for the model
+    SHOWN: ClassVar[tuple[str, ...]]  # figures beside the accuracy
+    COST: ClassVar[str] = "packed_bytes"  # the figure that the trail is drawn over
     KNOBS: ClassVar[tuple[str, ...]]
     VIEWS: ClassVar[tuple[str, ...]] = ()
     _valid: ClassVar[Any]
+    _trial: Any
+    _view: Any
 
     target = traitlets.Unicode()
 
@@ -60,24 +67,32 @@ class TargetExplorer(Control):
         """Have what a program assigns to the traits of a subclass checked."""
         super().__init_subclass__(**options)
         if hasattr(cls, "KNOBS"):
-            cls._valid = traitlets.validate("target", *cls.KNOBS)(cls._checked)
+            names = ("target", *cls.KNOBS, *cls.VIEWS)
+            cls._valid = traitlets.validate(*names)(cls._checked)
 
     def __init__(
         self,
-        trial: Trial[Any],
-        view: TargetView,
-        parts: Parts,
+        model: Any,
+        data: Dataset | Data,
+        goal: Goal | None = None,
         *,
-        code: CodePanel,
-        goal: Goal | None,
-        chosen: Mapping[str, Mapping[str, Any]],
+        answer: str | None = None,
     ) -> None:
-        self._view = view
-        self._chosen = {one: dict(settings) for one, settings in chosen.items()}
+        self._trial = trial = self.TRIAL(model, data)
+        self._view = view = self.VIEW(trial)
+        self._chosen = self._first_settings()
         self._draw_later = Worker(self._draw, on_error=self._show_error)
-        first = next(iter(chosen))
+        parts = Parts(
+            title=self.TITLE.format(trial.name),
+            inputs=view.inputs,
+            picture=view.picture,
+            details=view.details,
+            shown=self._shown(),
+            cost=self.COST,
+        )
+        code = CodePanel(model, data, answer=answer)
         super().__init__(trial, parts, code=code, goal=goal)
-        self._begin(lambda: self._follow("target", first))
+        self._begin(lambda: self._follow("target", next(iter(self._chosen))))
         self.observe(self._from_program, ["target", *self.KNOBS, *self.VIEWS])
         self._view.on_change(
             lambda name, value: self._by_hand(lambda: self._follow(name, value))
@@ -90,6 +105,9 @@ class TargetExplorer(Control):
     def check_settings(self, target: str, settings: Mapping[str, Any]) -> None:
         """Raise a `ValueError` for settings of a target that do not fit."""
         raise NotImplementedError
+
+    def check_view(self, name: str, value: Any) -> None:
+        """Raise a `ValueError` for what is shown beside them and does not fit."""
 
     def wait(self) -> None:
         """Return when picture and figures belong to what the inputs show."""
@@ -106,7 +124,17 @@ class TargetExplorer(Control):
         elif name in self.KNOBS:
             settings = {**self._chosen[self.target], name: value}
             self.check_settings(self.target, settings)
+        else:
+            self.check_view(name, value)
         return value
+
+    def _shown(self) -> tuple[str, ...]:
+        """The figures that there are for this model."""
+        return self.SHOWN
+
+    def _first_settings(self) -> dict[str, dict[str, Any]]:
+        """Those of each target; the first target is shown first."""
+        raise NotImplementedError
 
     def _from_program(self, change: Any) -> None:
         self._by_program(lambda: self._follow(change["name"], change["new"]))
