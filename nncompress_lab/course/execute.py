@@ -17,8 +17,9 @@ from nncompress_lab.course import progress
 from nncompress_lab.errors import CompressionError
 
 CELL_SECONDS = 600
+# Prints the largest resident memory of a kernel, in bytes, or 0.
 # `ru_maxrss` would be no less than what the process that starts the kernel has had.
-_PEAK = """
+PEAK_MEMORY = """
 try:
     lines = open("/proc/self/status").read().splitlines()
     print(1024 * int(next(line for line in lines if "VmHWM" in line).split()[1]))
@@ -142,7 +143,7 @@ def _environment(outcomes: Path) -> dict[str, str]:
 
 
 def _peak_bytes(client: NotebookClient, index: int) -> int:
-    cell = nbformat.v4.new_code_cell(_PEAK)
+    cell = nbformat.v4.new_code_cell(PEAK_MEMORY)
     client.nb.cells.append(cell)
     try:
         client.execute_cell(cell, index)
