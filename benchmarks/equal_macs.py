@@ -4,11 +4,12 @@
 
 A narrower student, pruned channels, low rank and Tucker-2 get the same number of
 multiply-accumulates, at most half of the original's, and then the same training: as many
-epochs, from labels and from the original's soft targets, on the 10,000 training images of
-the embedded Fashion-MNIST. The student begins with random weights, the others with what
-compression left. Epochs are chosen on the validation images; the test images are looked at
-once for each row. Each row is kept as soon as it is measured, so that a run that was
-interrupted goes on where it stopped. Lesson 08 draws the rows: they are in the package.
+epochs at the same learning rate, from labels and from the original's soft targets, on the
+10,000 training images of the embedded Fashion-MNIST. The student begins with its teacher's
+channels, the others with what compression left. Epochs are chosen on the validation images;
+the test images are looked at once for each row. Each row is kept as soon as it is measured,
+so that a run that was interrupted goes on where it stopped. Lesson 08 draws the rows: they
+are in the package.
 """
 
 import argparse
@@ -31,6 +32,7 @@ FOLDER = Path(ncl.__file__).parent / "course" / "measured"
 RESULTS = "equal_macs"
 MACS = 0.5  # of the original's, at most
 EPOCHS = {"lenet5": 6, "resnet20": 3}
+RATE = ncl.FineTune().learning_rate
 STEP = 1 / 256  # how finely budgets and widths are tried
 
 Make = Callable[[float], ncl.Pass]
@@ -65,7 +67,9 @@ def largest(
 def trained(way: str, model: keras.Model, setting: float, epochs: int) -> ncl.Pass:
     """The pass that makes the smaller model and trains it."""
     if way == STUDENT:
-        return ncl.Distillation(student=ncl.Student(width=setting), epochs=epochs)
+        return ncl.Distillation(
+            student=ncl.Student(width=setting), epochs=epochs, learning_rate=RATE
+        )
     return ncl.pipeline(
         WAYS[way](setting),
         ncl.FineTune(epochs=epochs, patience=epochs, teacher="original"),

@@ -119,8 +119,6 @@ class Pass(ABC):
     registry: ClassVar[dict[str, type["Pass"]]] = {}
     renamed: ClassVar[Mapping[str, str]] = {}
     """What fields were called in older recipes, and what they are called now."""
-    first_defaults: ClassVar[Mapping[str, Any]] = {}
-    """What recipes of format 1 left out, because it was the default then."""
     written: ClassVar[frozenset[str]] = frozenset()
     """Fields that name files which the pass writes; no recipe may hold them."""
 
@@ -206,6 +204,11 @@ class Pass(ABC):
         """Raise a `CompressionError` if what this pass made is not finite."""
         check_weights(result, type(self).__name__)
 
+    @classmethod
+    def as_written(cls, settings: dict[str, Any], written: int) -> dict[str, Any]:
+        """A recipe's fields as its format meant them; others had the defaults of then."""
+        return settings
+
     @abstractmethod
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Do the work of `__call__`; model and context have been checked."""
@@ -265,10 +268,6 @@ def ready_context(step: Pass, context: Context, model: keras.Model) -> Context:
 
 def check_context(step: Pass, context: Context) -> None:
     """Raise an error if `context` lacks what the pass needs.
-
-    Args:
-        step: The pass.
-        context: What it is to use.
 
     Raises:
         MissingContextError: If something is missing.

@@ -16,7 +16,7 @@ from nncompress_lab.errors import RecipeError
 from nncompress_lab.passes import Pass, settings_of
 from nncompress_lab.pipelines import Pipeline, pipeline
 
-FORMAT = 2  # recipes of format 1 left out defaults that are others now
+FORMAT = 3  # older recipes left out defaults that are others now
 
 
 def to_recipe(step: Pass) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def to_recipe(step: Pass) -> dict[str, Any]:
         step: The pass.
 
     Returns:
-        `{"format": 2, "nncompress_lab": ..., "keras": ..., "passes": [...]}`. Fields
+        `{"format": 3, "nncompress_lab": ..., "keras": ..., "passes": [...]}`. Fields
         that have their default value are left out, and so are files that a pass writes.
     """
     return {
@@ -68,8 +68,7 @@ def from_recipe(recipe: Any) -> Pipeline:
             f"{written!r}. Install the version of nncompress-lab that wrote it"
             f" ({recipe.get('nncompress_lab', 'unknown')})."
         )
-    first = written == 1
-    return pipeline(*(_make_pass(entry, first=first) for entry in recipe["passes"]))
+    return pipeline(*(_make_pass(entry, written) for entry in recipe["passes"]))
 
 
 def save_recipe(step: Pass, path: str | Path) -> None:
@@ -128,7 +127,7 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"A recipe holds numbers and strings only. Received: {value!r}.")
 
 
-def _make_pass(entry: Any, *, first: bool) -> Pass:
+def _make_pass(entry: Any, written: int) -> Pass:
     if not isinstance(entry, dict) or not isinstance(entry.get("pass"), str):
         raise RecipeError(
             'Each pass of a recipe is an object with its name under "pass", for example '
@@ -152,10 +151,8 @@ def _make_pass(entry: Any, *, first: bool) -> Pass:
             f"Received: {name} with {files[0]}={settings[files[0]]!r}. Take the field out, "
             f"and set it in Python: dataclasses.replace(step, {files[0]}=...)."
         )
-    if first:
-        settings = {**kind.first_defaults, **settings}
     try:
-        return kind(**settings)
+        return kind(**kind.as_written(settings, written))
     except (TypeError, ValueError) as error:
         raise RecipeError(f"{name} does not accept its settings: {error}") from error
 

@@ -249,7 +249,7 @@ def test_a_pipeline_is_no_pass_of_a_recipe():
 # Formats and values
 
 
-@pytest.mark.parametrize("number", [0, 3, "1", True, None])
+@pytest.mark.parametrize("number", [0, 4, "1", True, None])
 def test_another_format_is_refused(number):
     with pytest.raises(RecipeError, match=f"format {number!r}"):
         ncl.from_recipe({"format": number, "passes": []})
@@ -257,7 +257,7 @@ def test_another_format_is_refused(number):
 
 def test_a_recipe_of_another_format_names_the_version_that_wrote_it():
     with pytest.raises(RecipeError, match=r"\(9\.8\.7\)"):
-        ncl.from_recipe({"format": 3, "nncompress_lab": "9.8.7", "passes": []})
+        ncl.from_recipe({"format": 4, "nncompress_lab": "9.8.7", "passes": []})
 
 
 def test_an_older_recipe_means_what_it_meant_when_it_was_written():
@@ -268,6 +268,42 @@ def test_an_older_recipe_means_what_it_meant_when_it_was_written():
     assert pruning == ncl.MagnitudePruning(0.5, select=Selection())
     assert pattern.select == Selection()
     assert ncl.from_recipe({"passes": old}).passes[0] == ncl.MagnitudePruning(0.5)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ({}, 0.5),
+        ({"student": {"width": 0.25}}, 0.25),
+        ({"student": 0.25}, 0.25),
+    ],
+)
+def test_older_students_began_with_random_weights(number, said, meant):
+    entry = {"pass": "Distillation", **said}
+
+    (step,) = ncl.from_recipe({"format": number, "passes": [entry]}).passes
+    (new,) = ncl.from_recipe({"passes": [entry]}).passes
+
+    random = ncl.Student(width=meant, initialise="random")
+    assert step == ncl.Distillation(student=random, learning_rate=1e-3)
+    assert new == ncl.Distillation(student=meant)
+    assert ncl.from_recipe(ncl.to_recipe(step)).passes == (step,)
+
+
+def test_older_recipes_keep_what_they_say_of_a_student():
+    entry = {
+        "pass": "Distillation",
+        "student": {"width": 1.0, "depth": 0.5, "initialise": "copy"},
+        "learning_rate": 0.01,
+    }
+    same = {"pass": "Distillation", "student": None}
+
+    deep, anew = ncl.from_recipe({"format": 2, "passes": [entry, same]}).passes
+
+    student = ncl.Student(width=1.0, depth=0.5)
+    assert deep == ncl.Distillation(student=student, learning_rate=0.01)
+    assert anew == ncl.Distillation(student=None, learning_rate=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Knowledge distillation as a pass: a smaller model comes out that its input has taught."""
 
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import keras
 
@@ -15,6 +15,7 @@ from nncompress_lab.training.teacher_losses import Features, Loss, TeacherLoss
 from nncompress_lab.training.training_pass import TrainingPass
 
 HALF_AS_WIDE: Final = Student()
+ANEW: Final = Student(width=1.0, initialise="random")
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,9 @@ class Distillation(TrainingPass):
     for several outputs it is the sum. Outputs that say yes or no, each by itself, have soft
     answers in place of soft targets, and real numbers the squared error. The teacher runs
     once. Probabilities are taken back to logits first.
-    What comes out is as small and as fast as the student's layers are.
+    What comes out is as small and as fast as the student's layers are. A `Student` begins
+    with the channels of its teacher that matter most, because random weights need far
+    longer than a recovery takes.
 
     Args:
         student: A `Student` that says how much smaller, or its width alone; None for the
@@ -45,8 +48,10 @@ class Distillation(TrainingPass):
         soft_labels: Path of an `.npz` file that keeps the teacher's outputs for the next
             run. It is used again if teacher, data and layers are the same. Recipes leave
             it out, and are refused if they name one.
-        **training: As in `TrainingPass`. `patience` counts epochs without a better
-            figure of the task; `student_loss_weight=0` never looks at a training label.
+        **training: As in `TrainingPass`, at three times the learning rate: a student has
+            more to learn than a model that recovers. `patience` counts epochs without a
+            better figure of the task; `student_loss_weight=0` never looks at a training
+            label.
 
     Raises:
         ValueError: If a value is out of range.
@@ -58,6 +63,12 @@ class Distillation(TrainingPass):
     References:
         Hinton, Vinyals, Dean, "Distilling the Knowledge in a Neural Network", 2015.
         https://arxiv.org/abs/1503.02531
+        How long it may take from random weights, and that it pays: Beyer, Zhai, Royer,
+        Markeeva, Anil, Kolesnikov, "Knowledge Distillation: A Good Teacher Is Patient and
+        Consistent", CVPR 2022. https://arxiv.org/abs/2106.05237
+        That a student should know something before it is taught: Turc, Chang, Lee,
+        Toutanova, "Well-Read Students Learn Better", 2019.
+        https://arxiv.org/abs/1908.08962
         The other losses: `soft_targets` and `features`. Self-distillation: Furlanello,
         Lipton, Tschannen, Itti, Anandkumar, "Born Again Neural Networks", ICML 2018.
         https://arxiv.org/abs/1805.04770
@@ -73,6 +84,7 @@ class Distillation(TrainingPass):
     soft_labels: str | None = None
     _: KW_ONLY
     epochs: int = 10
+    learning_rate: float = 3e-3
     patience: int = 10
 
     def __post_init__(self) -> None:
@@ -91,9 +103,21 @@ class Distillation(TrainingPass):
                     f"Received: {one!r}."
                 )
 
+    @classmethod
+    def as_written(cls, settings: dict[str, Any], written: int) -> dict[str, Any]:
+        """Before format 3, students began with random weights and learned slowly."""
+        if written > 2:
+            return settings
+        student = settings.get("student", {})
+        if isinstance(student, int | float):
+            student = {"width": student}
+        if isinstance(student, dict):
+            student = {"initialise": "random", **student}
+        return {"learning_rate": 1e-3, **settings, "student": student}
+
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Make the student, run the teacher once, train, return the best epoch."""
-        design = Student(width=1.0) if self.student is None else self.student
+        design = ANEW if self.student is None else self.student
         student = (
             design(model, seed=context.seed) if isinstance(design, Student) else design
         )

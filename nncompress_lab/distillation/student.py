@@ -7,10 +7,10 @@ from typing import Any, Literal
 import keras
 
 from nncompress_lab.distillation.blocks import left_out
-from nncompress_lab.distillation.widths import narrower
+from nncompress_lab.distillation.widths import Narrower, narrower
 from nncompress_lab.errors import UnsupportedModelError
 from nncompress_lab.models.cloning import cloned
-from nncompress_lab.models.copying import copy_weights
+from nncompress_lab.models.copying import inherit
 from nncompress_lab.models.kernels import kernel_layers, walk
 from nncompress_lab.models.rewrite import check_model, redraw_layers
 from nncompress_lab.settings import check_settings
@@ -35,12 +35,14 @@ class Student:
             model keep theirs, and so does what is added to them.
         depth: Fraction of the repeated residual blocks that stay, in (0, 1]; at least
             one of each repetition stays, evenly spaced.
-        initialise: `"random"` draws new weights. `"copy"` takes those of the teacher's
-            layers, which needs `width=1`. What a teacher's layer holds and does not
-            train, such as the statistics of a Normalization layer, is always taken over.
+        initialise: `"copy"` takes over the teacher's weights, zeros included: those of
+            the channels that later layers read with the largest weights, and narrower
+            heads of attention that compute the nearest of what they did. `"random"`
+            draws new weights, and takes over only what a layer of the teacher does not
+            train, such as the statistics of a Normalization layer.
 
     Raises:
-        ValueError: If a number is out of range, or `"copy"` is asked for at another width.
+        ValueError: If a number is out of range.
 
     Example:
         >>> from nncompress_lab import zoo
@@ -52,11 +54,14 @@ class Student:
         https://arxiv.org/abs/1704.04861
         A student that is a thinned and copied teacher: Sanh, Debut, Chaumond, Wolf,
         "DistilBERT", 2019, section 3. https://arxiv.org/abs/1910.01108
+        That the next layer knows which channels matter: Luo, Wu, Lin, "ThiNet: A Filter
+        Level Pruning Method for Deep Neural Network Compression", ICCV 2017, section 3
+        (which looks at its outputs). https://arxiv.org/abs/1707.06342
     """
 
     width: float = 0.5
     depth: float = 1.0
-    initialise: Initialise = "random"
+    initialise: Initialise = "copy"
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -66,12 +71,6 @@ class Student:
                     f"`{name}` is the fraction of the teacher that stays and must be in "
                     f"(0, 1]. Received: {name}={getattr(self, name)!r}."
                 )
-        if self.initialise == "copy" and self.width != 1:
-            raise ValueError(
-                "Only a student as wide as its teacher can take over its weights. "
-                f"Received: width={self.width!r} with initialise='copy'. Set width=1, or "
-                "initialise='random'."
-            )
 
     @classmethod
     def of(cls, width: Any) -> "Student":
@@ -91,7 +90,7 @@ class Student:
         changed = [f"width={self.width!r}"]
         if self.depth != 1:
             changed.append(f"depth={self.depth!r}")
-        if self.initialise != "random":
+        if self.initialise != "copy":
             changed.append(f"initialise={self.initialise!r}")
         return f"Student({', '.join(changed)})"
 
@@ -101,7 +100,7 @@ class Student:
         Args:
             teacher: A built functional or sequential model of float kernels. It is not
                 changed.
-            seed: Of the new weights.
+            seed: Of the weights that are drawn.
 
         Returns:
             A new model of the same name, inputs and outputs that shares nothing with
@@ -113,18 +112,19 @@ class Student:
         """
         check_model(teacher)
         _check_floats(teacher)
+        kept = narrower(teacher, self.width) if self.width < 1 else Narrower()
         with seeded(seed):
-            student = self._build(teacher)
+            student = self._build(teacher, kept)
         layers = dict(walk(teacher))
         for path, layer in walk(student):
             source = layers.get(path)
             if source is not None and (
                 self.initialise == "copy" or _is_constant(source)
             ):
-                _copy_own(source, layer)
+                inherit(source, layer, kept.part)
         return student
 
-    def _build(self, teacher: keras.Model) -> keras.Model:
+    def _build(self, teacher: keras.Model, kept: Narrower) -> keras.Model:
         dropped: dict[int, int] = {}
         if self.depth < 1 and not isinstance(teacher, keras.Sequential):
             dropped = left_out(teacher, self.depth)
@@ -134,14 +134,13 @@ class Student:
                 f"one another, so depth={self.depth} leaves none of its layers out. "
                 "Set depth=1 and a smaller width, or pass a model of your own."
             )
-        changes = narrower(teacher, self.width) if self.width < 1 else {}
 
         def draw(layer: Any) -> Any:
             if id(layer) in dropped:
                 return _take(dropped[id(layer)])
             if not isinstance(layer, keras.Layer):
                 return None
-            return _drawn(layer, changes)
+            return _drawn(layer, kept.settings)
 
         try:
             return redraw_layers(teacher, draw)
@@ -187,11 +186,3 @@ def _check_floats(teacher: keras.Model) -> None:
 
 def _is_constant(layer: keras.Layer) -> bool:
     return not any(one.trainable for one in layer.variables)
-
-
-def _copy_own(source: keras.Layer, target: keras.Layer) -> None:
-    shapes = [
-        [tuple(one.shape) for one in layer.variables] for layer in (source, target)
-    ]
-    if shapes[0] == shapes[1]:
-        copy_weights(source, target)

@@ -1,45 +1,103 @@
-"""Which numbers of a model's configuration make it narrower, and stay consistent."""
+"""Which channels of a teacher stay in a narrower student, and what its layers become."""
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
+from nncompress_lab.distillation.heads import narrow_heads
+from nncompress_lab.models.channels.arrays.units import Mask, take
+from nncompress_lab.models.channels.flow import Flow
 from nncompress_lab.models.channels.groups import follow_channels, groups_of
 from nncompress_lab.models.channels.widths import Widths
 from nncompress_lab.models.cloning import settings
-from nncompress_lab.models.kernels import keras_classes, walk
+from nncompress_lab.models.kernels import keras_classes, to_numpy, walk
+from nncompress_lab.pruning.channels.arrays.criteria import (
+    Scores,
+    channel_norms,
+    kept_channels,
+)
 
-# Numbers inside a layer, which no other layer has to agree with.
+# Numbers inside a layer, which no other layer has to agree with: of keys and of values.
 INNER = {
     "MultiHeadAttention": ("key_dim", "value_dim"),
-    "GroupedQueryAttention": ("head_dim",),
+    "GroupedQueryAttention": ("head_dim", "head_dim"),
 }
 
 
-def narrower(model: keras.Model, width: float) -> dict[int, dict[str, Any]]:
-    """What to change in the configurations of a model's layers.
+@dataclass(frozen=True)
+class Narrower:
+    """What stays of the layers of a model.
+
+    Args:
+        settings: What to change in their configurations, by the id of the layer; layers
+            that have no width have none.
+        axes: Along which axes a weight gets shorter, and what stays, by its id.
+        values: The weights of narrower attention heads, by the id of the variable.
+    """
+
+    settings: dict[int, dict[str, Any]] = field(default_factory=dict)
+    axes: dict[int, list[tuple[int, Mask]]] = field(default_factory=dict)
+    values: dict[int, npt.NDArray[Any]] = field(default_factory=dict)
+
+    def part(self, variable: Any) -> npt.NDArray[Any]:
+        """What stays of a weight."""
+        axes = self.axes.get(id(variable), [])
+        part: npt.NDArray[Any] = self.values.get(
+            id(variable), take(to_numpy(variable), axes)
+        )
+        return part
+
+
+def narrower(model: keras.Model, width: float) -> Narrower:
+    """Keep the channels that later layers read with the largest weights.
+
+    The weights that make a channel say less: what normalization and activations do comes
+    after them. Of LeNet-5 at half the width, untrained, the channels with the largest
+    weights in leave 49 % of the validation images right, those with the largest weights
+    out 72 %.
 
     Args:
         model: A built functional or sequential model.
         width: Fraction of the channels that stay, in (0, 1].
-
-    Returns:
-        Values by the id of the layer; layers that have no width have none.
     """
     flow = follow_channels(model, new_weights=True)
+    scores = _read_scores(flow)
     kept = np.ones(len(flow.units), dtype=np.bool_)
     for group in groups_of(flow):
         if group.reason is None:
-            kept[group.units[max(1, round(group.channels * width)) :]] = False
+            keep = _narrow(group.channels, width)
+            kept[group.units] = kept_channels(scores[group.units], keep=keep)
     widths = Widths(flow, kept[flow.units.roots(np.arange(len(kept)))])
-    changes = {key: widths.settings(entry) for key, entry in flow.layers.items()}
+    found = Narrower()
+    for key, entry in flow.layers.items():
+        found.settings[key] = widths.settings(entry)
+        found.axes.update(widths.axes(entry.layer))
     for _, layer in walk(model):
         for kind in set(keras_classes(layer)) & set(INNER):
             config = settings(layer)
-            changes.setdefault(id(layer), {}).update(
-                (name, max(1, round(config[name] * width)))
-                for name in INNER[kind]
-                if config[name]
+            sizes = {name: _narrow(config[name], width) for name in INNER[kind]}
+            found.settings.setdefault(id(layer), {}).update(sizes)
+            keys, values = (sizes[name] for name in INNER[kind])
+            found.values.update(
+                narrow_heads(layer, found.part, keys=keys, values=values)
             )
-    return changes
+    return found
+
+
+def _narrow(channels: int, width: float) -> int:
+    return max(1, round(channels * width))
+
+
+def _read_scores(flow: Flow) -> Scores:
+    """The squares of the weights that read each channel, added up; at its root."""
+    totals = np.zeros(len(flow.units))
+    for entry in flow.layers.values():
+        for bound in entry.bound.values():
+            if bound.is_kernel and not bound.made:
+                kernel = to_numpy(bound.variable)
+                norms = channel_norms(kernel, axis=bound.axis, order=2)
+                np.add.at(totals, flow.units.roots(bound.units), norms**2)
+    return totals

@@ -1,6 +1,6 @@
 """What a layer knows, given to another: the only code that copies weights."""
 
-from collections.abc import Set
+from collections.abc import Callable, Set
 from operator import attrgetter
 from typing import Any
 
@@ -8,7 +8,7 @@ import keras
 
 from nncompress_lab.atomic import scratch_folder
 from nncompress_lab.models.cloning import definer, is_foreign
-from nncompress_lab.models.kernels import to_numpy
+from nncompress_lab.models.kernels import own_variables, to_numpy
 
 
 def copy_weights(source: keras.Layer, target: keras.Layer) -> None:
@@ -44,6 +44,27 @@ def copy_all_but(source: keras.Layer, target: keras.Layer, copied: Set[int]) -> 
     for from_part, to_part in parts:
         _copy_other_state(from_part, to_part)
         use_variables(to_part)
+
+
+def inherit(
+    source: keras.Layer, target: keras.Layer, part: Callable[[Any], Any]
+) -> None:
+    """Give a layer what another one of its kind knows, as far as it fits.
+
+    Args:
+        source: Where the values come from.
+        target: Where they go. Weights of another shape than what they are to get stay.
+        part: Gives the array of what is to be taken of a variable.
+    """
+    shapes = [[tuple(x.shape) for x in layer.variables] for layer in (source, target)]
+    if shapes[0] == shapes[1]:
+        copy_weights(source, target)
+        return
+    givers, takers = own_variables(source), own_variables(target)
+    for giver, taker in zip(givers, takers, strict=False):
+        if (values := part(giver)).shape == tuple(taker.shape):
+            taker.assign(values)
+    use_variables(target)
 
 
 def _in_one_order(givers: list[Any], takers: list[Any]) -> tuple[list[Any], list[Any]]:

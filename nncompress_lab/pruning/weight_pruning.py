@@ -1,8 +1,7 @@
 """What the passes share that set single kernel weights to zero."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import keras
 
@@ -26,9 +25,12 @@ class WeightPruning(LayerPass):
             selection takes these in, unless it says `depthwise=False`.
     """
 
-    first_defaults: ClassVar[Mapping[str, Any]] = {"select": EVERY_LAYER}
-
     select: Selection = PRUNABLE
+
+    @classmethod
+    def as_written(cls, settings: dict[str, Any], written: int) -> dict[str, Any]:
+        """Before format 2, depthwise kernels were pruned, too."""
+        return {"select": EVERY_LAYER, **settings} if written == 1 else settings
 
     def treated(
         self, model: keras.Model, reasons: Reasons | None = None

@@ -136,7 +136,7 @@ def test_what_is_given_by_an_initializer_is_drawn_anew():
         [keras.Input((8,)), layers.Dense(16, kernel_initializer=table), layers.Dense(3)]
     )
 
-    student = Student(width=0.5)(teacher)
+    student = Student(width=0.5, initialise="random")(teacher)
 
     assert student.layers[0].units == 8
     assert np.std(np.asarray(student.layers[0].kernel)) > 0

@@ -13,6 +13,8 @@ from keras import layers
 
 import nncompress_lab as ncl
 from nncompress_lab import Student
+from nncompress_lab.models.attention import projections_of
+from nncompress_lab.models.channels.groups import follow_channels, groups_of
 
 SHAPES = json.loads(Path(__file__).with_name("student_shapes.json").read_text())
 
@@ -225,7 +227,8 @@ def test_the_seed_fixes_the_weights_and_the_callers_state_stays(build):
     random.seed(5)
     state = random.getstate()
 
-    first, again, other = (Student()(teacher, seed=seed) for seed in (1, 1, 2))
+    student = Student(initialise="random")
+    first, again, other = (student(teacher, seed=seed) for seed in (1, 1, 2))
 
     assert random.getstate() == state
     for one, two in zip(first.weights, again.weights, strict=True):
@@ -234,7 +237,7 @@ def test_the_seed_fixes_the_weights_and_the_callers_state_stays(build):
 
 
 def test_no_two_kernels_of_an_attention_begin_alike():
-    student = Student(width=1.0)(tiny_models.transformer(), seed=3)
+    student = Student(width=1.0, initialise="random")(tiny_models.transformer(), seed=3)
 
     attention = student.get_layer("attention")
     query, key = attention.query_dense.kernel, attention.key_dense.kernel
@@ -264,6 +267,156 @@ def test_statistics_that_do_not_train_are_taken_over():
     np.testing.assert_array_equal(
         predict(student.get_layer("scale"), inputs), predict(adapted, inputs)
     )
+
+
+# What a narrower student takes over
+
+
+def unread(teacher: keras.Model, width: float) -> keras.Model:
+    """The teacher, of which nobody reads the channels that are too many, drawn by lot."""
+    rng = np.random.default_rng(1)
+    flow = follow_channels(teacher, new_weights=True)
+    gone = np.zeros(len(flow.units), dtype=bool)
+    for group in groups_of(flow):
+        if group.reason is None:
+            drop = group.channels - max(1, round(group.channels * width))
+            gone[rng.permutation(group.units)[:drop]] = True
+    for entry in flow.layers.values():
+        for bound in entry.bound.values():
+            if bound.is_kernel and not bound.made:
+                kernel = np.moveaxis(bound.variable.numpy(), bound.axis, 0).copy()
+                kernel[gone[flow.units.roots(bound.units)]] = 0
+                bound.variable.assign(np.moveaxis(kernel, 0, bound.axis))
+    return teacher
+
+
+def lstm_and_gru() -> keras.Model:
+    entry = keras.Input((5, 6))
+    x = layers.LSTM(8, return_sequences=True, name="lstm")(entry)
+    x = layers.Bidirectional(layers.GRU(6, return_sequences=True), name="both")(x)
+    x = layers.GRU(4, reset_after=False, use_bias=False, name="gru")(x)
+    return keras.Model(entry, layers.Dense(3)(layers.Dense(8)(x)))
+
+
+def embedded_words() -> keras.Model:
+    words = keras.Input((5,), dtype="int32")
+    x = layers.Embedding(10, 12, name="words")(words)
+    x = layers.TimeDistributed(layers.Dense(8, activation="relu"))(x)
+    return keras.Model(words, layers.Dense(3)(layers.SimpleRNN(6)(x)))
+
+
+def scaled_and_shifted() -> keras.Model:
+    entry = keras.Input((5, 6))
+    x = Shifted(name="shift")(layers.Dense(16, activation="tanh")(entry))
+    x = layers.PReLU(shared_axes=[1], name="slope")(x)
+    return keras.Model(entry, layers.Dense(3)(layers.Dense(8)(x)))
+
+
+NOT_EXACT = {"cross_attention", "gated_attention"}  # whose heads get narrower
+INHERITED = [
+    *(one for one in STRUCTURES if one.__name__ not in NOT_EXACT),
+    *(lstm_and_gru, embedded_words, scaled_and_shifted),
+    *(tiny_models.sequential, tiny_models.residual, tiny_models.depthwise),
+]
+
+
+@pytest.mark.parametrize("build", INHERITED, ids=lambda one: one.__name__)
+@pytest.mark.parametrize("width", [0.5, 0.7])
+def test_a_student_leaves_out_what_nobody_reads_and_predicts_the_same(build, width):
+    teacher = build()
+    inputs = np.random.default_rng(2).uniform(size=(4, *teacher.input_shape[1:]))
+    for one in teacher.weights:  # biases and statistics that tell channels apart
+        if one.ndim == 1:
+            one.assign(np.random.default_rng(3).uniform(0.5, 1, one.shape))
+
+    student = Student(width=width)(unread(teacher, width))
+
+    assert student.count_params() < teacher.count_params()
+    np.testing.assert_allclose(
+        predict(student, inputs), predict(teacher, inputs), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_the_weights_that_read_a_channel_say_more_than_those_that_make_it():
+    teacher, data = ncl.zoo.lenet5(), ncl.data.fashion_mnist().validation
+
+    read = ncl.measure.accuracy(Student(width=0.5)(teacher), data)
+    made = ncl.ChannelPruning(sparsity=0.5, criterion="l2")(teacher)
+
+    assert read == pytest.approx(0.715, abs=0.01)
+    assert ncl.measure.accuracy(made, data) == pytest.approx(0.49, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: layers.MultiHeadAttention(2, 4, value_dim=6),
+        lambda: layers.MultiHeadAttention(2, 4, use_bias=False, output_shape=10),
+        lambda: layers.MultiHeadAttention(2, 4, use_gate=True),
+        lambda: layers.GroupQueryAttention(4, 4, 2),
+        lambda: layers.GroupQueryAttention(4, 4, 2, use_gate=True, use_bias=False),
+    ],
+    ids=["values", "no bias", "gate", "grouped", "grouped gate"],
+)
+def test_narrower_heads_compute_the_same_where_half_of_their_numbers_do_nothing(make):
+    entry = keras.Input((5, 8))
+    attention = make()
+    x = attention(layers.Dense(12)(entry), layers.Dense(12, activation="tanh")(entry))
+    teacher = unread(keras.Model(entry, layers.Dense(3)(x)), 0.5)
+    parts = projections_of(attention)
+    query, output = (parts[name].kernel for name in ("query", "attention_output"))
+    query.assign(query.numpy() * [1, 0, 0, 1])
+    seen = np.arange(output.shape[1]) % 2
+    output.assign(output.numpy() * seen[:, None])
+    if parts["query"].bias is not None:
+        parts["key"].bias.assign(np.ones(parts["key"].bias.shape))
+
+    student = Student(width=0.5)(teacher)
+
+    inputs = np.random.default_rng(0).normal(size=(2, 5, 8)).astype(np.float32)
+    np.testing.assert_allclose(
+        predict(student, inputs), predict(teacher, inputs), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_heads_wider_than_what_they_read_are_drawn_anew():
+    entry = keras.Input((5, 2))
+    x = layers.MultiHeadAttention(2, 16, use_bias=False, name="wide")(entry, entry)
+    teacher = keras.Model(entry, layers.Dense(3)(x))
+
+    student = Student(width=0.5)(teacher)
+
+    kernel = student.get_layer("wide").query_dense.kernel
+    assert kernel.shape == (2, 2, 8)
+    assert np.isfinite(predict(student, np.ones((1, 5, 2), np.float32))).all()
+
+
+def test_normalizations_of_several_channels_keep_their_scales():
+    entry = keras.Input((5, 6))
+    x = layers.LayerNormalization(name="layer")(layers.Dense(8, name="wide")(entry))
+    x = layers.GroupNormalization(2, name="group")(x)
+    teacher = keras.Model(entry, layers.Dense(3, name="logits")(x))
+    teacher.get_layer("logits").kernel.assign(
+        np.ones((8, 3)) * np.array([1, 5, 2, 6, 7, 3, 8, 9])[:, None]
+    )
+    for name in ("layer", "group"):
+        teacher.get_layer(name).gamma.assign(np.arange(8.0))
+
+    student = Student(width=0.5)(teacher)
+
+    # The same places go in both groups: 0 with 4 and 1 with 5 are read least.
+    kept = np.array([2, 3, 6, 7])
+    for name in ("layer", "group"):
+        assert student.get_layer(name).gamma.numpy().tolist() == kept.tolist()
+
+
+def test_zeros_of_the_teacher_are_zeros_of_the_student():
+    teacher = ncl.MagnitudePruning(sparsity=0.9)(tiny_models.sequential())
+
+    student = Student(width=0.5)(teacher)
+
+    zeros = [np.mean(one.numpy() == 0) for one in student.weights if one.ndim > 1]
+    assert min(zeros) > 0.3
 
 
 # Depth
@@ -335,8 +488,6 @@ def test_a_fraction_out_of_range_is_refused(name, value):
         Student(**{name: value})
 
 
-def test_only_a_student_as_wide_can_copy():
-    with pytest.raises(ValueError, match="Set width=1"):
-        Student(width=0.5, initialise="copy")
+def test_another_beginning_is_refused():
     with pytest.raises(ValueError, match="`initialise` must be one of"):
         Student(initialise="zeros")

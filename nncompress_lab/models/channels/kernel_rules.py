@@ -6,7 +6,11 @@ import numpy as np
 
 from nncompress_lab.models.channels.arrays.units import Indices
 from nncompress_lab.models.channels.flow import Call, Flow, Rule
-from nncompress_lab.models.channels.structure_rules import activated, channel_axis
+from nncompress_lab.models.channels.structure_rules import (
+    activated,
+    bind_equal_axes,
+    channel_axis,
+)
 from nncompress_lab.models.channels.tensor_channels import Channels, kept_zero
 from nncompress_lab.models.kernels import keras_classes
 
@@ -119,6 +123,7 @@ def group_norm(flow: Flow, call: Call) -> Channels:
     units = flow.follow(call, layer.axis % len(call.shapes[0]))
     if units is not None and flow.new_weights and layer.groups != len(units):
         _cut_alike(flow, units, layer.groups)
+        bind_equal_axes(flow, call)
         return channels
     if units is None or layer.groups != len(units):
         flow.fix(call, "whose statistics are of several channels together")
@@ -131,6 +136,7 @@ def group_norm(flow: Flow, call: Call) -> Channels:
 def mixing_norm(flow: Flow, call: Call) -> Channels:
     """LayerNormalization: what is left would be divided by another number."""
     if flow.new_weights:
+        bind_equal_axes(flow, call)
         return call.inputs[0]
     flow.fix(call, "whose statistics are of all channels together")
     return flow.fixed(call.outputs[0], f"output of {call.name}")

@@ -18,6 +18,7 @@ from nncompress_lab.models.channels.structure_rules import (
 from nncompress_lab.models.channels.student_rules import (
     WITH_NEW_WEIGHTS,
     bidirectional,
+    grouped_attention,
     recurrent,
     split,
 )
@@ -62,7 +63,8 @@ def rule_for(node: Node, *, new_weights: bool = False) -> Rule | None:
     if not (one_output or rule in OF_SEVERAL_OUTPUTS):
         rule = None
     if rule is None and new_weights and _keeps_width(node):
-        return passed_on
+        grouped = "GroupedQueryAttention" in keras_classes(node.operation)
+        return grouped_attention if grouped else passed_on
     return rule
 
 

@@ -191,9 +191,19 @@ def passed_on(flow: Flow, call: Call) -> Channels:
     channels, after = call.inputs[0], call.outputs[0]
     at_the_end = channels.axis == len(call.shapes[0]) - 1
     if at_the_end and len(after) > 1 and after[-1] == len(channels.units):
+        bind_equal_axes(flow, call)
         return replace(channels, axis=len(after) - 1)
     flow.fix(call, "through which channels cannot be followed")
     return flow.fixed(after, f"output of {call.name}")
+
+
+def bind_equal_axes(flow: Flow, call: Call) -> None:
+    """Take the axes of weights that are as long as there are channels to be theirs."""
+    units = call.inputs[0].units
+    for variable in getattr(call.layer, "variables", ()):
+        for axis, size in enumerate(variable.shape):
+            if size == len(units):
+                flow.bind(call.layer, variable, axis, units, made=True)
 
 
 def channel_axis(call: Call) -> int:

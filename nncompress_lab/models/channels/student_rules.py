@@ -12,7 +12,7 @@ import numpy as np
 from nncompress_lab.models.channels.arrays.units import Indices
 from nncompress_lab.models.channels.flow import Call, Flow, Rule
 from nncompress_lab.models.channels.kernel_rules import KERNELS
-from nncompress_lab.models.channels.structure_rules import STRUCTURE
+from nncompress_lab.models.channels.structure_rules import STRUCTURE, passed_on
 from nncompress_lab.models.channels.tensor_channels import Channels, kept_zero
 from nncompress_lab.models.kernels import keras_classes
 
@@ -21,8 +21,7 @@ CELLS = ("SimpleRNN", "LSTM", "GRU")
 
 def recurrent(flow: Flow, call: Call) -> list[Channels]:
     """SimpleRNN, LSTM and GRU: outputs and states have the same units."""
-    flow.read(call, 2)
-    units = _made_by(flow, call.layer)
+    units = _made_by(flow, call.layer, flow.read(call, 2))
     _begin_with(flow, call, units)
     return [_last(shape, units) for shape in call.outputs]
 
@@ -33,8 +32,8 @@ def bidirectional(flow: Flow, call: Call) -> list[Channels]:
     if not {keras_classes(one.cell)[0] for one in _directions(layer)} <= _CELLS:
         flow.fix(call, "whose layers are unknown")
         return [flow.fixed(one, f"output of {call.name}") for one in call.outputs]
-    flow.read(call, 2)
-    forward, backward = (_made_by(flow, one) for one in _directions(layer))
+    inputs = flow.read(call, 2)
+    forward, backward = (_made_by(flow, one, inputs) for one in _directions(layer))
     flow.units.unite(forward, backward)
     _begin_with(flow, call, forward)
     joint = layer.merge_mode == "concat"
@@ -55,6 +54,27 @@ def time_distributed(flow: Flow, call: Call) -> Channels:
     return replace(channels, axis=len(call.outputs[0]) - 1)
 
 
+def grouped_attention(flow: Flow, call: Call) -> Channels:
+    """GroupQueryAttention: returns as many channels as its queries have."""
+    layer, named = call.layer, call.node.named()
+    result = passed_on(flow, call)
+    given = {"key": named["value"], **{k: v for k, v in named.items() if v is not None}}
+    if hasattr(layer, "_gate_dense"):
+        given["gate"] = given["query"]
+    for name in ("query", "key", "value", "gate"):
+        which = [i for i, one in enumerate(call.node.inputs) if one is given.get(name)]
+        if which:
+            projection = getattr(layer, f"_{name}_dense")
+            units = call.inputs[which[0]].units
+            flow.bind(
+                projection, projection.kernel, 0, units, made=False, is_kernel=True
+            )
+    output = layer._output_dense
+    flow.bind(output, output.kernel, 2, result.units, made=True, is_kernel=True)
+    flow.bind(output, output.bias, 0, result.units, made=True)
+    return result
+
+
 def split(flow: Flow, call: Call) -> list[Channels]:
     """`ops.split`: along the channels into parts that stay equally wide."""
     channels, sections = call.inputs[0], call.layer.indices_or_sections
@@ -70,8 +90,18 @@ def split(flow: Flow, call: Call) -> list[Channels]:
     return [kept_zero(channels.axis, one) for one in parts]
 
 
-def _made_by(flow: Flow, layer: Any) -> Indices:
-    return flow.make(layer, layer.cell.recurrent_kernel, 0)
+def _made_by(flow: Flow, layer: Any, inputs: Indices | None) -> Indices:
+    """The units of a recurrent layer; its gates lie side by side along the last axis."""
+    cell = layer.cell
+    size, width = cell.recurrent_kernel.shape
+    gates = flow.make(layer, cell.recurrent_kernel, 1, repeats=width // size)
+    for kernel, read in ((cell.recurrent_kernel, gates[:size]), (cell.kernel, inputs)):
+        if read is not None:
+            flow.bind(layer, kernel, 0, read, made=False, is_kernel=True)
+    flow.bind(layer, cell.kernel, 1, gates, made=True, is_kernel=True)
+    if cell.bias is not None:
+        flow.bind(layer, cell.bias, cell.bias.ndim - 1, gates, made=True)
+    return gates[:size]
 
 
 def _directions(layer: Any) -> tuple[Any, Any]:

@@ -1,0 +1,1 @@
+"""Narrower attention heads: NumPy only."""
