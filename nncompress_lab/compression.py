@@ -68,7 +68,8 @@ def compress(
     """Compress a model and keep the model of every stage.
 
     Args:
-        model: A built functional or sequential Keras model. It is not changed.
+        model: A built model; functional or sequential if one of the passes
+            `needs_graph`. It is not changed.
         *passes: In the order in which they are applied.
         context: Data for passes that need it, and test data for the report; a data set
             will do.
@@ -77,7 +78,7 @@ def compress(
         The compressed model and, through `.report`, the figures of every stage.
 
     Raises:
-        UnsupportedModelError: If the model is subclassed, unbuilt or not Keras 3.
+        UnsupportedModelError: As when the passes are called.
         MissingContextError: If a pass needs data that the context lacks. It is raised
             before the first pass begins.
         ValueError: If inputs in the context are of another shape than the model's.
@@ -91,7 +92,7 @@ def compress(
     """
     recipe = pipeline(*passes)
     context = Context.of(context)
-    check_model(model)
+    check_model(model, graph=recipe.needs_graph)
     context = ready_context(recipe, context, model)
     models = {ORIGINAL: model}
     notes: dict[str, list[str]] = {}

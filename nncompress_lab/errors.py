@@ -28,7 +28,7 @@ class CompressionError(Exception):
 
 
 class UnsupportedModelError(CompressionError):
-    """The model cannot be rewritten: it is subclassed, unbuilt or not Keras 3."""
+    """The model cannot be treated: it is unbuilt, no graph of layers, or not Keras 3."""
 
 
 class MissingContextError(CompressionError):

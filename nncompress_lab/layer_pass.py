@@ -28,6 +28,11 @@ class LayerPass(Pass):
 
     select: Selection = EVERY_LAYER
 
+    @property
+    def needs_graph(self) -> bool:
+        """Whether it replaces layers; else the weights in them change."""
+        return self.replaces
+
     def obstacle(self, layer: KernelLayer) -> str | None:
         """Why a layer that is selected cannot be treated; None if it can."""
         return None

@@ -43,7 +43,8 @@ class Context:
         calibration: Sample inputs for passes that look at activations; they need no labels.
             Of a pipeline the first 512 examples are read.
         test: For the final figures of the report. No pass gets it.
-        original: The model as it was before the first pass; `pipeline` fills it in.
+        original: The model as it was before the first pass; `pipeline` fills it in, and
+            a pass that is called by itself has the model that it is called with.
         unquantized: The last model of the pipeline whose kernels are all floats, which
             passes that repair quantization compare with; `pipeline` fills it in.
         teacher: A model that passes may learn from, for `FineTune(teacher="context")`.
@@ -159,6 +160,15 @@ class Pass(ABC):
         return frozenset()
 
     @property
+    def needs_graph(self) -> bool:
+        """Whether it has to know how the layers are connected, as to replace some.
+
+        A pass that only gives other values to weights does not, and takes models of any
+        class.
+        """
+        return True
+
+    @property
     def label(self) -> str:
         """The pass with its main setting and those that are not the default."""
         settings = [
@@ -175,14 +185,16 @@ class Pass(ABC):
         """Compress a model.
 
         Args:
-            model: A built functional or sequential Keras model. It is not changed.
+            model: A built Keras model; if this pass `needs_graph`, a functional or
+                sequential one. It is not changed.
             context: Data, if this pass needs any; a data set will do.
 
         Returns:
             A new, uncompiled model that shares nothing with `model`.
 
         Raises:
-            UnsupportedModelError: If the model is subclassed, unbuilt or not Keras 3.
+            UnsupportedModelError: If the model is unbuilt or not Keras 3; if it is
+                subclassed and this pass needs a graph, or its class cannot make it again.
             MissingContextError: If the context lacks what the pass needs.
             CompressionError: If the result has weights that are not finite.
             ValueError: If a selection of this pass names a layer that is not there, or
@@ -190,12 +202,13 @@ class Pass(ABC):
                 model takes.
         """
         context = Context.of(context, test=None)
-        check_model(model)
+        check_model(model, graph=self.needs_graph)
         context = ready_context(self, context, model)
         later = context.original is not None and context.original is not model
         for field in fields(self):
             if isinstance(chosen := getattr(self, field.name), Selection):
                 chosen.check(model, replaced=later)
+        context = replace(context, original=context.original or model)
         result = self.transform(model, context)
         self.check_result(result)
         return result

@@ -29,6 +29,11 @@ class Pipeline(Pass):
         return needs - {"original", "unquantized"}
 
     @property
+    def needs_graph(self) -> bool:
+        """Whether any of its passes does."""
+        return any(step.needs_graph for step in self.passes)
+
+    @property
     def label(self) -> str:
         """The labels of its passes."""
         return f"pipeline({', '.join(step.label for step in self.passes)})"

@@ -91,6 +91,8 @@ def _fitted(value: Any, kind: Any) -> Any:
 
 
 def _fitted_to_one(value: Any, kinds: Sequence[Any]) -> Any:
+    if value is None and NoneType in kinds:  # before `of` makes something of it
+        return value
     reasons = []
     for kind in kinds:
         try:

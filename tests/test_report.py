@@ -377,16 +377,41 @@ def test_two_models_of_one_name_are_refused():
         ncl.compare(model, model, names=("a", "a"))
 
 
-def test_a_subclassed_model_is_refused():
-    class Subclassed(keras.Model):
-        def call(self, inputs):
-            return inputs
+def test_what_is_no_built_model_is_refused():
+    for model, wrong in (
+        (keras.Sequential([layers.Dense(2)]), "never built"),
+        (7, "int"),
+    ):
+        with pytest.raises(ncl.UnsupportedModelError, match=wrong):
+            ncl.compare(model, model)
 
+
+class Subclassed(keras.Model):
+    def __init__(self, width=5):
+        super().__init__()
+        self.hidden, self.outer = layers.Dense(width), layers.Dense(2)
+
+    def call(self, inputs):
+        return self.outer(keras.ops.relu(self.hidden(inputs)))
+
+
+def test_a_subclassed_model_is_measured_but_for_its_macs():
     model = Subclassed()
-    model(np.ones((1, 3)))
+    data = ncl.Data(np.ones((8, 3), np.float32), np.zeros(8, int))
+    model(data.x)
 
-    with pytest.raises(ncl.UnsupportedModelError, match="subclassed"):
-        ncl.compare(model, model)
+    result = ncl.compress(
+        model,
+        ncl.MagnitudePruning(sparsity=0.5),
+        context=ncl.Context(test=data, progress=False),
+    )
+
+    first, last = result.measured(latency=False).stages
+    assert type(result.model) is Subclassed
+    assert (first.nonzeros, last.nonzeros) == (3 * 5 + 5 * 2, 7 + 5)
+    assert first.keras_bytes
+    assert last.accuracy in (0.0, 1.0)
+    assert last.macs is None
 
 
 def test_json_holds_every_field():

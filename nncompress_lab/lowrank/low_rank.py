@@ -115,6 +115,11 @@ data_aware=False, same_shape=False, select=Selection())
         """Calibration data if `data_aware`."""
         return frozenset({"calibration"} if self.data_aware else ())
 
+    @property
+    def needs_graph(self) -> bool:
+        """Not if the layers stay, and nobody counts their MACs."""
+        return not self.same_shape or self.macs is not None
+
     def obstacle(self, layer: KernelLayer) -> Skip | None:
         """Its kernel is no matrix, or so thin that no two factors are smaller."""
         return no_matrix(layer.layer) or _no_rank(MatrixLayer.of(layer))

@@ -5,11 +5,15 @@ from typing import Any
 import keras
 
 from nncompress_lab.data.datasets import Data
+from nncompress_lab.models.graph import has_graph
+from nncompress_lab.models.rewrite import copy_model
 from nncompress_lab.passes import Context
 from nncompress_lab.quiet import quiet_logger
 from nncompress_lab.training.batches import evaluation
-from nncompress_lab.training.known_task import task_of
+from nncompress_lab.training.by_keras import trains_itself
 from nncompress_lab.training.objective import Objective
+from nncompress_lab.training.own_task import task_to_train
+from nncompress_lab.training.per_output import shapes_of_outputs
 from nncompress_lab.training.task import Task
 
 BATCH_SIZE = 256
@@ -34,7 +38,7 @@ def evaluate(
         ValueError: If the labels do not tell the task, or do not fit the outputs.
     """
     data = Data.of(data)
-    task = task_of(model, data, context=Context(objective=objective))
+    task = task_to_train(model, data, context=Context(objective=objective))
     return evaluated(model, data, task)
 
 
@@ -46,10 +50,11 @@ def evaluated(model: keras.Model, data: Data, task: Task) -> dict[str, float]:
         data: Inputs and labels.
         task: As `task_of` returns it for this model, or for one with the same outputs.
     """
-    view = _view(model)  # which can be compiled for this task, on the same layers
-    task.compile(view)
+    view = _view(model)  # which can be compiled for this task
     size = {} if data.is_stream else {"batch_size": BATCH_SIZE}
-    with quiet_logger("tensorflow"):  # it takes several models for one that changes
+    # TensorFlow takes several models for one that changes.
+    with task.steps(view), quiet_logger("tensorflow"):
+        task.compile(view)
         found: Any = view.evaluate(
             **evaluation(data), **size, verbose=0, return_dict=True
         )
@@ -60,6 +65,9 @@ def evaluated(model: keras.Model, data: Data, task: Task) -> dict[str, float]:
 
 
 def _view(model: keras.Model) -> keras.Model:
+    """A model of the same layers, or a copy of one whose class does more than these."""
+    if not has_graph(model) or trains_itself(model):
+        return copy_model(model)
     inputs = model.inputs if isinstance(model, keras.Sequential) else model.input
     outputs = model.outputs if isinstance(model, keras.Sequential) else model.output
     if isinstance(model, keras.Sequential):
@@ -69,7 +77,8 @@ def _view(model: keras.Model) -> keras.Model:
 
 def _exact(fraction: float, model: keras.Model, data: Data) -> float:
     """The fraction of all examples that Keras has rounded to float32, not rounded."""
-    counted = len(model.outputs) == 1 and len(model.outputs[0].shape) == 2
+    shapes = shapes_of_outputs(model)
+    counted = len(shapes) == 1 and len(shapes[0]) == 2
     weighted = not data.is_stream and data.sample_weight is not None
     if not counted or weighted or not data.size:
         return fraction

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from nncompress_lab.models.graph import ModelGraph, is_graph
 from nncompress_lab.models.inputs import STRING
+from nncompress_lab.models.interface import interface
 from nncompress_lab.models.kernels import walk
 from nncompress_lab.models.unchanged import keeps_values
 
@@ -28,9 +29,9 @@ def random_inputs(model: keras.Model, *, batch_size: int) -> list[npt.NDArray[An
     Raises:
         ValueError: If a size of an input is not fixed.
     """
-    generator = np.random.default_rng(0)
+    generator, graph = np.random.default_rng(0), interface(model)
     arrays = []
-    for place, tensor in enumerate(keras.tree.flatten(model.inputs)):
+    for place, tensor in enumerate(keras.tree.flatten(graph.inputs)):
         shape = tuple(tensor.shape[1:])
         if None in shape:
             raise ValueError(
@@ -39,7 +40,7 @@ def random_inputs(model: keras.Model, *, batch_size: int) -> list[npt.NDArray[An
                 "your own where the function takes them."
             )
         dtype = keras.backend.standardize_dtype(tensor.dtype)
-        users, size = list(_users(model, place)), (batch_size, *shape)
+        users, size = list(_users(graph, place)), (batch_size, *shape)
         if dtype == STRING:
             arrays.append(generator.choice(_words(users), size))
             continue

@@ -84,6 +84,6 @@ def file_sizes(model: keras.Model) -> FileSizes:
     Returns:
         Bytes of the `.keras` file and of the packed one.
     """
-    check_model(model)
+    check_model(model, graph=False)
     keras_bytes, packed = keras_and_packed(model)
     return FileSizes(keras=keras_bytes, packed=len(packed))

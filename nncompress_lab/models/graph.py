@@ -120,15 +120,24 @@ class ModelGraph:
         return [node for node in self.nodes if node.operation is operation]
 
 
-def check_model(model: Any) -> None:
-    """Raise an `UnsupportedModelError` unless `model` can be rewritten."""
+def check_model(model: Any, *, graph: bool = True) -> None:
+    """Raise an `UnsupportedModelError` unless `model` can be rewritten.
+
+    Args:
+        model: What somebody gave as a model.
+        graph: Whether its layers are to be replaced. Else any built model will do.
+    """
     if not isinstance(model, keras.Model):
         raise UnsupportedModelError(
             "Only Keras 3 models can be compressed. Received: an object of type "
             f"{type(model).__module__}.{type(model).__qualname__}. Load the model with "
             "keras.saving.load_model, or build it again from keras.layers."
         )
-    check_graph(model, name=f"The model {model.name!r}")
+    name = f"The model {model.name!r}"
+    if not graph:
+        _check_built(model, name=name)
+        return
+    check_graph(model, name=name)
     for path, layer in walk(model):
         if has_graph(layer):
             check_graph(layer, name=f"The inner model {path!r}")
@@ -141,11 +150,7 @@ def check_graph(model: keras.Model, *, name: str) -> None:
         model: A Keras model; those inside it are not looked at.
         name: How the error calls it.
     """
-    if not model.built:
-        raise UnsupportedModelError(
-            f"{name} has no weights yet: it was never built. Give it a keras.Input, or "
-            "call it once on real data, before it is compressed."
-        )
+    _check_built(model, name=name)
     if is_graph(model):
         return
     if has_graph(model):
@@ -157,8 +162,17 @@ def check_graph(model: keras.Model, *, name: str) -> None:
     raise UnsupportedModelError(
         f"{name} is a subclassed model ({type(model).__qualname__}), and its layers "
         "cannot be replaced because Keras does not know how they are connected. "
-        "Build it with the functional API: keras.Model(inputs, outputs)."
+        "Build it with the functional API, keras.Model(inputs, outputs); where its call() "
+        "is made of layers and keras.ops, outputs = model.call(inputs) will do."
     )
+
+
+def _check_built(model: keras.Model, *, name: str) -> None:
+    if not model.built:
+        raise UnsupportedModelError(
+            f"{name} has no weights yet: it was never built. Give it a keras.Input, or "
+            "call it once on real data, before it is compressed."
+        )
 
 
 def is_graph(operation: Any) -> bool:

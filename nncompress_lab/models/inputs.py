@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from nncompress_lab.data.data import CALIBRATION_EXAMPLES, Data
 from nncompress_lab.data.streams import is_stream
-from nncompress_lab.models.graph import maker
+from nncompress_lab.models.graph import has_graph, maker
+from nncompress_lab.models.interface import interface
 from nncompress_lab.models.rewrite import copy_model
 
 Array = npt.NDArray[Any]
@@ -37,7 +38,7 @@ def input_arrays(model: keras.Model, x: Any) -> list[Array]:
         >>> input_arrays(model, [[1, 2]])[0].dtype
         dtype('float32')
     """
-    tensors = keras.tree.flatten(model.inputs)
+    tensors = keras.tree.flatten(interface(model).inputs)
     given = _listed(model, _inputs_of(x), len(tensors))
     arrays = [
         _fitted(model, tensor, one) for tensor, one in zip(tensors, given, strict=True)
@@ -55,9 +56,11 @@ def check_inputs(model: keras.Model, x: Any) -> None:
     """Raise a `ValueError` unless inputs have the shapes that a model takes.
 
     Args:
-        model: A built functional or sequential model.
+        model: A built model. What a subclassed one takes, it says itself when it is run.
         x: As `input_arrays` takes them.
     """
+    if not has_graph(model):
+        return
     tensors = keras.tree.flatten(model.inputs)
     given = _listed(model, _inputs_of(x), len(tensors))
     for tensor, one in zip(tensors, given, strict=True):
@@ -67,17 +70,17 @@ def check_inputs(model: keras.Model, x: Any) -> None:
 
 def structured(model: keras.Model, arrays: Sequence[Array]) -> Any:
     """A flat list of inputs in the form that a model was made with, say a `dict`."""
-    return keras.tree.pack_sequence_as(_graph(model).input, list(arrays))
+    return keras.tree.pack_sequence_as(interface(model).input, list(arrays))
 
 
 def input_names(model: keras.Model) -> list[str]:
     """A name for each of `model.inputs`: its key in a `dict`, else its layer's name."""
-    return _names(_graph(model).input)
+    return _names(interface(model).input)
 
 
 def output_names(model: keras.Model) -> list[str]:
     """A name for each of `model.outputs`: its key in a `dict`, else its layer's name."""
-    return _names(_graph(model).output)
+    return _names(interface(model).output)
 
 
 def with_free_batch(model: keras.Model) -> keras.Model:
@@ -86,7 +89,7 @@ def with_free_batch(model: keras.Model) -> keras.Model:
     A `Sequential` model without an `Input` keeps the size of the batch that it first saw,
     though it computes with any other, too.
     """
-    entries = keras.tree.flatten(model.inputs)
+    entries = keras.tree.flatten(interface(model).inputs)
     by_fit = isinstance(model, keras.Sequential) and entries[0].shape[0] is not None
     return copy_model(model) if by_fit else model
 
@@ -98,11 +101,6 @@ def _inputs_of(x: Any) -> Any:
     if isinstance(x, Data):
         return (x.take(CALIBRATION_EXAMPLES) if x.is_stream else x).x
     return x
-
-
-def _graph(model: Any) -> Any:
-    """The functional model that a sequential one is."""
-    return getattr(model, "_functional", None) or model
 
 
 def _names(structure: Any) -> list[str]:
@@ -137,7 +135,7 @@ def _listed(model: keras.Model, x: Any, count: int) -> list[Any]:
 
 def _is_whole(model: keras.Model, one: Any) -> bool:
     """Whether one element of a list is all examples, not one of them."""
-    return np.ndim(one) == len(model.inputs[0].shape)
+    return np.ndim(one) == len(interface(model).inputs[0].shape)
 
 
 def _fitted(model: keras.Model, tensor: Any, one: Any) -> Array:

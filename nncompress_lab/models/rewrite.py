@@ -22,7 +22,7 @@ from nncompress_lab.models.graph import (
 )
 from nncompress_lab.models.inheriting import Inheritance
 from nncompress_lab.models.kernels import walk
-from nncompress_lab.models.own_class import copy_in_its_class
+from nncompress_lab.models.own_class import copy_in_its_class, of_its_class
 from nncompress_lab.models.wrappers import all_held, held_by, with_held
 
 
@@ -38,8 +38,16 @@ Rewrite = Callable[[keras.Layer], keras.Layer | Sequence[keras.Layer] | _Remove 
 
 
 def copy_model(model: keras.Model) -> keras.Model:
-    """An equal model that shares nothing with `model` and is not compiled."""
-    check_model(model)
+    """An equal model that shares nothing with `model` and is not compiled.
+
+    Args:
+        model: Built. One of a class of your own stays of it where it can be made from its
+            `get_config`; a subclassed model, which is no graph of layers, has to be.
+
+    Raises:
+        UnsupportedModelError: If it is unbuilt, or cannot be made again.
+    """
+    check_model(model, graph=False)
     return copy_in_its_class(model) or rewrite_layers(model, lambda _layer: None)
 
 
@@ -118,7 +126,7 @@ class _Rewriting:
             heir = self.heirs.get(id(target))
             copy_all_but(source, target, heir.close() if heir else set())
             freeze_alike(source, target)
-        return clone
+        return of_its_class(model, clone)
 
     def _clone(self, model: keras.Model) -> keras.Model:
         if isinstance(model, keras.Sequential):

@@ -71,6 +71,11 @@ class GradualPruning(WeightPruning, RetrainingPass):
         super().__post_init__()
 
     @property
+    def needs_graph(self) -> bool:
+        """Only beside a teacher: pruning changes weights."""
+        return self.teacher is not None
+
+    @property
     def schedule(self) -> PruningSchedule:
         """When the masks change, and how sparse they are then."""
         return PruningSchedule(

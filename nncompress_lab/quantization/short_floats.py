@@ -63,6 +63,11 @@ class ShortFloats(Pass):
                 f"values={self.values!r}."
             )
 
+    @property
+    def needs_graph(self) -> bool:
+        """Never: weights alone change."""
+        return False
+
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model and round the copy's floats."""
         short = copy_model(model)

@@ -10,8 +10,8 @@ from nncompress_lab.models.inputs import output_names
 from nncompress_lab.passes import Context
 from nncompress_lab.report.figures import Stage
 from nncompress_lab.report.metrics import ACCURACY, Metric
-from nncompress_lab.training.known_task import task_of
 from nncompress_lab.training.objective import Objective
+from nncompress_lab.training.own_task import task_to_train
 from nncompress_lab.training.task import Task, named_metrics
 
 
@@ -50,7 +50,7 @@ class Judged:
         metrics: tuple[Metric, ...] = (ACCURACY,)
         first = next(iter(models.values()))
         try:
-            task = task_of(first, test, context=Context(objective=objective))
+            task = task_to_train(first, test, context=Context(objective=objective))
             metrics = _shown(first, task)
             figures = {
                 name: evaluated(model, test, task) for name, model in models.items()

@@ -78,7 +78,7 @@ def measure_stages(
         The report. What cannot be measured is left out, and the report says why.
     """
     for model in models.values():
-        check_model(model)
+        check_model(model, graph=False)
     part = data.test if isinstance(data, Dataset) else data
     test = None if part is None else Data.of(part)
     judged = Judged.of(models, test, objective)

@@ -11,6 +11,7 @@ from nncompress_lab.errors import UnsupportedModelError
 from nncompress_lab.measure.latency import ROUNDS, Race, Run, race
 from nncompress_lab.measure.random_inputs import random_inputs
 from nncompress_lab.models.inputs import structured, with_free_batch
+from nncompress_lab.models.interface import interface
 from nncompress_lab.runtimes.onnx_graph.walk import to_onnx
 from nncompress_lab.runtimes.onnx_runtime import OnnxRuntime
 from nncompress_lab.runtimes.runtime import Array
@@ -57,7 +58,7 @@ def race_models(
     """
     models = {name: with_free_batch(model) for name, model in models.items()}
     first = next(iter(models.values()))
-    fixed = keras.tree.flatten(first.inputs)[0].shape[0]
+    fixed = keras.tree.flatten(interface(first).inputs)[0].shape[0]
     if fixed not in {None, batch_size}:
         raise ValueError(
             f"{first.name!r} was built for batches of {fixed} examples. Received: "

@@ -14,6 +14,7 @@ import keras
 from nncompress_lab.data.datasets import Data
 from nncompress_lab.models.inputs import output_names
 from nncompress_lab.passes import Context
+from nncompress_lab.training.by_keras import trains_itself
 from nncompress_lab.training.labels import (
     WORDS,
     Kind,
@@ -59,7 +60,7 @@ def task_of(
     said = _said(model, context)
     kinds: list[Kind | None] = [None] * len(names)
     if said.loss is None:
-        kinds = [*_kinds(model, parts)]
+        kinds = _inferred(model, parts)
         losses = [
             loss_of(kind, output_scale(model, index))
             for index, kind in enumerate(kinds)
@@ -129,6 +130,21 @@ def _said(model: keras.Model, context: Context | None) -> Objective:
         for index, one in enumerate(per_output(model, said.loss, for_all=True))
     ]
     return Objective(losses, said.metrics, said.judged_by, said.mode, said.loss_weights)
+
+
+def _inferred(model: keras.Model, parts: Sequence[Data]) -> list[Kind | None]:
+    """What the labels of each output are, if they are labels of outputs."""
+    try:
+        return [*_kinds(model, parts)]
+    except ValueError as error:
+        if not trains_itself(model):
+            raise
+        raise ValueError(
+            f"{type(model).__qualname__} learns by a loss of its own, for which nobody "
+            "else can ask. Scores by gradients, and teachers, need one of labels and "
+            "outputs: say Context(objective=Objective(loss)), with a loss for each "
+            f"output. The labels tell none: {error}"
+        ) from error
 
 
 def _kinds(model: keras.Model, parts: Sequence[Data]) -> list[Kind]:

@@ -13,6 +13,7 @@ from nncompress_lab.errors import CompressionError
 from nncompress_lab.finite import are_finite
 from nncompress_lab.passes import Context
 from nncompress_lab.training.batches import evaluation, held_out, training_batches
+from nncompress_lab.training.by_keras import trains_itself
 from nncompress_lab.training.task import Task
 from nncompress_lab.training.training_pass import TrainingPass
 from nncompress_lab.training.while_training import forgetting_statistics, keeping_zeros
@@ -58,25 +59,26 @@ def fit(
     optimizer.learning_rate = keras.optimizers.schedules.CosineDecay(
         step.learning_rate, steps
     )
-    task.compile(model, optimizer)
-    if keras.backend.backend() == "tensorflow":
-        _make_variables(model, validation)
-    start = _Start.of(model, validation, task) if task.judged_from is None else None
-    best = _BestEpoch(task, step.patience)
-    title = f"train {model.name}"
-    with (
-        keeping_zeros(model),
-        forgetting_statistics(model, within=steps_per_epoch),
-        progress.bar(title, steps, show=context.progress) as bar,
-    ):
-        model.fit(
-            batches,
-            epochs=step.epochs,
-            validation_data=held_out(validation),
-            callbacks=[*order, _Progress(bar), best, *callbacks],
-            shuffle=False,  # Keras would draw the order of the batches anew
-            verbose=0,
-        )
+    with task.steps(model):
+        task.compile(model, optimizer)
+        if keras.backend.backend() == "tensorflow" and not trains_itself(model):
+            _make_variables(model, validation)
+        start = _Start.of(model, validation, task) if task.judged_from is None else None
+        best = _BestEpoch(task, step.patience)
+        title = f"train {model.name}"
+        with (
+            keeping_zeros(model),
+            forgetting_statistics(model, within=steps_per_epoch),
+            progress.bar(title, steps, show=context.progress) as bar,
+        ):
+            model.fit(
+                batches,
+                epochs=step.epochs,
+                validation_data=held_out(validation),
+                callbacks=[*order, _Progress(bar), best, *callbacks],
+                shuffle=False,  # Keras would draw the order of the batches anew
+                verbose=0,
+            )
     best.check(step)
     if start is not None and start.beats(best.best):
         model.set_weights(start.weights)

@@ -5,6 +5,7 @@ from typing import Any, Literal
 import keras
 
 from nncompress_lab.models.graph import ModelGraph, is_graph
+from nncompress_lab.models.interface import interface
 from nncompress_lab.models.unchanged import keeps_values
 
 Scale = Literal["logits", "softmax", "sigmoid"]
@@ -31,7 +32,7 @@ def output_scale(model: keras.Model, index: int = 0) -> Scale:
         ... ]))
         'softmax'
     """
-    graph = ModelGraph(model)
+    graph = ModelGraph(interface(model))
     return _scale(_source(graph, graph.outputs[index], through_mixes=True))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from nncompress_lab.models.inputs import output_names
+from nncompress_lab.models.interface import interface
 
 
 def per_output(model: keras.Model, value: Any, *, for_all: bool = False) -> list[Any]:
@@ -63,12 +64,11 @@ def labels_of_outputs(model: keras.Model, labels: Any) -> list[Any]:
 
 def as_outputs(model: keras.Model, entries: Sequence[Any]) -> Any:
     """Entries for each output in the form that `compile` takes: a `dict`, or a list."""
-    structure = model.output if len(model.outputs) > 1 else None
-    if isinstance(structure, dict):
+    if len(entries) > 1 and isinstance(interface(model).output, dict):
         return dict(zip(output_names(model), entries, strict=True))
     return list(entries)
 
 
 def shapes_of_outputs(model: keras.Model) -> list[tuple[int | None, ...]]:
     """The shape of each output, with the axis of examples."""
-    return [tuple(one.shape) for one in keras.tree.flatten(model.outputs)]
+    return [tuple(one.shape) for one in keras.tree.flatten(interface(model).outputs)]

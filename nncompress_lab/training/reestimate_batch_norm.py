@@ -68,6 +68,11 @@ class ReestimateBatchNorm(Pass):
         """Sample inputs."""
         return frozenset({"calibration"})
 
+    @property
+    def needs_graph(self) -> bool:
+        """Never: weights alone change."""
+        return False
+
     def explain(self, model: keras.Model) -> Reasons:
         """The normalizations, all of which are measured; other layers have none."""
         return dict.fromkeys((path for path, _ in normalizations(model)), None)

@@ -9,10 +9,11 @@ from typing import Literal
 
 import keras
 
-from nncompress_lab.models.rewrite import copy_model, rewrite_layers
+from nncompress_lab.models.rewrite import copy_model
 from nncompress_lab.passes import Context
 from nncompress_lab.training.known_task import task_of
 from nncompress_lab.training.loop import fit, given
+from nncompress_lab.training.own_task import task_to_train
 from nncompress_lab.training.teach import NOTHING, Meanwhile, teach
 from nncompress_lab.training.teacher_losses import TeacherLoss
 from nncompress_lab.training.training_pass import TrainingPass, check_loss
@@ -57,6 +58,11 @@ class RetrainingPass(TrainingPass):
         """Training data, validation data to choose the epoch by, and the teacher."""
         return super().needs | ({_FIELDS[self.teacher]} if self.teacher else set())
 
+    @property
+    def needs_graph(self) -> bool:
+        """Only beside a teacher, which is compared with it before the last activation."""
+        return self.teacher is not None
+
     def retrain(
         self, model: keras.Model, context: Context, meanwhile: Meanwhile = NOTHING
     ) -> keras.Model:
@@ -71,7 +77,8 @@ class RetrainingPass(TrainingPass):
             A new model with the weights of the best epoch, or those before the first.
         """
         train, validation = given(context.train), given(context.validation)
-        task = task_of(model, train, validation, context=context, loss=self.loss)
+        ask = task_of if self.teacher else task_to_train
+        task = ask(model, train, validation, context=context, loss=self.loss)
         task = replace(task, judged_from=meanwhile.judged_from)
         if self.teacher is not None:
             loss = TeacherLoss(
@@ -87,7 +94,7 @@ class RetrainingPass(TrainingPass):
                 context=context,
                 meanwhile=meanwhile,
             )
-        tuned = rewrite_layers(model, lambda _layer: None)  # of no class of the user's
+        tuned = copy_model(model)
         meanwhile.prepare(tuned)
         fit(
             tuned,

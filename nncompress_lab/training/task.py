@@ -1,12 +1,14 @@
 """A task as a model has it: for each output its loss and metrics, and which decides."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 from keras import ops
 
+from nncompress_lab.training.by_keras import by_keras
 from nncompress_lab.training.objective import Mode
 from nncompress_lab.training.per_output import as_outputs, labels_of_outputs
 
@@ -41,7 +43,7 @@ class Task:
 
     def compile(self, model: keras.Model, optimizer: Any = "sgd") -> None:
         """Compile a model for this task; its metrics begin anew."""
-        metrics = [[_fresh(one) for one in some] for some in self.metrics]
+        metrics = [[fresh(one) for one in some] for some in self.metrics]
         single = len(self.losses) == 1
         model.compile(
             optimizer,
@@ -52,6 +54,10 @@ class Task:
             else None,
             jit_compile=jit_compile(),
         )
+
+    def steps(self, model: keras.Model) -> AbstractContextManager[None]:
+        """While the block runs, a model trains and is judged by what it is compiled for."""
+        return by_keras(model)
 
     def total(self, model: keras.Model, labels: Any, outputs: Any) -> Any:
         """The mean loss of a batch, one number; regularization is no part of it.
@@ -90,7 +96,7 @@ def jit_compile() -> str | bool:
     return False if keras.backend.backend() == "tensorflow" else "auto"
 
 
-def _fresh(metric: Any) -> Any:
+def fresh(metric: Any) -> Any:
     """A metric like another; the same one if Keras cannot make it from its settings."""
     try:
         return type(metric).from_config(metric.get_config())

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
 import tiny_models
 from pass_settings import EVERYWHERE, PASSES
@@ -78,6 +79,42 @@ def test_the_recipe_gives_the_same_pass(step):
 @pytest.mark.parametrize("step", PASSES, ids=lambda one: one.label)
 def test_wrong_models_are_refused(step):
     check_refusals(step)
+
+
+@keras.saving.register_keras_serializable("test_pass_contract")
+class Subclassed(keras.Model):
+    """Layers that only its call connects."""
+
+    def __init__(self, **settings):
+        super().__init__(**settings)
+        self.convolution = keras.layers.Conv2D(8, 3, padding="same")
+        self.normalization = keras.layers.BatchNormalization()
+        self.logits = keras.layers.Dense(tiny_models.CLASSES)
+
+    def call(self, inputs, training=False):
+        x = self.normalization(self.convolution(inputs), training=training)
+        return self.logits(keras.ops.mean(keras.ops.relu(x), axis=(1, 2)))
+
+
+@pytest.mark.parametrize(
+    "step",
+    [one for one in PASSES if not (one.needs_graph or "train" in one.needs)],
+    ids=lambda one: one.label,
+)
+def test_a_pass_that_needs_no_graph_takes_models_of_any_class(step):
+    model, x = Subclassed(name="own"), tiny_models.images()
+    before = keras.ops.convert_to_numpy(model(x))
+
+    result = step(model, tiny_models.context())
+
+    assert type(result) is Subclassed
+    assert result.name == "own"
+    assert not result.compiled
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(model(x)), before)
+    assert [one.shape for one in result.variables] == [
+        one.shape for one in model.variables
+    ]
+    assert {id(one) for one in result.variables}.isdisjoint(map(id, model.variables))
 
 
 def missing(public: set[str], listed: tuple[ncl.Pass, ...]) -> set[str]:

@@ -171,9 +171,9 @@ class Sampling(layers.Layer):
 
 @registered
 class VariationalAutoencoder(keras.Model):
-    """A functional model with a loss of its own in its train_step."""
+    """A functional model with a loss of its own."""
 
-    def compute_loss(self, x=None, y=None, y_pred=None, **_kwargs):
+    def compute_loss(self, x=None, y=None, y_pred=None, *_args, **_kwargs):
         image, mean, log_variance = y_pred
         apart = ops.mean(ops.square(x - image))
         return apart - 0.5 * ops.mean(

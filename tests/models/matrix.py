@@ -25,8 +25,8 @@ BATCHES = (1, 5)
 FLOATS, HALVES = 1e-5, 1e-2
 PASSES: dict[str, ncl.Pass] = {
     "magnitude": ncl.MagnitudePruning(sparsity=0.5),
-    "taylor": ncl.ScorePruning(sparsity=0.5),
-    "wanda": ncl.ScorePruning(sparsity=0.5, score="wanda"),
+    "taylor": ncl.ScorePruning(sparsity=0.5, score="taylor"),
+    "wanda": ncl.ScorePruning(sparsity=0.5),
     "N:M": ncl.NMPruning(n=2, m=4),
     "brain": ncl.OptimalBrainPruning(sparsity=0.5),
     "gradual": ncl.GradualPruning(sparsity=0.5, curve="constant", **TRAINING),

@@ -121,6 +121,11 @@ class ChannelPruning(LayerPass):
         """Calibration data with labels for the Taylor criterion, else nothing."""
         return frozenset({"calibration"} if self.criterion == "taylor" else ())
 
+    @property
+    def needs_graph(self) -> bool:
+        """Always: what a channel is made of is found along the graph."""
+        return True
+
     def explain(self, model: keras.Model) -> Reasons:
         """Which layers may get fewer outputs, and why the others may not."""
         selected = self.select.explain(model)
