@@ -1,6 +1,6 @@
 """One progress display for whatever runs long, in a terminal or a notebook."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -30,9 +30,9 @@ class Bar:
         """Move the bar by `steps`."""
         self.progress.advance(self.task, steps)
 
-    def say(self, text: str) -> None:
-        """Show `text` at the end of the line."""
-        self.progress.update(self.task, note=text)
+    def say(self, text: str, figures: Mapping[str, float] | None = None) -> None:
+        """Show `text` at the end of the line; who listens gets its figures as numbers."""
+        self.progress.update(self.task, note=text, figures=figures or {})
 
 
 @contextmanager
@@ -69,14 +69,18 @@ def bar(description: str, total: int, *, show: bool = True) -> Iterator[Bar]:
 
 
 @contextmanager
-def heard_by(call: Callable[[float], object]) -> Iterator[None]:
+def heard_by(
+    call: Callable[[float], object],
+    figures: Callable[[Mapping[str, float]], object] = lambda _: None,
+) -> Iterator[None]:
     """While the block runs, bars of this thread draw nothing and tell how far they are.
 
     Args:
         call: Called after each step with the fraction that is done. What it raises ends
             the work that is under way.
+        figures: Called with the figures that stand beside a bar, such as an epoch's.
     """
-    token = _active.set(_Listener(call))
+    token = _active.set(_Listener(call, figures))
     try:
         yield
     finally:
@@ -84,8 +88,13 @@ def heard_by(call: Callable[[float], object]) -> Iterator[None]:
 
 
 class _Listener:
-    def __init__(self, call: Callable[[float], object]) -> None:
+    def __init__(
+        self,
+        call: Callable[[float], object],
+        figures: Callable[[Mapping[str, float]], object],
+    ) -> None:
         self._call = call
+        self._figures = figures
         self._steps: list[list[int]] = []
 
     def add_task(self, description: str, *, total: int, note: str) -> TaskID:
@@ -97,5 +106,6 @@ class _Listener:
         done, total = self._steps[task]
         self._call(min(done / total, 1.0) if total else 1.0)
 
-    def update(self, task: TaskID, *, note: str) -> None:
-        """Words are not passed on."""
+    def update(self, task: TaskID, *, note: str, figures: Mapping[str, float]) -> None:
+        """Figures are passed on, words are not."""
+        self._figures(figures)

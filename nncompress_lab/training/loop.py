@@ -159,7 +159,8 @@ class _Progress(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         figures = {key: value for key, value in (logs or {}).items() if "val_" in key}
-        self.bar.say("  ".join(f"{key} {value:.4f}" for key, value in figures.items()))
+        said = "  ".join(f"{key} {value:.4f}" for key, value in figures.items())
+        self.bar.say(said, figures)
 
 
 def given(data: Data | None) -> Data:
