@@ -115,4 +115,23 @@ FIGURES: Final[Mapping[str, Figure]] = {
         "{} an activation", "the activations have {}", lambda bits: f"{bits:.0f} bits"
     ),
     "macs": Figure("{} MACs", "an example takes {} MACs", number),
+    "others": Figure(
+        "{} % of the teacher's probability on other classes than its first",
+        "{} of the teacher's probability is on other classes than its first",
+        percent,
+        is_lower_bound=True,
+        is_fraction=True,
+    ),
+    "soft_entropy": Figure(
+        "{} of entropy in the soft targets",
+        "the entropy of the soft targets is {}",
+        _bits,
+    ),
+    "balance": Figure(
+        "{} % of the gradient from the weaker of the two terms",
+        "the weaker of the two terms has {} of the gradient",
+        percent,
+        is_lower_bound=True,
+        is_fraction=True,
+    ),
 }

@@ -27,8 +27,10 @@ class Goal:
             original, as a fraction (0.02 is 2 points); `keras_bytes`, `packed_bytes`,
             `memory_bytes`, `parameters`, `nonzeros` and `macs`; `snr_db`, the energy of
             the kernels over that of their rounding error, at least so many decibels;
-            `entropy`, the bits that a weight's code is worth; and `activation_bits`, those
-            of what goes into the layers.
+            `entropy`, the bits that a weight's code is worth; `activation_bits`, those
+            of what goes into the layers; and of a distillation `others`, at least so much
+            of the teacher's probability beside its likeliest class, `soft_entropy`, and
+            `balance`, at least such a part of the gradient from its weaker term.
 
     Raises:
         TypeError: If a figure is unknown or no bound is given.
