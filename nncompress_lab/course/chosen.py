@@ -10,17 +10,20 @@ The control of the lesson is given the same goal and model.
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import keras
 import numpy as np
 
 from nncompress_lab import measure, zoo
 from nncompress_lab.course.exercise import Check, Exercise, require, require_chosen
+from nncompress_lab.course.small_student import small_student
 from nncompress_lab.data import fashion_mnist
+from nncompress_lab.distillation.distillation import Distillation
 from nncompress_lab.models.kernels import kernel_layers
 from nncompress_lab.passes import Context, Pass
 from nncompress_lab.quantization.layers.fake_quantize import FakeQuantize
+from nncompress_lab.trials.distillation import DistillationTrial
 from nncompress_lab.trials.goal import Goal
 from nncompress_lab.trials.quantization import FLOAT_BITS
 
@@ -42,6 +45,7 @@ def chosen(
     hints: tuple[str, ...],
     title: str = "Meet the goal with the control",
     points: int = 3,
+    kind: type[Pass] = Pass,
 ) -> Exercise:
     """An exercise that takes a pass; its first check refuses whatever is none.
 
@@ -52,6 +56,7 @@ def chosen(
         hints: From the gentle to the nearly complete.
         title: For the list of checks.
         points: What it is worth.
+        kind: Of the pass. Without one, any that does not train will do.
     """
     beginning = _BEGINNING.format(name)
     exercise = Exercise(
@@ -60,8 +65,8 @@ def chosen(
 
     @exercise.check
     def is_registered(answer: Any) -> None:
-        require_chosen(answer, Pass, example=example)
-        trains = sorted(answer.needs - GIVEN)
+        require_chosen(answer, kind, example=example)
+        trains = sorted(answer.needs - GIVEN) if kind is Pass else []
         require(
             not trains,
             "The goal is to be met without any training: leave out what needs "
@@ -132,6 +137,19 @@ def _activation_bits(answer: Pass, model: Model) -> float:
     return max(bits) if len(bits) == len(kernel_layers(model())) else FLOAT_BITS
 
 
+def _taught(name: str) -> Callable[[Pass, Model], float]:
+    """A figure of how the small student is taught, before any training."""
+    return lambda answer, model: _teaching(model).counted(cast(Distillation, answer))[
+        name
+    ]
+
+
+@lru_cache(maxsize=1)
+def _teaching(model: Model) -> DistillationTrial:
+    data = fashion_mnist().validation
+    return DistillationTrial(model(), small_student(), data, examples=EXAMPLES)
+
+
 def _of_result(count: Callable[[keras.Model], float]) -> Callable[[Pass, Model], float]:
     return lambda answer, model: count(compressed(answer, model))
 
@@ -151,6 +169,9 @@ _FIGURES: Final[Mapping[str, tuple[str, Callable[[Pass, Model], float]]]] = {
     "activation_bits": ("rounds_to_few_enough_bits", _activation_bits),
     "parameters": ("has_few_enough_parameters", _of_result(measure.parameters)),
     "macs": ("takes_few_enough_macs", _of_result(measure.macs)),
+    "others": ("softens_enough", _taught("others")),
+    "soft_entropy": ("keeps_a_contrast", _taught("soft_entropy")),
+    "balance": ("lets_both_terms_speak", _taught("balance")),
 }
 
 

@@ -11,6 +11,9 @@ import nncompress_lab as ncl
 from nncompress_lab.course import build
 from nncompress_lab.course.exercise import Exercise
 from nncompress_lab.course.exercises import exercises_of
+from nncompress_lab.course.small_student import small_student
+
+STUDENT = small_student()
 
 
 def answer_of(code: str, exercise: Exercise, lesson: str) -> Any:
@@ -18,7 +21,7 @@ def answer_of(code: str, exercise: Exercise, lesson: str) -> Any:
     names = {name: each.reference for name, each in exercises_of(lesson).items()}
     del names[exercise.name]
     modules = {"np": np, "keras": keras, "ncl": ncl, "tempfile": tempfile, "Path": Path}
-    namespace = names | modules
+    namespace = names | modules | {"student": STUDENT}
     exec(compile(code, "<answer>", "exec"), namespace)
     return namespace.get(exercise.name, ...)
 

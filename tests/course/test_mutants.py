@@ -141,6 +141,27 @@ ALSO_RIGHT = {
         "columns are equal, and more time",
         "False -> True": "the first columns are equal, and more time",
     },
+    "logit_loss": {
+        "teacher - student -> (student) - (teacher)": "the square has no sign",
+        "difference - np.mean(difference, axis=-1, keepdims=True) -> "
+        "(np.mean(difference, axis=-1, keepdims=True)) - (difference)": "the square has no "
+        "sign",
+    },
+    "chosen_teaching": {
+        "ncl.Distillation(student=student, temperature=5.0, student_loss_weight=0.75) -> "
+        "ncl.Distillation(temperature=5.0, student_loss_weight=0.75)": "the goal is about "
+        "how a student is taught",
+    },
+    "gain": {
+        "np.mean(gains) -> np.mean(gains, axis=0)": "the gains have one axis",
+        "gains.size -> len(gains)": "the gains have one axis",
+        "gains.size -> gains.shape[-1]": "the gains have one axis",
+    },
+    "feature_loss": {
+        "np.linalg.lstsq(inputs, teacher, rcond=None) -> "
+        "np.linalg.lstsq(inputs, teacher)": "NumPy's default is None",
+        "teacher - inputs @ best -> (inputs @ best) - (teacher)": "the square has no sign",
+    },
     "best_range": {
         f"{SEARCH} -> for reach in list(np.linspace(0, largest, 501)[1:])[1:]:": "the "
         "narrowest of 500 ranges is never the best",
