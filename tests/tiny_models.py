@@ -2,8 +2,8 @@
 
 import keras
 
-from nncompress_lab.testing.on_model import weights_of
 from nncompress_lab.testing import tiny_models as all_tiny_models
+from nncompress_lab.testing.on_model import weights_of
 from nncompress_lab.testing.tiny_models import *  # noqa: F403
 
 # What a pass computes on each model, TensorFlow shows. What another backend could break
@@ -12,6 +12,7 @@ BUILDERS = all_tiny_models.BUILDERS
 if keras.backend.backend() != "tensorflow":
     BUILDERS = (
         all_tiny_models.residual,
+        all_tiny_models.depthwise,
         all_tiny_models.transformer,
         all_tiny_models.every_layer,
     )
