@@ -8,6 +8,7 @@ The control of the lesson is given the same goal and model.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, cast
@@ -21,10 +22,11 @@ from nncompress_lab.course.small_student import small_student
 from nncompress_lab.data import fashion_mnist
 from nncompress_lab.distillation.distillation import Distillation
 from nncompress_lab.models.kernels import kernel_layers
-from nncompress_lab.passes import Context, Pass
+from nncompress_lab.passes import Pass
 from nncompress_lab.quantization.layers.fake_quantize import FakeQuantize
 from nncompress_lab.trials.distillation import DistillationTrial
 from nncompress_lab.trials.goal import Goal
+from nncompress_lab.trials.over_time import brief_context
 from nncompress_lab.trials.quantization import FLOAT_BITS
 
 EXAMPLES: Final = 1000  # of the validation images, as in the controls
@@ -46,6 +48,7 @@ def chosen(
     title: str = "Meet the goal with the control",
     points: int = 3,
     kind: type[Pass] = Pass,
+    may_train: bool = False,
 ) -> Exercise:
     """An exercise that takes a pass; its first check refuses whatever is none.
 
@@ -57,6 +60,7 @@ def chosen(
         title: For the list of checks.
         points: What it is worth.
         kind: Of the pass. Without one, any that does not train will do.
+        may_train: Whether any pass may train, on the images that a control trains on.
     """
     beginning = _BEGINNING.format(name)
     exercise = Exercise(
@@ -66,7 +70,8 @@ def chosen(
     @exercise.check
     def is_registered(answer: Any) -> None:
         require_chosen(answer, kind, example=example)
-        trains = sorted(answer.needs - GIVEN) if kind is Pass else []
+        asked = may_train or kind is not Pass
+        trains = [] if asked else sorted(answer.needs - GIVEN)
         require(
             not trains,
             "The goal is to be met without any training: leave out what needs "
@@ -105,8 +110,9 @@ def compressed(answer: Pass, model: Model = zoo.lenet5) -> keras.Model:
 
 @lru_cache(maxsize=1)
 def _compressed(answer: Pass, model: Model) -> keras.Model:
-    calibration = Context.of(fashion_mnist()).calibration
-    return answer(model(), Context(calibration=calibration, progress=False))
+    original = model()
+    context = brief_context(fashion_mnist(), examples=EXAMPLES)
+    return answer(original, replace(context, original=original))
 
 
 @lru_cache(maxsize=2)

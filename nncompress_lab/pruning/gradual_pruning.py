@@ -89,6 +89,21 @@ class GradualPruning(WeightPruning, RetrainingPass):
 
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model, prune the copy while it trains, return the best epoch."""
+        return self.watched(model, context)
+
+    def watched(
+        self,
+        model: keras.Model,
+        context: Context,
+        *watching: keras.callbacks.Callback,
+    ) -> keras.Model:
+        """What the pass does, with callbacks of `fit` that look on after each update.
+
+        Args:
+            model: It is not changed.
+            context: What `needs` names.
+            *watching: They see the copy that trains, with the masks of the moment.
+        """
 
         def pruning(train: Data) -> list[keras.callbacks.Callback]:
             return [
@@ -98,7 +113,8 @@ class GradualPruning(WeightPruning, RetrainingPass):
                     scope=self.scope,
                     select=self.select,
                     data=train,
-                )
+                ),
+                *watching,
             ]
 
         # The first epoch at whose end the masks are final.

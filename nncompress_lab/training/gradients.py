@@ -81,7 +81,28 @@ class KernelGradients:
         }
 
 
-def _with_tensorflow(loss_of: Callable[..., Any]) -> Gradient:
+def gradient_of(function: Callable[[Any], Any], array: npt.ArrayLike) -> Any:
+    """The gradient of a number that a function computes from an array, on every backend.
+
+    Args:
+        function: From a tensor to a tensor of one number.
+        array: Where the gradient is taken.
+
+    Returns:
+        An array of the shape of `array`; zeros if the number does not depend on it.
+
+    Example:
+        >>> gradient_of(lambda x: ops.sum(x * x), [1.0, -3.0]).tolist()
+        [2.0, -6.0]
+    """
+    backend = keras.backend.backend()
+    make = _taped if backend == "tensorflow" else _GRADIENTS[backend]
+    gradient = make(lambda values, _x, _y: function(values[0]))
+    (found,) = gradient([ops.convert_to_tensor(array, "float32")], None, None)
+    return to_numpy(found)
+
+
+def _taped(loss_of: Callable[..., Any]) -> Gradient:
     import tensorflow as tf
 
     def gradient(values: Sequence[Any], x: Any, y: Any) -> Sequence[Any]:
@@ -95,7 +116,13 @@ def _with_tensorflow(loss_of: Callable[..., Any]) -> Gradient:
         # The gradient of an Embedding lists the rows that were looked up.
         return [tf.convert_to_tensor(one) for one in found]
 
-    graph: Gradient = tf.function(gradient, reduce_retracing=True)
+    return gradient
+
+
+def _with_tensorflow(loss_of: Callable[..., Any]) -> Gradient:
+    import tensorflow as tf
+
+    graph: Gradient = tf.function(_taped(loss_of), reduce_retracing=True)
     return graph
 
 
