@@ -47,8 +47,7 @@ def chosen(
     hints: tuple[str, ...],
     title: str = "Meet the goal with the control",
     points: int = 3,
-    kind: type[Pass] = Pass,
-    may_train: bool = False,
+    kind: type[Pass] | None = None,
 ) -> Exercise:
     """An exercise that takes a pass; its first check refuses whatever is none.
 
@@ -59,8 +58,8 @@ def chosen(
         hints: From the gentle to the nearly complete.
         title: For the list of checks.
         points: What it is worth.
-        kind: Of the pass. Without one, any that does not train will do.
-        may_train: Whether any pass may train, on the images that a control trains on.
+        kind: Of the pass, which may train then, on the images that a control trains
+            on. Without one, any that does not train will do.
     """
     beginning = _BEGINNING.format(name)
     exercise = Exercise(
@@ -69,9 +68,8 @@ def chosen(
 
     @exercise.check
     def is_registered(answer: Any) -> None:
-        require_chosen(answer, kind, example=example)
-        asked = may_train or kind is not Pass
-        trains = [] if asked else sorted(answer.needs - GIVEN)
+        require_chosen(answer, kind or Pass, example=example)
+        trains = [] if kind else sorted(answer.needs - GIVEN)
         require(
             not trains,
             "The goal is to be met without any training: leave out what needs "

@@ -223,4 +223,4 @@ def _kernels(model: keras.Model) -> list[Any]:
 
 def _zeros(kernels: list[Any]) -> float:
     zeros = sum(int(np.count_nonzero(kernel == 0)) for kernel in kernels)
-    return zeros / sum(kernel.size for kernel in kernels)
+    return float(zeros / sum(kernel.size for kernel in kernels))

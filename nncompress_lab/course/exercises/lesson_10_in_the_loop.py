@@ -11,6 +11,7 @@ from nncompress_lab.course.exercises.lesson_10_rounding import (
 from nncompress_lab.course.exercises.lesson_10_schedules import keep_zeros, sparsity_at
 from nncompress_lab.course.exercises.lesson_10_training import prune_while_training
 from nncompress_lab.course.wording import in_words
+from nncompress_lab.passes import Pass
 from nncompress_lab.pruning.gradual_pruning import GradualPruning
 from nncompress_lab.trials.goal import Goal
 
@@ -29,7 +30,7 @@ chosen_schedule = chosen(
         'ncl.GradualPruning(sparsity=0.95, scope="adaptive", epochs=4)',
     ),
     reference=GradualPruning(sparsity=0.95, scope="adaptive", epochs=EPOCHS),
-    may_train=True,
+    kind=Pass,
 )
 
 
