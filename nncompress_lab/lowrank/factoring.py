@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from nncompress_lab.lowrank.arrays.svd import Factors, energy_by_rank, low_rank_factors
+from nncompress_lab.lowrank.arrays.svd import Factors, Spectrum, energy_by_rank
 from nncompress_lab.lowrank.two_layers import MatrixLayer, two_layers
 from nncompress_lab.measure.macs import layer_macs
 from nncompress_lab.models.kernels import KernelLayer, kernel_layers
@@ -79,9 +79,13 @@ def energies_of(one: MatrixLayer, moments: Moments) -> npt.NDArray[np.float64]:
 
 def factors_of(one: MatrixLayer, rank: int, moments: Moments) -> Factors:
     """The best factors of a layer's matrix, with respect to the same."""
-    moment = moments.get(one.path)
+    return spectrum_of(one, moments).factors(rank)
+
+
+def spectrum_of(one: MatrixLayer, moments: Moments) -> Spectrum:
+    """A layer's matrix, decomposed for factors of several ranks."""
     try:
-        return low_rank_factors(one.matrix(), rank=rank, second_moment=moment)
+        return Spectrum(one.matrix(), second_moment=moments.get(one.path))
     except ValueError as error:
         raise ValueError(f"Cannot factor {one.path}: {error}") from error
 

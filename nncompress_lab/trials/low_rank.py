@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nncompress_lab.lowrank.arrays.rank import break_even_rank
-from nncompress_lab.lowrank.arrays.svd import Factors, energy_by_rank
-from nncompress_lab.lowrank.factoring import factors_of, macs_by_rank
+from nncompress_lab.lowrank.arrays.svd import Factors, Spectrum, energy_by_rank
+from nncompress_lab.lowrank.factoring import macs_by_rank, spectrum_of
 from nncompress_lab.lowrank.low_rank import LowRank
 from nncompress_lab.lowrank.two_layers import MatrixLayer
 from nncompress_lab.trials.replacing import Replacement, ReplacingTrial
@@ -127,6 +127,7 @@ class LowRankTrial(ReplacingTrial[TwoThin]):
         )
         self._energies: dict[str, npt.NDArray[np.float64]] = {}
         self._factoring = threading.Lock()
+        self._spectrum: tuple[str, Spectrum] | None = None
         self._cut: tuple[str, int, Factors] | None = None
         return whole
 
@@ -147,9 +148,15 @@ class LowRankTrial(ReplacingTrial[TwoThin]):
         with self._factoring:
             held = self._cut
             if held is None or held[:2] != (path, rank):
-                held = path, rank, factors_of(self._matrices[path], rank, {})
+                held = path, rank, self._spectrum_of(path).factors(rank)
                 self._cut = held
             return held[2]
+
+    def _spectrum_of(self, path: str) -> Spectrum:
+        """That of the last layer is kept: a hand tries many ranks of one."""
+        if self._spectrum is None or self._spectrum[0] != path:
+            self._spectrum = path, spectrum_of(self._matrices[path], {})
+        return self._spectrum[1]
 
     def _energies_of(self, path: str) -> npt.NDArray[np.float64]:
         if path not in self._energies:

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from nncompress_lab.lowrank.arrays import eigenvectors
 from nncompress_lab.lowrank.arrays.svd import (
+    Spectrum,
     energy_by_rank,
     low_rank_factors,
 )
@@ -42,6 +44,27 @@ def test_full_rank_reproduces_the_matrix(shape):
     product = low_rank_factors(matrix, rank=min(shape)).product()
 
     np.testing.assert_allclose(product, matrix, atol=1e-10)
+
+
+@pytest.mark.parametrize("shape", [*SHAPES, (1200, 1100)])
+def test_a_matrix_decomposed_once_has_the_factors_of_every_rank(shape, monkeypatch):
+    matrix, decomposed = matrix_of(shape, np.float32), []
+    exact = np.linalg.eigh
+
+    def counted(gram):
+        decomposed.append(gram.shape)
+        return exact(gram)
+
+    ranks = sorted({1, min(shape) // 3 or 1, min(shape)})
+    expected = [low_rank_factors(matrix, rank=rank) for rank in ranks]
+    monkeypatch.setattr(eigenvectors.np.linalg, "eigh", counted)
+    spectrum = Spectrum(matrix)
+    found = [spectrum.factors(rank) for rank in ranks]
+
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one.left, other.left)
+        np.testing.assert_array_equal(one.right, other.right)
+    assert decomposed.count((min(shape),) * 2) == 1  # others are of Krylov spaces
 
 
 def test_float32_loses_no_more_than_its_rounding():

@@ -58,7 +58,7 @@ def _png(colours: npt.NDArray[np.uint8]) -> bytes:
     height, width, _ = colours.shape
     rows = b"".join(b"\0" + row.tobytes() for row in colours)
     header = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
-    parts = [(b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    parts = [(b"IHDR", header), (b"IDAT", zlib.compress(rows, 1)), (b"IEND", b"")]
     return _SIGNATURE + b"".join(_chunk(*part) for part in parts)
 
 

@@ -4,6 +4,8 @@ NumPy computes all eigenvectors or none. Where few are wanted of a large matrix,
 space finds them in a fraction of the time, and a certificate tells whether it did.
 """
 
+from functools import cached_property
+
 import numpy as np
 import numpy.typing as npt
 
@@ -39,12 +41,32 @@ def leading_eigenvectors(gram: Floats, *, count: int) -> tuple[Floats, Floats]:
                [1., 0.],
                [0., 1.]])
     """
-    if len(gram) >= SMALLEST and count * FEW <= len(gram):
-        found = _by_krylov_space(gram, count)
-        if found is not None:
-            return found
-    values, vectors = np.linalg.eigh(gram)
-    return values[::-1][:count], vectors[:, ::-1][:, :count]
+    return Eigenvectors(gram).leading(count)
+
+
+class Eigenvectors:
+    """Those of one Gram matrix, for several counts: all of them are computed once.
+
+    Args:
+        gram: As `leading_eigenvectors` takes it.
+    """
+
+    def __init__(self, gram: Floats) -> None:
+        self._gram = gram
+
+    def leading(self, count: int) -> tuple[Floats, Floats]:
+        """As `leading_eigenvectors`, to the last bit."""
+        if len(self._gram) >= SMALLEST and count * FEW <= len(self._gram):
+            found = _by_krylov_space(self._gram, count)
+            if found is not None:
+                return found
+        values, vectors = self._all
+        return values[::-1][:count], vectors[:, ::-1][:, :count]
+
+    @cached_property
+    def _all(self) -> tuple[Floats, Floats]:
+        values, vectors = np.linalg.eigh(self._gram)
+        return values, vectors
 
 
 def _by_krylov_space(gram: Floats, count: int) -> tuple[Floats, Floats] | None:

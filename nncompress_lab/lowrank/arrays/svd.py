@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nncompress_lab.lowrank.arrays.eigenvectors import leading_eigenvectors
+from nncompress_lab.lowrank.arrays.eigenvectors import Eigenvectors
 
 Matrix = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
@@ -84,24 +84,59 @@ def low_rank_factors(
         https://arxiv.org/abs/1505.06798; Chen, Yu, Dhillon, Hsieh, "DRONE: Data-aware
         Low-rank Compression for Large NLP Models", NeurIPS 2021.
     """
-    _check(matrix, second_moment)
-    most = min(matrix.shape)
-    if not 1 <= rank <= most:
-        raise ValueError(
-            f"`rank` must be 1 to {most} for a matrix of shape {matrix.shape}. "
-            f"Received: rank={rank!r}."
-        )
-    if second_moment is None and matrix.shape[0] < matrix.shape[1]:
-        turned = low_rank_factors(matrix.T, rank=rank)
-        return Factors(turned.right.T, turned.left.T)
-    kept = _output_components(matrix, rank, second_moment)
-    projected = matrix @ kept
-    # Each row of `kept` has length 1; the lengths are shared evenly.
-    root = np.sqrt(np.linalg.norm(projected, axis=0))
-    shared = np.divide(1.0, root, out=np.zeros_like(root), where=root > 0)
-    # Adding 0 makes -0.0 a 0.0, which packs.
-    left, right = projected * shared + 0.0, (kept * root).T + 0.0
-    return Factors(left.astype(matrix.dtype), right.astype(matrix.dtype))
+    return Spectrum(matrix, second_moment=second_moment).factors(rank)
+
+
+class Spectrum:
+    """A matrix of which factors of several ranks are wanted: decomposed once.
+
+    Args:
+        matrix: As `low_rank_factors` takes it.
+        second_moment: Likewise.
+
+    Raises:
+        ValueError: If an array is no finite matrix of the right shape.
+    """
+
+    def __init__(self, matrix: Matrix, *, second_moment: Floats | None = None) -> None:
+        _check(matrix, second_moment)
+        self._turned = second_moment is None and matrix.shape[0] < matrix.shape[1]
+        self._matrix = matrix.T if self._turned else matrix
+        self._seen = _as_seen(self._matrix, second_moment)
+        self._eigenvectors = Eigenvectors(_smaller_gram(self._seen, second_moment))
+
+    def factors(self, rank: int) -> Factors:
+        """As `low_rank_factors`, to the last bit."""
+        most = min(self._matrix.shape)
+        if not 1 <= rank <= most:
+            shape = self._matrix.T.shape if self._turned else self._matrix.shape
+            raise ValueError(
+                f"`rank` must be 1 to {most} for a matrix of shape {shape}. "
+                f"Received: rank={rank!r}."
+            )
+        kept = self._output_components(rank)
+        projected = self._matrix @ kept
+        # Each row of `kept` has length 1; the lengths are shared evenly.
+        root = np.sqrt(np.linalg.norm(projected, axis=0))
+        shared = np.divide(1.0, root, out=np.zeros_like(root), where=root > 0)
+        # Adding 0 makes -0.0 a 0.0, which packs.
+        left, right = projected * shared + 0.0, (kept * root).T + 0.0
+        if self._turned:
+            left, right = right.T, left.T
+        kind = self._matrix.dtype
+        return Factors(left.astype(kind), right.astype(kind))
+
+    def _output_components(self, rank: int) -> Floats:
+        """The principal components of the outputs as columns, shape `(n, rank)`."""
+        values, vectors = self._eigenvectors.leading(rank)
+        if len(vectors) == self._matrix.shape[1]:
+            return vectors
+        # There are fewer inputs than outputs, and the vectors are those of the inputs.
+        across = self._seen.T @ vectors
+        lengths = np.linalg.norm(across, axis=0)
+        usable = lengths > np.sqrt(np.finfo(np.float64).eps * max(values[0], 0))
+        components: Floats = np.divide(across, lengths, out=across * 0, where=usable)
+        return components
 
 
 def energy_by_rank(matrix: Matrix, *, second_moment: Floats | None = None) -> Floats:
@@ -156,23 +191,6 @@ def _check(matrix: Matrix, second_moment: Floats | None) -> None:
             f"The second moment of the inputs of a matrix of shape {matrix.shape} is "
             f"finite and of shape {(size, size)}. Received: {second_moment.shape}."
         )
-
-
-def _output_components(
-    matrix: Matrix, rank: int, second_moment: Floats | None
-) -> Floats:
-    """The principal components of the outputs as columns, shape `(n, rank)`."""
-    seen = _as_seen(matrix, second_moment)
-    gram = _smaller_gram(seen, second_moment)
-    values, vectors = leading_eigenvectors(gram, count=rank)
-    if len(gram) == matrix.shape[1]:
-        return vectors
-    # There are fewer inputs than outputs, and the vectors are those of the inputs.
-    across = seen.T @ vectors
-    lengths = np.linalg.norm(across, axis=0)
-    usable = lengths > np.sqrt(np.finfo(np.float64).eps * max(values[0], 0))
-    components: Floats = np.divide(across, lengths, out=across * 0, where=usable)
-    return components
 
 
 def _as_seen(matrix: Matrix, second_moment: Floats | None) -> Floats:
