@@ -16,6 +16,7 @@ from nncompress_lab.passes import Context, Pass
 from nncompress_lab.training.loop import given
 
 Floats = npt.NDArray[np.float64]
+LONG = 2048  # numbers that are added to as many others at once
 
 
 @dataclass(frozen=True)
@@ -142,8 +143,8 @@ class _Statistics:
         rows = rows.reshape(-1, rows.shape[-1])
         if not len(rows):
             return
-        mean = rows.mean(axis=0, dtype=np.float64)
-        variance = np.square(rows - mean.astype(np.float32)).mean(0, dtype=np.float64)
+        mean = _total(rows) / len(rows)
+        variance = _total(np.square(rows - mean.astype(np.float32))) / len(rows)
         self.count += len(rows)
         share = len(rows) / self.count
         step = mean - self.mean
@@ -151,6 +152,17 @@ class _Statistics:
         # Chan, Golub, LeVeque, "Updating Formulae", 1979: between the parts and within.
         between = share * (1 - share) * step**2
         self.variance = (1 - share) * self.variance + share * variance + between
+
+
+def _total(rows: npt.NDArray[np.float32]) -> Floats:
+    """The sum of each column; of narrow rows many side by side are added up as one."""
+    columns = rows.shape[1]
+    beside = max(1, LONG // columns)
+    whole = len(rows) // beside * beside
+    long = rows[:whole].reshape(-1, beside * columns).sum(axis=0, dtype=np.float64)
+    rest = rows[whole:].sum(axis=0, dtype=np.float64)
+    total: Floats = long.reshape(beside, columns).sum(axis=0) + rest
+    return total
 
 
 def _without_gradients() -> AbstractContextManager[Any]:

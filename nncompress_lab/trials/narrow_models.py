@@ -23,6 +23,7 @@ def reestimated(narrow: keras.Model, data: Data, context: Context) -> float:
         context: With calibration images.
     """
     measured = ReestimateBatchNorm(batch_size=BATCH)(narrow, context)
+    measured.run_eagerly = True  # a graph for so few batches takes longer than they do
     return measure.accuracy(measured, data)
 
 
