@@ -111,3 +111,18 @@ def test_words_beside_lines_are_off_the_axis(accuracy):
     words = {one.text: float(one.get("y")) for one in svg.findall("text")}
     axis = max(float(one.get("y1")) for one in svg.findall("line[@class]"))
     assert all(words[said] < axis - 4 for said in ("goal", "expected"))
+
+
+@pytest.mark.parametrize("expected", [0.85, 0.89, 0.9, 0.91, 0.95])
+def test_no_word_lies_on_the_line_of_another(expected):
+    svg = trail(expected=expected, accuracy_drop=0.02)
+
+    kinds = {"goal": "threshold", "expected": "expected"}
+    words = {one.text: float(one.get("y")) for one in svg.findall("text")}
+    for word, kind in kinds.items():
+        lines = [
+            float(one.get("y1"))
+            for one in svg.findall("line")
+            if any(one.get("class").endswith(other) for other in kinds.values())
+        ]
+        assert not any(words[word] - 9 < y < words[word] + 2 for y in lines), kind

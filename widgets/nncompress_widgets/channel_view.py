@@ -17,7 +17,7 @@ from nncompress_widgets.channel_picture import (
     numbered,
 )
 from nncompress_widgets.epoch_panel import EpochPanel
-from nncompress_widgets.rows import labelled, row_of
+from nncompress_widgets.rows import dropdown, labelled, row_of
 
 ROUND_TO = (1, 4, 8, 16)
 _CRITERIA = {
@@ -38,24 +38,18 @@ class ChannelView:
 
     def __init__(self, trial: ChannelTrial) -> None:
         self._trial = trial
-        self.target = labelled(
-            ipywidgets.Dropdown, "Cut", "232px", options=self._targets()
-        )
+        self.target = dropdown("Cut", self._targets())
         # Whole per cents: a slider rounds any other value to its steps and sends that
         # back as if the user had moved it.
         self.macs = labelled(ipywidgets.IntSlider, "MACs kept, %", "250px", min=1)
         self.channels = labelled(ipywidgets.IntSlider, "Channels", "210px", min=1)
-        self.criterion = labelled(
-            ipywidgets.Dropdown,
+        self.criterion = dropdown(
             "Least first by",
-            "268px",
-            options=[(_CRITERIA[one], one) for one in trial.criteria],
+            [(_CRITERIA[one], one) for one in trial.criteria],
         )
-        self.round_to = labelled(
-            ipywidgets.Dropdown,
+        self.round_to = dropdown(
             "Multiples of",
-            "134px",
-            options=[(str(one), one) for one in ROUND_TO],
+            [(str(one), one) for one in ROUND_TO],
         )
         self.picture = ipywidgets.HTML()
         self.epoch = EpochPanel(can_train=trial.can_train)

@@ -10,7 +10,7 @@ from nncompress_lab.trials.arrays.noise import entropy
 from nncompress_lab.trials.codebook import CodebookTrial, TablePart
 from nncompress_lab.trials.kernels import Choice
 from nncompress_widgets.codebook_picture import codebook_svg
-from nncompress_widgets.rows import labelled
+from nncompress_widgets.rows import dropdown, labelled
 from nncompress_widgets.storing_view import StoringView, untouched_svg
 
 _TABLES = {
@@ -51,14 +51,10 @@ class CodebookView(StoringView):
         )
         super().__init__(trial, bits=bits)
         self._trial = trial
-        self.table = labelled(
-            ipywidgets.Dropdown, "Table", "164px", options=list(_TABLES.items())
-        )
-        self.granularity = labelled(
-            ipywidgets.Dropdown,
+        self.table = dropdown("Table", list(_TABLES.items()))
+        self.granularity = dropdown(
             "One for",
-            "150px",
-            options=list(_GRANULARITIES.items()),
+            list(_GRANULARITIES.items()),
         )
         self.play = ipywidgets.Play(interval=_PAUSE, layout={"width": "132px"})
         self.round = labelled(ipywidgets.IntSlider, "Round", "190px")

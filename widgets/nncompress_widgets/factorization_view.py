@@ -12,7 +12,7 @@ from nncompress_lab.trials.figures import percent
 from nncompress_lab.trials.replacing import Steps
 from nncompress_widgets.factorization_picture import factorization_svg
 from nncompress_widgets.plot import nothing_svg
-from nncompress_widgets.rows import labelled, layer_options, row_of
+from nncompress_widgets.rows import dropdown, labelled, layer_options, row_of
 
 WHOLE_MODEL: Final = "*"
 AS_IT_IS: Final = "none"
@@ -48,15 +48,11 @@ class FactorizationView:
     def __init__(self, trial: FactorizationTrial) -> None:
         self._trial = trial
         self.errors: tuple[float, float | None] = 0.0, 0.0
-        self.target = labelled(
-            ipywidgets.Dropdown,
+        self.target = dropdown(
             "Factorize",
-            "260px",
-            options=layer_options("All convolutions", trial.layers, trial.size),
+            layer_options("All convolutions", trial.layers, trial.size),
         )
-        self.method = labelled(
-            ipywidgets.Dropdown, "As", "140px", options=list(METHODS.items())
-        )
+        self.method = dropdown("As", list(METHODS.items()))
         self.rank = labelled(ipywidgets.IntSlider, "Rank", "280px", min=1)
         self.rank_out = labelled(ipywidgets.IntSlider, "Output rank", "280px", min=1)
         self.fraction = labelled(

@@ -9,7 +9,7 @@ import ipywidgets
 from nncompress_lab.trials.low_rank import Cut, LowRankTrial
 from nncompress_lab.trials.replacing import Steps
 from nncompress_widgets.low_rank_picture import low_rank_svg
-from nncompress_widgets.rows import labelled
+from nncompress_widgets.rows import dropdown, labelled
 
 
 class LowRankView:
@@ -26,7 +26,7 @@ class LowRankView:
         each = [
             (f"{path} ({trial.size(path):,} weights)", path) for path in trial.layers
         ]
-        self.target = labelled(ipywidgets.Dropdown, "Layer", "250px", options=each)
+        self.target = dropdown("Layer", each)
         self.rank = labelled(ipywidgets.IntSlider, "Rank", "400px", min=1)
         self.picture = ipywidgets.HTML()
         self.details = ipywidgets.HTML()

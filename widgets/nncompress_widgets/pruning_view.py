@@ -10,7 +10,7 @@ from nncompress_lab.trials.figures import percent
 from nncompress_lab.trials.pruning import WHOLE_MODEL, PruningTrial, Sparsities
 from nncompress_widgets.histogram import histogram_svg
 from nncompress_widgets.plot import round_step
-from nncompress_widgets.rows import labelled, layer_options
+from nncompress_widgets.rows import dropdown, labelled, layer_options
 
 MOST = 0.9999  # of a large layer; of a small one all but one weight
 _LAYERS_SHOWN = 8
@@ -29,11 +29,9 @@ class PruningView:
             target: trial.magnitudes(target).histogram()
             for target in (WHOLE_MODEL, *trial.layers)
         }
-        self.target = labelled(
-            ipywidgets.Dropdown,
+        self.target = dropdown(
             "Prune",
-            "252px",
-            options=layer_options(
+            layer_options(
                 "Whole model (one threshold)",
                 trial.layers,
                 lambda path: trial.magnitudes(path).size,

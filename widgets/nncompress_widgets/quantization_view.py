@@ -9,7 +9,7 @@ from nncompress_lab.trials.kernels import Choice
 from nncompress_lab.trials.quantization import QuantizationTrial, one_scale
 from nncompress_widgets.channels import channels_svg
 from nncompress_widgets.plot import nothing_svg
-from nncompress_widgets.rows import labelled
+from nncompress_widgets.rows import dropdown, labelled
 from nncompress_widgets.staircase import significant, staircase_svg
 from nncompress_widgets.storing_view import StoringView, untouched_svg
 
@@ -61,17 +61,11 @@ class QuantizationView(StoringView):
         )
         super().__init__(trial, bits=bits)
         self._trial = trial
-        self.granularity = labelled(
-            ipywidgets.Dropdown, "A scale for", "186px", options=list(_SCALES.items())
-        )
-        self.range = labelled(
-            ipywidgets.Dropdown, "Range", "226px", options=list(_RANGES.items())
-        )
-        self.activations = labelled(
-            ipywidgets.Dropdown,
+        self.granularity = dropdown("A scale for", list(_SCALES.items()))
+        self.range = dropdown("Range", list(_RANGES.items()))
+        self.activations = dropdown(
             "Activations",
-            "220px",
-            options=list(_ACTIVATIONS.items()),
+            list(_ACTIVATIONS.items()),
         )
         self.activation_bits = labelled(
             ipywidgets.IntSlider, "Their bits", "210px", min=2, max=8

@@ -1,9 +1,13 @@
 """Widgets side by side, each with its label."""
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
 
 import ipywidgets
+
+_LETTER: Final = 6.2  # pixels that one takes on average
+_ARROW: Final = 44  # pixels for the arrow of a list and the margins
+_MOST: Final = 340  # pixels; longer words are whole only in the open list
 
 
 def row_of(*widgets: ipywidgets.Widget) -> ipywidgets.HBox:
@@ -21,6 +25,14 @@ def labelled(kind: Any, description: str, width: str, **settings: Any) -> Any:
         layout={"width": width},
         **settings,
     )
+
+
+def dropdown(description: str, options: Sequence[tuple[str, Any]]) -> Any:
+    """A list of choices, as wide as its longest words."""
+    longest = max(len(words) for words, _ in options)
+    width = round(_ARROW + _LETTER * (len(description) + longest))
+    kind = ipywidgets.Dropdown
+    return labelled(kind, description, f"{min(width, _MOST)}px", options=options)
 
 
 def layer_options(

@@ -10,7 +10,7 @@ from nncompress_lab.report.formats import size
 from nncompress_lab.trials.kernels import WHOLE_MODEL, Choice
 from nncompress_lab.trials.storing import StoringTrial
 from nncompress_widgets.plot import nothing_svg
-from nncompress_widgets.rows import labelled, layer_options, row_of
+from nncompress_widgets.rows import dropdown, layer_options, row_of
 
 
 class StoringView:
@@ -36,11 +36,9 @@ class StoringView:
         self.view = ipywidgets.ToggleButtons(
             options=list(self.VIEWS.items()), style={"button_width": "auto"}
         )
-        self.target = labelled(
-            ipywidgets.Dropdown,
+        self.target = dropdown(
             "Quantize",
-            "214px",
-            options=layer_options("Whole model", trial.layers, trial.size),
+            layer_options("Whole model", trial.layers, trial.size),
         )
         self.bits = bits
         self.picture = ipywidgets.HTML()

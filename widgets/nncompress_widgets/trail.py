@@ -1,7 +1,7 @@
 """Every setting visited, accuracy over what it costs, as an SVG picture."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from nncompress_lab.report.formats import count, size
 from nncompress_lab.trials.figures import Figures, percent
@@ -15,6 +15,11 @@ _COSTS = {
     "packed_bytes": "packed bytes",
     "macs": "MACs an image",
     "parameters": "parameters",
+}
+
+_LEVELS = {  # lines of an accuracy: how each is drawn, and where its word stands
+    "goal": ("threshold", LEFT + 4, "start"),
+    "expected": ("expected", RIGHT, "end"),
 }
 
 
@@ -55,14 +60,14 @@ def trail_svg(
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
     words = f"Settings visited, accuracy over {_COSTS[cost]}; the ring is the original"
     parts = [plot.axes(), text(4, 14, words, "start")]
-    if "accuracy_drop" in bounds:
-        y = plot.place(0, wanted)[1]
-        parts.append(line("threshold", LEFT, RIGHT, y, y))
-        parts.append(text(LEFT + 4, _beside(y), "goal", "start"))
-    if expected is not None:
-        y = plot.place(0, expected)[1]
-        parts.append(line("expected", LEFT, RIGHT, y, y))
-        parts.append(text(RIGHT, _beside(y), "expected", "end"))
+    levels = {"goal": wanted} if "accuracy_drop" in bounds else {}
+    levels |= {} if expected is None else {"expected": expected}
+    heights = {word: plot.place(0, level)[1] for word, level in levels.items()}
+    for word, (kind, at, anchor) in _LEVELS.items():
+        if word in heights:
+            y = heights[word]
+            parts.append(line(kind, LEFT, RIGHT, y, y))
+            parts.append(text(at, _beside(y, heights.values()), word, anchor))
     if cost in bounds:
         x = plot.place(bounds[cost], 0)[0]
         parts.append(line("threshold", x, x, _TOP, _BOTTOM))
@@ -105,9 +110,10 @@ class _Scales:
         return "".join(marks)
 
 
-def _beside(y: float) -> float:
-    """Where a word stands that belongs to a line: below it, unless the axis is there."""
-    return y + 13 if y + 17 < _BOTTOM else y - 4
+def _beside(y: float, lines: Iterable[float]) -> float:
+    """Where a word stands that belongs to a line: below it, unless another one is there."""
+    crossed = any(0 < one - y <= 17 for one in (*lines, _BOTTOM))
+    return y - 4 if crossed else y + 13
 
 
 def _amount(cost: float, kind: str) -> str:
