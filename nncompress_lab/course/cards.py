@@ -130,4 +130,19 @@ def score_card(
 def stopped_card(message: str) -> Card:
     """The card of a cell that the learner stopped."""
     icon, color = _LOOKS[ERROR]
-    return Card(f"{icon} {ERROR} · This cell was stopped", (message,), color)
+    lines = (
+        message,
+        "What it makes is missing in the cells below until it has run to its end.",
+    )
+    return Card(f"{icon} {ERROR} · This cell was stopped", lines, color)
+
+
+def missing_card(name: str) -> Card:
+    """The card of a cell that wants what a cell above has not made yet."""
+    icon, color = _LOOKS[ERROR]
+    lines = (
+        f"A cell above makes `{name}`. It has not run, or not to its end, since the "
+        "kernel of this notebook started.",
+        "Run that cell, or all of them: Run > Run All Above Selected Cell.",
+    )
+    return Card(f"{icon} {ERROR} · `{name}` is not there yet", lines, color)

@@ -64,18 +64,23 @@ def show(result: object) -> None:
 
 
 def show_when_stopped(result: Callable[[BaseException], object]) -> None:
-    """Let a cell that is stopped show something short in place of a traceback.
+    """Let a cell show something short in place of a traceback.
 
     Args:
-        result: What to show, by the exception that stopped the cell.
+        result: What to show, by the `KeyboardInterrupt` or the `NameError` that ended
+            the cell; for None the traceback is shown.
     """
 
     def shows(
         shell: Any, kind: object, error: BaseException, trace: object, tb_offset: object
     ) -> list[str]:
-        show(result(error))
+        found = result(error)
+        if found is None:
+            shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
+        else:
+            show(found)
         return []
 
     notebook = shell()
     if notebook is not None:
-        notebook.set_custom_exc((KeyboardInterrupt,), shows)
+        notebook.set_custom_exc((KeyboardInterrupt, NameError), shows)

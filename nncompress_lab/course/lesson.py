@@ -1,11 +1,16 @@
 """What a lesson's notebook talks to: checks, hints, solutions, predictions, the score."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 from nncompress_lab.course import catalogue, progress
-from nncompress_lab.course.cards import Card, outcome_card, score_card, stopped_card
+from nncompress_lab.course.cards import (
+    Card,
+    missing_card,
+    outcome_card,
+    score_card,
+    stopped_card,
+)
 from nncompress_lab.course.exercise import Exercise
 from nncompress_lab.course.grade import Outcome, grade, told
 from nncompress_lab.course.kernel import (
@@ -16,10 +21,13 @@ from nncompress_lab.course.kernel import (
 )
 from nncompress_lab.course.progress import PASS, UNATTEMPTED, Record, better
 from nncompress_lab.course.reference import Reference, is_reference
+from nncompress_lab.course.solutions import names_made, solution_cell
 from nncompress_lab.course.waiting import working
 
 NOTHING = "nothing yet"
-NOT_GRADED = "This is the reference answer, which is never graded."
+NOT_GRADED = (
+    "Nothing new was checked: this is the reference answer, which is never graded."
+)
 UNCHANGED = "This is the answer that was checked before."
 UNSAVED = "Your points and predictions are kept until the notebook's kernel stops."
 
@@ -52,7 +60,7 @@ class Lesson:
         self._predictions: dict[str, str] = {}
         self._checked_after: dict[str, int] = {}
         self._warned = False
-        show_when_stopped(lambda stop: stopped_card(told(stop)))
+        show_when_stopped(self._stopped)
 
     def __repr__(self) -> str:
         points = sum(exercise.points for exercise in self._exercises.values())
@@ -128,7 +136,7 @@ class Lesson:
             LookupError: If the lesson has no such exercise.
         """
         self._exercise(name)
-        return Source(_solution_cell(self.id, name))
+        return Source(solution_cell(self.id, name))
 
     def predict(self, guesses: dict[str, Any]) -> Card:
         """Keep predictions; they are never marked.
@@ -169,6 +177,13 @@ class Lesson:
         return score_card(
             self.id, self._exercises.values(), records, _what_follows(self.id)
         )
+
+    def _stopped(self, stop: BaseException) -> Card | None:
+        """In place of a traceback, for what happens to who does nothing wrong."""
+        if isinstance(stop, KeyboardInterrupt):
+            return stopped_card(told(stop))
+        name = getattr(stop, "name", None)
+        return missing_card(name) if name in names_made(self.id) else None
 
     def _graded(
         self, exercise: Exercise, answer: Any, seed: int | None, otherwise: str = ""
@@ -226,16 +241,6 @@ class Source(str):
 
     def __repr__(self) -> str:
         return str(self)
-
-
-def _solution_cell(lesson_id: str, name: str) -> str:
-    path = catalogue.folder() / "solutions" / catalogue.find(lesson_id).file
-    notebook = json.loads(path.read_text(encoding="utf-8"))
-    for cell in notebook["cells"]:
-        if f"exercise:{name}" in cell["metadata"].get("tags", ()):
-            source = cell["source"]
-            return source if isinstance(source, str) else "".join(source)
-    raise LookupError(f"{path} has no cell for the exercise {name!r}.")
 
 
 def _what_follows(lesson_id: str) -> str:

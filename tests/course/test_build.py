@@ -173,6 +173,27 @@ def test_a_graded_notebook_counts_what_it_checked(tmp_path, progress_file):
     assert not progress_file.exists()
 
 
+def test_a_cell_that_wants_what_a_cell_above_makes_says_so_in_a_card():
+    notebook = notebook_of(
+        "from nncompress_lab.course import Lesson\nlesson = Lesson('02')",
+        "lesson.check('magnitude_mask', magnitude_mask)",
+        "magnitude_maks",  # a slip of the pen, which the traceback tells best
+        "def f():\n    images = images + 1\nf()",  # a name of the lesson, but a local
+    )
+
+    run = execute(notebook, keep_going=True)
+
+    wanted, slip, local = (cell.outputs for cell in notebook.cells[1:])
+    assert (
+        wanted[0]
+        .data["text/plain"]
+        .startswith("! ERROR · `magnitude_mask` is not there yet")
+    )
+    assert slip[0].ename == "NameError"
+    assert local[0].ename == "UnboundLocalError"
+    assert set(run.errors) >= {2, 3}
+
+
 def test_a_stopped_cell_of_a_lesson_shows_a_card_and_no_traceback():
     notebook = notebook_of(
         "from nncompress_lab.course import cards, grade, kernel",
