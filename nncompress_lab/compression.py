@@ -10,8 +10,9 @@ from nncompress_lab.data.datasets import Data, Dataset
 from nncompress_lab.decisions import deciding_once
 from nncompress_lab.models.kernels import Reasons, Skip
 from nncompress_lab.models.rewrite import check_model
-from nncompress_lab.passes import Context, Pass, ready_context
+from nncompress_lab.passes import Context, Pass
 from nncompress_lab.pipelines import Pipeline, pipeline, stages
+from nncompress_lab.ready import ready_context
 from nncompress_lab.report import Report, measure_stages
 from nncompress_lab.report.remarks import Applied, remarks_on
 from nncompress_lab.training.objective import Objective

@@ -8,21 +8,17 @@ from functools import wraps
 from typing import Any, ClassVar
 
 import keras
-import numpy as np
 
 from nncompress_lab.data.data import CALIBRATION_EXAMPLES, DATA_ARE, Data
 from nncompress_lab.data.datasets import Dataset
-from nncompress_lab.data.structures import leaves
-from nncompress_lab.errors import MissingContextError
-from nncompress_lab.finite import check_data, check_weights
-from nncompress_lab.models.inputs import check_inputs
+from nncompress_lab.finite import check_weights
 from nncompress_lab.models.kernels import Reasons
 from nncompress_lab.models.rewrite import check_model
 from nncompress_lab.models.selection import Selection
+from nncompress_lab.ready import ready_context
 from nncompress_lab.settings import check_settings
 from nncompress_lab.training.objective import Objective
 
-CHECKED_EXAMPLES = 32  # of a pipeline, before any work starts
 NO_DATACLASS = (
     "The settings of {0} are no dataclass fields, so its label and its recipes would lose "
     "them. Write them as fields, such as `sparsity: float = 0.5`, in place of an __init__, "
@@ -249,63 +245,3 @@ def _after_types(check: Callable[[Any], None]) -> Callable[[Any], None]:
         check(self)
 
     return checked
-
-
-def ready_context(step: Pass, context: Context, model: keras.Model) -> Context:
-    """The context, checked, with arrays to calibrate on that were read from a pipeline.
-
-    Args:
-        step: The pass.
-        context: What it is to use.
-        model: What it is applied to.
-
-    Raises:
-        MissingContextError: If something is missing.
-        TypeError: If a pipeline to train on or to choose by gives no labels.
-        ValueError: If inputs do not fit the model, or are not finite.
-    """
-    check_context(step, context)
-    calibration = context.calibration
-    if "calibration" in step.needs and calibration and calibration.is_stream:
-        context = replace(context, calibration=calibration.take(CALIBRATION_EXAMPLES))
-    for need in sorted(step.needs):
-        if isinstance(part := getattr(context, need), Data):
-            known = part.take(CHECKED_EXAMPLES) if part.is_stream else part
-            if known.y is None and need != "calibration":
-                raise TypeError(f"`{need}`: {DATA_ARE} Received: inputs alone.")
-            check_data(known, need)
-            check_inputs(model, known)
-            _check_labels(need, known)
-    return context
-
-
-def check_context(step: Pass, context: Context) -> None:
-    """Raise an error if `context` lacks what the pass needs.
-
-    Raises:
-        MissingContextError: If something is missing.
-    """
-    usable = {field.name for field in fields(Context)} - {"test"}
-    if unknown := step.needs - usable:
-        raise TypeError(
-            f"{type(step).__name__} needs {sorted(unknown)}, which no pass may use. A "
-            f"pass can need: {sorted(usable)}."
-        )
-    missing = sorted(need for need in step.needs if getattr(context, need) is None)
-    if missing:
-        example = ", ".join(f"{name}=..." for name in missing)
-        raise MissingContextError(
-            f"{type(step).__name__} needs {' and '.join(missing)}, which the context "
-            f"does not hold. Pass Context({example}), or Context.of(dataset) for a data "
-            "set such as ncl.data.fashion_mnist()."
-        )
-
-
-def _check_labels(name: str, data: Data) -> None:
-    for labels in leaves(data.y):
-        if labels.dtype.kind in "US":
-            raise ValueError(
-                f"Labels must be numbers. Received in {name}: strings such as "
-                f"{str(np.ravel(labels)[0])!r}. Number the classes, for example by "
-                "numpy.unique(y, return_inverse=True)."
-            )

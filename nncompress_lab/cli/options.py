@@ -62,7 +62,7 @@ def _data_of(data: str | None) -> "Context":
 
 def check_needs(steps: "Pass", context: "Context") -> None:
     """Raise an error that names `--data` if passes need data that are not there."""
-    from nncompress_lab.passes import check_context
+    from nncompress_lab.ready import check_context
 
     try:
         check_context(steps, context)

@@ -74,8 +74,8 @@ class RunningScores:
 
     def _add(self, score: Callable[[Weights, Weights], Weights]) -> None:
         weights = [layer.arrays() for layer in self.layers]
-        for x, y, _ in self._batches():
-            gradients = self.gradients(x, y)
+        for batch in self._batches():
+            gradients = self.gradients(*batch)
             found = [gradients[layer.path] for layer in self.layers]
             add_scores(self.totals, score, weights, found)
 

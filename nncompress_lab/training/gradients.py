@@ -12,8 +12,8 @@ from nncompress_lab.models.kernels import KernelLayer, to_numpy
 
 BATCH_SIZE = 32
 Arrays = list[npt.NDArray[Any]]
-Gradient = Callable[[Sequence[Any], Any, Any], Sequence[Any]]
-Loss = Callable[[keras.Model, Any, Any], Any]
+Gradient = Callable[..., Sequence[Any]]  # of kernels, inputs, labels and weights
+Loss = Callable[..., Any]
 
 
 def kernel_gradients(
@@ -32,7 +32,7 @@ def kernel_gradients(
     Args:
         model: A built model. It is not changed.
         layers: Layers of that model with float kernels, as `select` returns them.
-        data: Inputs and labels; they are taken in their order.
+        data: Inputs, labels and how much each example counts; taken in their order.
         loss: As in `KernelGradients`.
         batch_size: Examples a batch; the last one may be smaller.
 
@@ -41,8 +41,8 @@ def kernel_gradients(
         `KernelLayer.arrays()`, float arrays of the shapes of the kernels.
     """
     gradients = KernelGradients(model, layers, loss=loss)
-    for x, y, _ in data.batches(batch_size):
-        yield gradients(x, y)
+    for batch in data.batches(batch_size):
+        yield gradients(*batch)
 
 
 class KernelGradients:
@@ -53,7 +53,8 @@ class KernelGradients:
     Args:
         model: A built model. It is not changed; its weights are read at each call.
         layers: Layers of that model with float kernels.
-        loss: A function of the model, labels and outputs, such as `Task.total`.
+        loss: A function of the model, labels, outputs and, where there are any, sample
+            weights, such as `Task.total`.
     """
 
     def __init__(
@@ -62,18 +63,19 @@ class KernelGradients:
         self.layers = layers
         self.kernels = [kernel for layer in layers for kernel in layer.kernels()]
 
-        def loss_of(values: Any, x: Any, y: Any) -> Any:
+        def loss_of(values: Any, x: Any, y: Any, *weight: Any) -> Any:
             state = list(zip(self.kernels, values, strict=True))
             with keras.StatelessScope(state_mapping=state):
-                return ops.mean(loss(model, y, model(x, training=False)))
+                return ops.mean(loss(model, y, model(x, training=False), *weight))
 
         self._gradient = _GRADIENTS[keras.backend.backend()](loss_of)
 
-    def __call__(self, x: Any, y: Any) -> dict[str, Arrays]:
+    def __call__(self, x: Any, y: Any, sample_weight: Any = None) -> dict[str, Arrays]:
         """Gradients by path, in the order and of the shapes of `KernelLayer.arrays()`."""
+        weight = () if sample_weight is None else (sample_weight,)
         if not self.kernels:
             return {}
-        found = self._gradient([one.value for one in self.kernels], x, y)
+        found = self._gradient([one.value for one in self.kernels], x, y, *weight)
         arrays = iter([to_numpy(value) for value in found])
         return {
             layer.path: [next(arrays) for _ in layer.kernel_names]
@@ -105,11 +107,11 @@ def gradient_of(function: Callable[[Any], Any], array: npt.ArrayLike) -> Any:
 def _taped(loss_of: Callable[..., Any]) -> Gradient:
     import tensorflow as tf
 
-    def gradient(values: Sequence[Any], x: Any, y: Any) -> Sequence[Any]:
+    def gradient(values: Sequence[Any], *batch: Any) -> Sequence[Any]:
         tensors = [tf.convert_to_tensor(value) for value in values]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(tensors)
-            loss = loss_of(tensors, x, y)
+            loss = loss_of(tensors, *batch)
         found: Sequence[Any] = tape.gradient(
             loss, tensors, unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
@@ -136,9 +138,9 @@ def _with_jax(loss_of: Callable[..., Any]) -> Gradient:
 def _with_torch(loss_of: Callable[..., Any]) -> Gradient:
     import torch
 
-    def gradient(values: Sequence[Any], x: Any, y: Any) -> Sequence[Any]:
+    def gradient(values: Sequence[Any], *batch: Any) -> Sequence[Any]:
         leaves = [value.detach().requires_grad_() for value in values]
-        found = torch.autograd.grad(loss_of(leaves, x, y), leaves, allow_unused=True)
+        found = torch.autograd.grad(loss_of(leaves, *batch), leaves, allow_unused=True)
         return [
             torch.zeros_like(leaf) if one is None else one
             for one, leaf in zip(found, leaves, strict=True)

@@ -1,6 +1,6 @@
 """A task as a model has it: for each output its loss and metrics, and which decides."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -59,27 +59,64 @@ class Task:
         """While the block runs, a model trains and is judged by what it is compiled for."""
         return by_keras(model)
 
-    def total(self, model: keras.Model, labels: Any, outputs: Any) -> Any:
-        """The mean loss of a batch, one number; regularization is no part of it.
+    def total(
+        self, model: keras.Model, labels: Any, outputs: Any, sample_weight: Any = None
+    ) -> Any:
+        """The mean loss of a batch as `fit` takes it; regularization is no part of it.
 
         Args:
             model: Whose outputs they are.
             labels: As `fit` takes them.
             outputs: As the model returns them.
+            sample_weight: How much each example counts, or each position in it; for
+                several outputs an array for all, or one for each. None counts all alike.
+
+        Returns:
+            One number.
         """
-        weights = self.weights or [1.0] * len(self.losses)
+        count = len(self.losses)
+        each = [None] * count
+        if sample_weight is not None:
+            alike = len(keras.tree.flatten(sample_weight)) == 1
+            each = (
+                keras.tree.flatten(sample_weight) * count
+                if alike
+                else labels_of_outputs(model, sample_weight)
+            )
         parts = zip(
             self.losses,
-            weights,
+            self.weights or [1.0] * count,
             labels_of_outputs(model, labels),
             keras.tree.flatten(outputs),
+            each,
             strict=True,
         )
         return sum(
-            weight * ops.mean(loss(label, output))
-            for loss, weight, label, output in parts
+            weight * _mean(loss, label, output, counts)
+            for loss, weight, label, output, counts in parts
             if loss is not None
         )
+
+
+def _mean(loss: Any, label: Any, output: Any, sample_weight: Any) -> Any:
+    """The mean of a loss, of which each example counts as `fit` lets it count."""
+    if sample_weight is None:
+        return ops.mean(loss(label, output))
+    keeps = isinstance(loss, keras.losses.Loss)
+    weighed = loss if keeps else _Weighed(loss)
+    return weighed(label, output, sample_weight=sample_weight)
+
+
+class _Weighed(keras.losses.Loss):  # type: ignore[misc]
+    """A function of labels and outputs as a loss that takes sample weights."""
+
+    def __init__(self, function: Callable[[Any, Any], Any]) -> None:
+        super().__init__(name="weighed")
+        self.function = function
+
+    def call(self, labels: Any, outputs: Any) -> Any:
+        """The loss of each example."""
+        return self.function(labels, outputs)
 
 
 def named_metrics(names: Sequence[str], metrics: Metrics) -> dict[str, Any]:

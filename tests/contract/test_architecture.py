@@ -42,6 +42,7 @@ STOREYS = {
     "layer_pass": 2,
     "passes": 2,
     "pipelines": 2,
+    "ready": 2,
     "recipe": 2,
     "models": 2,
     "training": 2,

@@ -245,4 +245,4 @@ def test_a_functional_model_with_a_call_of_its_own_is_refused():
 
     for one in (model, outer):
         with pytest.raises(ncl.UnsupportedModelError, match=r"'scaled'.*call\(\)"):
-            ncl.copy_model(one)
+            ncl.UniformQuantization(bits=4)(one)

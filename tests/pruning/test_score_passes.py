@@ -309,3 +309,32 @@ def test_inputs_of_a_layer_that_are_not_finite_are_named(step):
 
     with pytest.raises(ValueError, match="goes into the layer 'second' must be finite"):
         step(model, ncl.Context(calibration=np.ones((8, 4), np.float32)))
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        ScorePruning(sparsity=0.5, score="taylor"),
+        ncl.ChannelPruning(sparsity=0.5, criterion="taylor"),
+        ncl.GradualPruning(
+            sparsity=0.5, score="taylor", curve="constant", epochs=1, learning_rate=1e-9
+        ),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+@pytest.mark.usefixtures("eagerly")
+def test_examples_that_do_not_count_have_no_say_in_a_score_by_gradients(step, context):
+    train, count = context.train, len(context.train) // 2
+    weight = np.where(np.arange(2 * count) < count, 1.0, 0.0)
+    others = [train.y.copy(), train.y.copy()]
+    others[1][count:] = (train.y[count:] + 1) % 4  # other labels where nothing counts
+    model, results = tiny_models.sequential(), []
+    for y in others:
+        data = ncl.Data(train.x, y, weight)
+        parts = ncl.Context(
+            train=data, validation=data, calibration=data, progress=False
+        )
+        results.append(step(model, parts))
+
+    for one, other in zip(*map(tiny_models.weights_of, results), strict=True):
+        np.testing.assert_array_equal(one == 0, other == 0)

@@ -143,3 +143,44 @@ def test_one_hot_labels_give_the_gradients_of_their_indices(context):
         for one, other in zip(arrays, found[path], strict=True):
             # Threads may sum in another order.
             np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("loss", ["a loss", "a function"])
+def test_an_example_counts_as_often_as_its_weight_says(loss):
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(6, 3)).astype(np.float32)
+    y = generator.normal(size=(6, 4)).astype(np.float32)
+    weight = np.array([1, 0, 2, 0.5, 0, 3], np.float32)
+    model = linear_model()
+    kernel = to_numpy(model.layers[0].kernel)
+    losses = {"a loss": keras.losses.MeanSquaredError(), "a function": squares}
+    context = ncl.Context(objective=ncl.Objective(losses[loss]))
+    data = ncl.Data(x, y, weight)
+
+    total = task_of(model, data, context=context).total
+    (found,) = kernel_gradients(model, kernel_layers(model), data, loss=total)
+
+    # As `fit` has it: the mean over all examples, whatever they count.
+    expected = 2 / y.size * x.T @ (weight[:, None] * (x @ kernel - y))
+    np.testing.assert_allclose(found["dense"][0], expected, rtol=1e-4, atol=1e-6)
+
+
+def squares(labels, outputs):
+    return keras.ops.mean(keras.ops.square(labels - outputs), axis=-1)
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_weights_of_examples_are_for_all_outputs_or_for_each(alike):
+    image = keras.Input((3,))
+    ends = [keras.layers.Dense(2, name=name)(image) for name in "ab"]
+    model = keras.Model(image, ends)
+    x = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
+    y = [np.ones((4, 2), np.float32)] * 2
+    weight = np.array([1, 0, 0, 2], np.float32)
+    counts = weight if alike else [weight, np.zeros(4, np.float32)]
+    total = task_of(model, ncl.Data(x, y), loss="mse").total
+
+    found = float(to_numpy(total(model, y, model(x), counts)))
+
+    gaps = [np.square(to_numpy(one) - 1).mean(-1) @ weight / 4 for one in model(x)]
+    assert found == pytest.approx(sum(gaps) if alike else gaps[0], rel=1e-5)

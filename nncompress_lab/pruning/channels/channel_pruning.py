@@ -18,13 +18,14 @@ from nncompress_lab.models.channels.groups import (
 )
 from nncompress_lab.models.kernels import Reasons, Skip
 from nncompress_lab.models.rewrite import check_model, rewrite_layers
-from nncompress_lab.passes import Context, ready_context
+from nncompress_lab.passes import Context
 from nncompress_lab.pruning.arrays.masks import check_sparsity
 from nncompress_lab.pruning.channels.arrays.criteria import Criterion, Scores
 from nncompress_lab.pruning.channels.arrays.scored_groups import ScoredGroups
 from nncompress_lab.pruning.channels.named_widths import check_widths, widths_of
 from nncompress_lab.pruning.channels.narrowing import Narrowing
 from nncompress_lab.pruning.channels.scores import has_gamma, score_units
+from nncompress_lab.ready import ready_context
 
 ChannelScope = Literal["group", "global"]
 
