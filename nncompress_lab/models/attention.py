@@ -15,6 +15,7 @@ import keras
 from keras import layers
 
 from nncompress_lab.models.cloning import made, settings
+from nncompress_lab.models.kernels import computes_with_floats
 
 # Where MultiHeadAttention keeps its projections, by the names of their layers, in the
 # order in which it makes them.
@@ -80,6 +81,11 @@ def projections_of(attention: Any) -> dict[str, Any]:
     }
 
 
+def is_usual(projection: Any) -> bool:
+    """Whether it is what MultiHeadAttention makes itself: floats, without LoRA."""
+    return type(projection) is layers.EinsumDense and computes_with_floats(projection)
+
+
 def with_projections(layer: Any, projections: dict[str, Any]) -> Any:
     """An attention layer like `layer` that uses the given projections and own ones.
 
@@ -94,7 +100,7 @@ def with_projections(layer: Any, projections: dict[str, Any]) -> Any:
     foreign = {
         name: keras.saving.serialize_keras_object(one)
         for name, one in projections.items()
-        if type(one) is not layers.EinsumDense
+        if not is_usual(one)
     }
     kind = ComposedMultiHeadAttention if foreign else layers.MultiHeadAttention
     if foreign:

@@ -8,7 +8,7 @@ import keras
 
 from nncompress_lab.atomic import scratch_folder
 from nncompress_lab.models.cloning import definer, is_foreign
-from nncompress_lab.models.kernels import own_variables, to_numpy
+from nncompress_lab.models.kernels import own_variables, quantized_by_keras, to_numpy
 
 
 def copy_weights(source: keras.Layer, target: keras.Layer) -> None:
@@ -29,6 +29,8 @@ def copy_weights(source: keras.Layer, target: keras.Layer) -> None:
 
 def copy_all_but(source: keras.Layer, target: keras.Layer, copied: Set[int]) -> None:
     """`copy_weights`, but for variables of the target with an id in `copied`."""
+    for from_part, to_part in _parts(source, target):
+        _change_alike(from_part, to_part)
     givers, takers = _in_one_order(source.variables, target.variables)
     shapes = [tuple(variable.shape) for variable in givers]
     expected = [tuple(variable.shape) for variable in takers]
@@ -40,8 +42,7 @@ def copy_all_but(source: keras.Layer, target: keras.Layer, copied: Set[int]) -> 
     for giver, taker in zip(givers, takers, strict=True):
         if id(taker) not in copied:
             taker.assign(to_numpy(giver))
-    parts = zip(source._flatten_layers(), target._flatten_layers(), strict=False)
-    for from_part, to_part in parts:
+    for from_part, to_part in _parts(source, target):
         _copy_other_state(from_part, to_part)
         use_variables(to_part)
 
@@ -67,6 +68,24 @@ def inherit(
     use_variables(target)
 
 
+def _parts(source: keras.Layer, target: keras.Layer) -> list[tuple[Any, Any]]:
+    """Two equal layers, and the layers inside them, side by side; what is outside first."""
+    parts = zip(source._flatten_layers(), target._flatten_layers(), strict=False)
+    return list(parts)
+
+
+def _change_alike(source: Any, target: Any) -> None:
+    """Let Keras quantize a layer, or give it LoRA, as another has been after its build.
+
+    A layer tells so in its configuration, but the class that it is inside of does not.
+    """
+    if quantized_by_keras(source) and not quantized_by_keras(target):
+        target.quantize(source.quantization_mode, config=source.quantization_config)
+    with_lora = getattr(source, "lora_enabled", False)
+    if with_lora and not target.lora_enabled:
+        target.enable_lora(source.lora_rank, lora_alpha=source.lora_alpha)
+
+
 def _in_one_order(givers: list[Any], takers: list[Any]) -> tuple[list[Any], list[Any]]:
     """By name where two layers made the same variables in another order.
 
@@ -85,8 +104,7 @@ def freeze_alike(source: keras.Layer, target: keras.Layer) -> None:
 
     What a class makes in its `__init__` begins trainable, whatever it was made like.
     """
-    parts = zip(source._flatten_layers(), target._flatten_layers(), strict=False)
-    for from_part, to_part in parts:  # what is outside first, as it sets what is inside
+    for from_part, to_part in _parts(source, target):  # which sets what is inside
         if to_part.trainable != from_part.trainable:
             to_part.trainable = from_part.trainable
 

@@ -8,6 +8,7 @@ import keras
 
 from nncompress_lab.models.attention import (
     ATTENTION,
+    is_usual,
     not_projections,
     projections_of,
     with_projections,
@@ -233,8 +234,7 @@ class _Rewriting:
     def _projection(self, layer: keras.Layer) -> keras.Layer | None:
         """What to use instead of a projection; None for an equal one."""
         part = self._part(layer)
-        usual = type(layer) is keras.layers.EinsumDense
-        return rebuilt(layer) if part is None and not usual else part
+        return rebuilt(layer) if part is None and not is_usual(layer) else part
 
     def _wrapper(self, layer: keras.Layer) -> keras.Layer | None:
         """A wrapper like `layer` if other layers are to be inside, else None."""

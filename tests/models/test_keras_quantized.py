@@ -67,3 +67,54 @@ def test_what_keras_quantized_computes_the_same_after_every_pass(make, take):
     np.testing.assert_array_equal(
         take(model)(INPUTS, training=False), model(INPUTS, training=False)
     )
+
+
+@keras.saving.register_keras_serializable("test_keras_quantized")
+class Inside(layers.Layer):
+    """Its configuration tells nothing of what Keras does to the layers in it."""
+
+    def build(self, shape):
+        self.first = layers.Dense(8, name="first")
+        self.attention = layers.MultiHeadAttention(2, 4, name="attention")
+        self.first.build(shape)
+        self.attention.build(shape, shape)
+
+    def call(self, inputs):
+        hidden = self.first(inputs)
+        return self.attention(hidden, hidden)
+
+
+def attention():
+    tokens = keras.Input((4, 8))
+    mixed = layers.MultiHeadAttention(2, 4)(tokens, tokens)
+    return keras.Model(tokens, layers.Dense(3)(mixed))
+
+
+def own_layer():
+    return keras.Sequential([keras.Input((4, 8)), Inside(), layers.Dense(3)])
+
+
+def enable_lora(model):
+    for layer in model._flatten_layers():
+        if kernel_names(layer):
+            layer.enable_lora(2)
+            layer.lora_kernel_b.assign(np.ones(layer.lora_kernel_b.shape))
+
+
+@pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method")
+@pytest.mark.parametrize(
+    ("make", "mode"), [(attention, "float8"), (attention, "LoRA"), (own_layer, "int8")]
+)
+def test_what_keras_quantized_inside_a_layer_is_copied_whole(make, mode, tmp_path):
+    keras.utils.set_random_seed(0)
+    model, tokens = make(), INPUTS.reshape(4, 4, 8)
+    enable_lora(model) if mode == "LoRA" else model.quantize(mode)
+
+    copy = ncl.MagnitudePruning(sparsity=0.5)(model)
+
+    expected = model(tokens, training=False)
+    np.testing.assert_array_equal(copy(tokens, training=False), expected)
+    if make is attention:  # Keras itself loads no such own layer
+        ncl.pack(copy, tmp_path / "copy.ncz")
+        back = ncl.unpack(tmp_path / "copy.ncz")
+        np.testing.assert_array_equal(back(tokens, training=False), expected)
