@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 import tiny_models
@@ -95,3 +96,27 @@ def test_accuracy_refuses_labels_that_are_no_classes():
     model, data = tiny_models.sequential(), CONTEXT.validation
     with pytest.raises(ValueError, match=r"class indices in 0\.\.3"):
         ncl.measure.accuracy(model, ncl.Data(data.x, data.y + 1))
+
+
+def test_a_weight_that_is_infinite_is_not_exported(tmp_path):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="last")])
+    model.layers[-1].bias.assign([0.0, np.inf, 0.0])
+
+    with pytest.raises(CompressionError, match=r"Weights of 'last'.* NaN or infinite"):
+        ncl.export(model, tmp_path / "model.onnx")
+
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_model_whose_outputs_are_all_infinite_is_not_exported(tmp_path):
+    large = keras.initializers.Constant(1e30)
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Dense(3, kernel_initializer=large),
+            keras.layers.Dense(3, kernel_initializer=large),
+        ]
+    )
+
+    with pytest.raises(CompressionError, match="nothing that is finite"):
+        ncl.export(model, tmp_path / "model.onnx")

@@ -19,9 +19,9 @@ from nncompress_lab.measure.devices import GPU, Device, devices, place_of
 from nncompress_lab.measure.dtypes import FloatType, in_dtype
 from nncompress_lab.measure.forward_pass import forward_on
 from nncompress_lab.measure.latency import ROUNDS, Race, Run, race
-from nncompress_lab.measure.random_inputs import random_inputs
 from nncompress_lab.models.inputs import structured
 from nncompress_lab.models.kernels import weighted_layers
+from nncompress_lab.models.random_inputs import random_inputs
 from nncompress_lab.models.rewrite import check_model, copy_model
 from nncompress_lab.packing.model_file import packed_bytes
 from nncompress_lab.quiet import quiet_logger, quiet_stderr

@@ -56,7 +56,7 @@ def settings(layer: Any) -> Config:
         with warnings.catch_warnings(
             action="ignore"
         ):  # about files, and lambdas in them
-            config = twin.get_config()
+            config = dict(twin.get_config())
     except Exception as error:  # of whoever wrote the layer
         raise _refused(layer, error) from error
     if is_foreign(type(layer)):

@@ -11,16 +11,21 @@ import h5py
 import keras
 
 from nncompress_lab.atomic import replace_file
-from nncompress_lab.errors import ModelFileError
+from nncompress_lab.errors import ModelFileError, UnsupportedModelError
 from nncompress_lab.limits import EXPANSION_OF_ZIP, most_bytes
 from nncompress_lab.models.building import built_once
 from nncompress_lab.models.declared import check_config, variable_bytes
+from nncompress_lab.models.kernels import walk
 from nncompress_lab.models.paths import check_source, check_target
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 OF_CONFIG = 16  # what JSON takes in memory, as a multiple of its text
 LONGEST_REASON = 400
 OWN_LAYERS = "If it uses layers of your own"
+REGISTER = (
+    "Register functions and layers of your own with "
+    "keras.saving.register_keras_serializable; replace Lambda layers by them."
+)
 
 
 def load_model(path: str | Path) -> keras.Model:
@@ -123,7 +128,47 @@ def save_model(model: keras.Model, path: str | Path) -> None:
     Raises:
         ValueError: If the path does not end in `.keras`.
         FileNotFoundError: If its folder does not exist.
+        UnsupportedModelError: If Keras cannot write it down; the message names the layer.
     """
     check_target(path)
     with replace_file(path) as temporary:
-        model.save(temporary)
+        write_model(model, temporary)
+
+
+def write_model(model: keras.Model, path: Path) -> None:
+    """Let Keras save a model, and name the layer that it cannot write down.
+
+    Raises:
+        UnsupportedModelError: If there is one.
+    """
+    try:
+        model.save(path)
+    except OSError:  # of the disk
+        raise
+    except Exception as error:  # Keras raises many kinds
+        raise UnsupportedModelError(
+            f"{model.name!r} cannot be saved: {refused_layer(model, read=False)}"
+            f"{_reason(error).rstrip('.')}. {REGISTER}"
+        ) from error
+
+
+def refused_layer(model: keras.Model, *, read: bool) -> str:
+    """Which layer Keras does not write down, as the beginning of a sentence.
+
+    Args:
+        model: Any model.
+        read: Whether to find the one that it does not make again in its safe mode, too.
+    """
+    refused = []
+    for path, layer in walk(model):
+        try:
+            config = keras.saving.serialize_keras_object(layer)
+            with keras.StatelessScope():
+                if read:
+                    keras.saving.deserialize_keras_object(config, safe_mode=True)
+        except Exception:
+            refused.append((path, type(layer).__name__))
+    if not refused:
+        return ""
+    path, kind = max(refused, key=lambda one: one[0].count("/"))  # not what it is in
+    return f"it is layer {path!r} ({kind}). "

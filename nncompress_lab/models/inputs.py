@@ -111,6 +111,8 @@ def _names(structure: Any) -> list[str]:
 
 
 def _listed(model: keras.Model, x: Any, count: int) -> list[Any]:
+    if count > 1 and _has_form_of(_graph(model).input, x):
+        return list(keras.tree.flatten(x))
     if isinstance(x, dict):
         names = input_names(model)
         if missing := [name for name in names if name not in x]:
@@ -133,6 +135,15 @@ def _listed(model: keras.Model, x: Any, count: int) -> list[Any]:
     return listed
 
 
+def _has_form_of(inputs: Any, x: Any) -> bool:
+    """Whether arrays are in the form of inputs, such as lists in a `dict`."""
+    try:
+        keras.tree.assert_same_structure(inputs, x)
+    except (ValueError, TypeError):
+        return False
+    return True
+
+
 def _is_whole(model: keras.Model, one: Any) -> bool:
     """Whether one element of a list is all examples, not one of them."""
     return np.ndim(one) == len(interface(model).inputs[0].shape)
@@ -147,12 +158,13 @@ def _fitted(model: keras.Model, tensor: Any, one: Any) -> Array:
 
 
 def _check_numbers(model: keras.Model, tensor: Any, one: Any) -> None:
-    """Raise a `ValueError` for strings where a model takes numbers."""
-    strings = isinstance(one, np.ndarray) and one.dtype.kind in "US"
-    if strings and keras.backend.standardize_dtype(tensor.dtype) != STRING:
+    """Raise a `ValueError` for strings, objects or dates where a model takes numbers."""
+    other = isinstance(one, np.ndarray) and one.dtype.kind in "USOMm"
+    if other and keras.backend.standardize_dtype(tensor.dtype) != STRING:
+        kind = "strings" if one.dtype.kind in "US" else f"an array of {one.dtype}"
         raise ValueError(
             f"Input {maker(tensor).name!r} of {model.name!r} takes numbers. Received: "
-            "strings. Number them as when the model was trained."
+            f"{kind}. Number them as when the model was trained."
         )
 
 

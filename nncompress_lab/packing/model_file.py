@@ -20,7 +20,13 @@ from nncompress_lab.models.declared import (
     variable_bytes,
     without_compiling,
 )
-from nncompress_lab.models.files import OWN_LAYERS, keras_errors
+from nncompress_lab.models.files import (
+    OWN_LAYERS,
+    REGISTER,
+    keras_errors,
+    refused_layer,
+    write_model,
+)
 from nncompress_lab.models.kernels import walk
 from nncompress_lab.models.paths import PACKED_SUFFIX, check_packed, check_target
 from nncompress_lab.models.rewrite import copy_model
@@ -72,25 +78,8 @@ def _check_readable(model: keras.Model, path: Path) -> None:
         reason = reason.partition(f" {OWN_LAYERS}")[0]
         raise UnsupportedModelError(
             f"{model.name!r} cannot be packed, because nobody could read the file: "
-            f"{_named(model)}{reason} Register functions and layers of your own with "
-            "keras.saving.register_keras_serializable; replace Lambda layers by them."
+            f"{refused_layer(model, read=True)}{reason} {REGISTER}"
         ) from error
-
-
-def _named(model: keras.Model) -> str:
-    """Which layer Keras does not make from its own configuration, as a beginning."""
-    refused = []
-    for path, layer in walk(model):
-        try:
-            config = keras.saving.serialize_keras_object(layer)
-            with keras.StatelessScope():
-                keras.saving.deserialize_keras_object(config, safe_mode=True)
-        except Exception:
-            refused.append((path, type(layer).__name__))
-    if not refused:
-        return ""
-    path, kind = max(refused, key=lambda one: one[0].count("/"))  # not what it is in
-    return f"it is layer {path!r} ({kind}). "
 
 
 def packed_bytes(model: keras.Model) -> int:
@@ -121,7 +110,7 @@ def saved_without_optimizer(model: keras.Model) -> Iterator[Path]:
     """A `.keras` file of the model, gone after the block."""
     with scratch_folder() as folder:
         path = folder / "model.keras"
-        (copy_model(model) if model.compiled else model).save(path)
+        write_model(copy_model(model) if model.compiled else model, path)
         yield path
 
 

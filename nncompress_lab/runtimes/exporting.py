@@ -8,7 +8,6 @@ import numpy as np
 from nncompress_lab.atomic import replace_file
 from nncompress_lab.data.datasets import Data
 from nncompress_lab.errors import CompressionError
-from nncompress_lab.measure.random_inputs import random_inputs
 from nncompress_lab.models.inputs import (
     input_arrays,
     input_names,
@@ -16,6 +15,7 @@ from nncompress_lab.models.inputs import (
     with_free_batch,
 )
 from nncompress_lab.models.kernels import to_numpy, walk
+from nncompress_lab.models.random_inputs import random_inputs
 from nncompress_lab.models.rewrite import check_model
 from nncompress_lab.quantization.layers.fake_quantize import FakeQuantize
 from nncompress_lab.quantization.layers.stored import QuantizedKernels
@@ -78,9 +78,10 @@ def export(
             the model.
         UnsupportedModelError: If the model cannot be walked, or holds a layer that has no
             form in the file; the message names it.
-        CompressionError: If the model holds or returns NaN, or the file computes
-            something else. For `.tflite` also if the backend is not TensorFlow, LiteRT is
-            not installed, or the converter cannot take the model.
+        CompressionError: If the model holds NaN or infinity, returns NaN or nothing that
+            is finite, or the file computes something else. For `.tflite` also if the
+            backend is not TensorFlow, LiteRT is not installed, or the converter cannot
+            take the model.
     """
     path = Path(path)
     if path.suffix not in SUFFIXES:
@@ -150,19 +151,21 @@ class _Check:
     ) -> None:
         for path, layer in walk(model):
             for variable in layer.weights:
-                if "float" in variable.dtype and np.isnan(to_numpy(variable)).any():
+                floats = "float" in variable.dtype
+                if floats and not np.isfinite(to_numpy(variable)).all():
                     raise CompressionError(
-                        f"Weights of {path!r} ({variable.path}) are NaN, so there is "
-                        "nothing to export. Load or train the model again."
+                        f"Weights of {path!r} ({variable.path}) are NaN or infinite, so "
+                        "there is nothing to export. Load or train the model again."
                     )
         self._x = dict(zip(input_names(model), x, strict=True))
         self._tolerance = tolerance
         outputs = model.predict_on_batch(structured(model, x))
         self._expected = [np.asarray(one) for one in keras.tree.flatten(outputs)]
-        if any(np.isnan(one).any() for one in self._expected):
+        if any(_tells_nothing(one) for one in self._expected):
             raise CompressionError(
-                f"{model.name!r} returns NaN for the inputs that its file is to be checked "
-                "on. Pass inputs of its kind as `calibration`, or train it again."
+                f"{model.name!r} returns NaN, or nothing that is finite, for the inputs "
+                "that its file is to be checked on. Pass inputs of its kind as "
+                "`calibration`, or train it again."
             )
 
     def difference(self, runtime: Runtime, *, rounded: object) -> float:
@@ -190,6 +193,11 @@ class _Check:
         if not finite.size:
             return 0.0
         return float(parts[0] * np.ptp(finite) + parts[1] * np.abs(finite).max())
+
+
+def _tells_nothing(output: Array) -> bool:
+    """Whether NaN are among the outputs, or they are all infinite; some are in masks."""
+    return bool(np.isnan(output).any() or (np.isinf(output).all() and output.size))
 
 
 def _apart(one: Array, other: Array) -> float:

@@ -17,7 +17,6 @@ from nncompress_lab.errors import (
     check_choice,
 )
 from nncompress_lab.measure.latency import ROUNDS, Race, race
-from nncompress_lab.measure.random_inputs import random_input
 from nncompress_lab.models.inputs import (
     STRING,
     input_arrays,
@@ -26,6 +25,7 @@ from nncompress_lab.models.inputs import (
     with_free_batch,
 )
 from nncompress_lab.models.kernels import keras_classes, walk
+from nncompress_lab.models.random_inputs import random_input
 from nncompress_lab.models.rewrite import REMOVE, rewrite_layers
 from nncompress_lab.quantization.layers.fake_quantize import FakeQuantize
 from nncompress_lab.quantization.layers.replace import dequantized

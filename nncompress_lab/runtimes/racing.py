@@ -9,9 +9,9 @@ import keras
 
 from nncompress_lab.errors import UnsupportedModelError
 from nncompress_lab.measure.latency import ROUNDS, Race, Run, race
-from nncompress_lab.measure.random_inputs import random_inputs
 from nncompress_lab.models.inputs import structured, with_free_batch
 from nncompress_lab.models.interface import interface
+from nncompress_lab.models.random_inputs import random_inputs
 from nncompress_lab.runtimes.onnx_graph.walk import to_onnx
 from nncompress_lab.runtimes.onnx_runtime import OnnxRuntime
 from nncompress_lab.runtimes.runtime import Array

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from nncompress_lab.measure.random_inputs import random_inputs
 from nncompress_lab.models.kernels import to_numpy
+from nncompress_lab.models.random_inputs import random_inputs
 from nncompress_lab.passes import Context, Pass
 from nncompress_lab.testing import tiny_models
 from nncompress_lab.testing.broken_promise import BrokenPromiseError, told

@@ -9,7 +9,12 @@ from keras import ops
 
 from nncompress_lab.models.rewrite import REMOVE, copy_model, rewrite_layers
 from nncompress_lab.training.arrays.features import attention_map
-from nncompress_lab.training.output_scale import Scale, output_layer, output_scale
+from nncompress_lab.training.output_scale import (
+    Scale,
+    named_scale,
+    output_layer,
+    output_scale,
+)
 from nncompress_lab.training.teacher_losses import Features
 
 Tensors = dict[str, Any]
@@ -19,8 +24,8 @@ def logits_model(model: keras.Model) -> keras.Model:
     """An equal model that returns logits where `model` returns probabilities.
 
     A final softmax or sigmoid is left out; it has no weights, so both models have the
-    same. What returns logits, or logarithms of probabilities, which are logits too, is
-    only copied.
+    same. Of probabilities that something else makes, logarithms are taken. What returns
+    logits, or logarithms of probabilities, which are logits too, is only copied.
 
     Args:
         model: A built model. It is not changed.
@@ -31,8 +36,8 @@ def logits_model(model: keras.Model) -> keras.Model:
     scales = [output_scale(model, index) for index in range(len(model.outputs))]
     if set(scales) == {"logits"}:
         return copy_model(model)
-    if len(scales) == 1:
-        last = output_layer(model)
+    last = output_layer(model)
+    if len(scales) == 1 and named_scale(last):
         if isinstance(last, keras.layers.Softmax | keras.layers.Activation):
             return rewrite_layers(
                 model, lambda layer: REMOVE if layer is last else None

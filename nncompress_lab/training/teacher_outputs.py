@@ -1,6 +1,7 @@
 """What a teacher says about each example, computed once and remembered."""
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -19,6 +20,7 @@ from nncompress_lab.training.task import jit_compile
 
 Outputs = npt.NDArray[np.float32]
 
+DIGEST_BYTES = 16
 REMEMBERED_BYTES = 64 << 20  # of a teacher's outputs; features of many images take more
 # Of each teacher that is in use, what it said last, and about what.
 _last: "WeakKeyDictionary[Any, tuple[bytes, list[Outputs]]]" = WeakKeyDictionary()
@@ -114,8 +116,16 @@ def _names(count: int) -> tuple[str, ...]:
 
 def _fingerprint(view: keras.Model, inputs: list[Any]) -> bytes:
     """Equal only for the same teacher, the same features and the same inputs in order."""
-    digest = hashlib.blake2b(view.to_json().encode())
+    digest = hashlib.blake2b(_description(view))
     for array in [*map(to_numpy, view.weights), *keras.tree.flatten(inputs)]:
         digest.update(str((array.shape, array.dtype)).encode())
         digest.update(array.tobytes())
     return digest.digest()
+
+
+def _description(view: keras.Model) -> bytes:
+    """A model's configuration; of one that Keras cannot write down, like no other's."""
+    try:
+        return bytes(view.to_json(), "utf-8")
+    except Exception:  # of whoever wrote its functions
+        return os.urandom(DIGEST_BYTES)

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 
 import nncompress_lab as ncl
-from nncompress_lab.measure.random_inputs import random_inputs
 from nncompress_lab.models.inputs import structured
+from nncompress_lab.models.random_inputs import random_inputs
 
 EXAMPLES = 16
 Task = str | dict[str, str]

@@ -94,6 +94,11 @@ class Refusing(Forgetful):
         raise AttributeError("no such attribute: dtype")
 
 
+class Silent(Forgetful):
+    def get_config(self):
+        return None
+
+
 class OfArrays(layers.Layer):
     def __init__(self, values, **kwargs):
         super().__init__(**kwargs)
@@ -155,7 +160,10 @@ def test_a_configuration_may_hold_less_or_more_than_the_arguments(kind):
     assert_copied(with_layer(kind(4.0)))
 
 
-@pytest.mark.parametrize("layer", [Refusing(name="mine"), OfArrays(X[0], name="mine")])
+@pytest.mark.parametrize(
+    "layer",
+    [Refusing(name="mine"), Silent(name="mine"), OfArrays(X[0], name="mine")],
+)
 def test_a_layer_that_cannot_be_made_again_is_named_in_a_sentence(layer):
     with pytest.raises(
         ncl.UnsupportedModelError, match=r"'mine'.*get_config"

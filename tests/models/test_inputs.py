@@ -6,6 +6,7 @@ import pytest
 from keras import layers
 
 import nncompress_lab as ncl
+from nncompress_lab.models.inputs import input_arrays
 
 PRUNE = ncl.MagnitudePruning(sparsity=0.5)
 PASSES = [
@@ -44,6 +45,27 @@ def test_passes_that_look_at_no_inputs_take_any_context():
 
 def test_the_last_axis_may_be_missing_as_in_keras():
     ncl.FineTune(epochs=1)(small(), context((4, 4)))
+
+
+@pytest.mark.parametrize("dtype", ["object", "datetime64[s]"])
+def test_what_is_no_number_is_refused(dtype):
+    pair = np.zeros((6, 4, 4, 1), dtype), np.zeros(6, int)
+
+    with pytest.raises(
+        ValueError, match=rf"numbers. Received: an array of {dtype[:6]}"
+    ):
+        ncl.GPTQ(bits=4)(small(), ncl.Context(calibration=pair))
+
+
+def test_inputs_may_be_nested_as_those_of_the_model():
+    image, text = keras.Input((3,), name="z"), keras.Input((2,), name="a")
+    joined = layers.Dense(3)(layers.Concatenate()([image, text]))
+    model = keras.Model({"photo": [image], "more": {"text": text}}, joined)
+    x, y = np.ones((6, 3), np.float32), np.zeros((6, 2), np.float32)
+
+    ordered = input_arrays(model, {"photo": [x], "more": {"text": y}})
+
+    assert [one.shape for one in ordered] == [one.shape for one in (y, x)]
 
 
 @pytest.mark.parametrize("what", ["inputs", "labels"])

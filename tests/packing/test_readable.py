@@ -1,11 +1,12 @@
 """Nothing is packed that could not be unpacked, and nothing restored that is too much."""
 
 import tracemalloc
+from functools import partial
 
 import keras
 import numpy as np
 import pytest
-from keras import layers
+from keras import layers, ops
 from packed_files import file_that_says, rewritten
 
 import nncompress_lab as ncl
@@ -30,6 +31,39 @@ UNREADABLE = {
     "function": lambda: layers.Dense(3, activation=doubled, name="mine"),
     "class": lambda: Mine(name="mine"),
 }
+
+
+def unwritable():
+    """A model of which Keras writes no file at all."""
+    slope = partial(ops.leaky_relu, negative_slope=0.3)
+    mine = layers.Dense(3, activation=slope, name="mine")
+    return keras.Sequential([keras.Input((4,)), layers.Dense(3), mine])
+
+
+@pytest.mark.parametrize(
+    ("write", "suffix"),
+    [(ncl.pack, ".ncz"), (ncl.save_model, ".keras")],
+    ids=["pack", "save_model"],
+)
+def test_a_layer_that_keras_cannot_write_down_is_named(write, suffix, tmp_path):
+    path = tmp_path / f"model{suffix}"
+
+    with pytest.raises(UnsupportedModelError, match=r"layer 'mine' \(Dense\).*partial"):
+        write(unwritable(), path)
+
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_teacher_that_keras_cannot_write_down_teaches():
+    x, y = np.eye(4, dtype="float32"), np.array([0, 1, 2, 0])
+    context = ncl.Context(train=(x, y), validation=(x, y), progress=False)
+    step = ncl.FineTune(epochs=1, teacher="original")
+
+    taught = ncl.pipeline(ncl.MagnitudePruning(sparsity=0.5), step)(
+        unwritable(), context
+    )
+
+    assert np.isfinite(taught(x)).all()
 
 
 @pytest.mark.parametrize("make", UNREADABLE.values(), ids=UNREADABLE)

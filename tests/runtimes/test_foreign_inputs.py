@@ -10,8 +10,8 @@ from onnx_files import TOLERANCE, apart
 
 import nncompress_lab as ncl
 from nncompress_lab.errors import UnsupportedModelError
-from nncompress_lab.measure.random_inputs import random_inputs
 from nncompress_lab.models.inputs import input_arrays
+from nncompress_lab.models.random_inputs import random_inputs
 from nncompress_lab.runtimes import litert
 from nncompress_lab.runtimes.onnx_graph.walk import to_onnx
 from nncompress_lab.runtimes.racing import race_models

@@ -1,5 +1,7 @@
 """Probabilities are told from logits whatever follows the softmax."""
 
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
@@ -120,3 +122,81 @@ def test_probabilities_mixed_with_something_else_are_none():
     heads = [layers.Dense(5, activation=one)(entry) for one in ("softmax", None)]
 
     assert output_scale(keras.Model(entry, layers.Average()(heads))) == "logits"
+
+
+def own_softmax(logits):
+    powers = ops.exp(logits - ops.max(logits, axis=-1, keepdims=True))
+    return powers / ops.sum(powers, axis=-1, keepdims=True)
+
+
+def softmax(logits):
+    """Of the name that Keras's has, at another temperature."""
+    return ops.softmax(logits / 2)
+
+
+@keras.saving.register_keras_serializable("test_output_scale")
+class OwnSoftmax(layers.Layer):
+    def call(self, inputs):
+        return own_softmax(inputs)
+
+
+OWN = {
+    "function": lambda dense, one: _dense(dense, own_softmax)(one),
+    "lambda": lambda dense, one: _dense(dense, lambda x: softmax(2 * x))(one),
+    "partial": lambda dense, one: _dense(dense, partial(ops.softmax, axis=1))(one),
+    "of Keras's name": lambda dense, one: _dense(dense, softmax)(one),
+    "Activation": lambda dense, one: layers.Activation(own_softmax)(dense(one)),
+    "Lambda": lambda dense, one: layers.Lambda(own_softmax)(dense(one)),
+    "layer": lambda dense, one: OwnSoftmax()(dense(one)),
+    "operations": lambda dense, one: own_softmax(dense(one)),
+    "mean of positions": lambda dense, one: layers.GlobalAveragePooling1D()(
+        layers.RepeatVector(3)(ops.softmax(dense(one)))
+    ),
+}
+
+
+@pytest.mark.parametrize("make", OWN.values(), ids=OWN)
+def test_outputs_tell_their_scale_where_the_graph_does_not(make):
+    entry = keras.Input((8,))
+    dense = layers.Dense(5, kernel_initializer="orthogonal")
+    model = keras.Model(entry, make(dense, entry))
+
+    probabilities = keras.ops.convert_to_numpy(model(INPUTS))
+    found = ops.convert_to_numpy(ops.softmax(teacher_logits(model, INPUTS)))
+
+    assert output_scale(model) == "softmax"
+    np.testing.assert_allclose(found, probabilities, atol=1e-5)
+
+
+NO_PROBABILITIES = {
+    "rectified": ops.relu,
+    "of unit length": lambda one: layers.UnitNormalization()(ops.relu(one)),
+    "bounded": layers.Dense(5, activation=ops.tanh),
+    "logarithms": lambda one: ops.log(own_softmax(one)),
+    "normalized": layers.LayerNormalization(),
+}
+
+
+@pytest.mark.parametrize("last", NO_PROBABILITIES.values(), ids=NO_PROBABILITIES)
+def test_what_is_not_always_a_probability_is_a_logit(last):
+    entry = keras.Input((8,))
+
+    model = keras.Model(entry, last(layers.Dense(5)(entry)))
+
+    assert output_scale(model) == "logits"
+
+
+def test_a_sigmoid_of_ones_own_is_a_sigmoid():
+    entry = keras.Input((8,))
+    dense = layers.Dense(1, activation=lambda x: 1 / (1 + ops.exp(-x)))
+
+    assert output_scale(keras.Model(entry, dense(entry))) == "sigmoid"
+
+
+@pytest.mark.parametrize("mix", [layers.Maximum(), ops.minimum, layers.Multiply()])
+def test_a_choice_among_probabilities_is_on_their_scale(mix):
+    entry = keras.Input((8,))
+    heads = [layers.Dense(5, activation="softmax")(entry) for _ in range(2)]
+    model = keras.Model(entry, mix(*heads) if mix is ops.minimum else mix(heads))
+
+    assert output_scale(model) == "softmax"
