@@ -11,7 +11,7 @@ import pytest
 import tiny_models
 
 from nncompress_widgets import PruningExplorer
-from nncompress_widgets.figures import Tile
+from nncompress_widgets.figures import Tile, latency_tile
 from nncompress_widgets.raster import PIXELS, png_of
 from nncompress_widgets.still import still
 
@@ -37,7 +37,11 @@ def test_it_is_an_image_with_a_text_in_its_stead():
 
 
 def test_only_figures_of_the_picture_are_in_it():
-    figures = [Tile("new", "1", "note"), Tile("old", "2", "note", current=False)]
+    figures = [
+        Tile("new", "1", "note"),
+        Tile("old", "2", "note", current=False),
+        latency_tile({}, current=True),  # nothing is measured on a page
+    ]
 
     page = still("t", "<svg/>", figures, style="", sentence="s").page
     assert words(drawn(page)) == "t new 1 note"

@@ -14,6 +14,7 @@ from nncompress_lab.trials.figures import (
 )
 from nncompress_lab.trials.trial import Measured
 
+NOT_YET = "-"  # in place of a number that is not known
 _EACH_IS_STORED = ": each weight is stored, zeros too"
 
 
@@ -89,7 +90,7 @@ def latency_tile(figures: Figures, *, current: bool) -> Tile:
     """A latency with its noise; without figures it has not been measured yet."""
     label = "ONNX Runtime"
     if not figures:
-        return Tile(label, "-", "measured when the control rests", current=True)
+        return Tile(label, NOT_YET, "measured when the control rests", current=True)
     ratio, band = figures["speedup"], figures["latency_band"]
     value = f"{figures['latency_ms']:.3g} ms"
     if max(ratio, 1 / ratio) - 1 <= band:
@@ -103,7 +104,7 @@ def reestimated_tile(figures: Figures, original: Figures, *, current: bool) -> T
     """The accuracy with measured statistics; without figures it is not known yet."""
     label = "BatchNorm measured again"
     if not figures:
-        return Tile(label, "-", "measured when the control rests", current=True)
+        return Tile(label, NOT_YET, "measured when the control rests", current=True)
     accuracy = figures["reestimated"]
     note = f"{drop_in_words(original['accuracy'] - accuracy)}, without any label"
     return Tile(label, percent(accuracy), note, current)

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from nncompress_widgets.figures import Tile
+from nncompress_widgets.figures import NOT_YET, Tile
 from nncompress_widgets.raster import png_of
 
 WIDTH = 760
@@ -63,7 +63,8 @@ def still(
     Args:
         title: Of the control.
         picture: Its picture, an `<svg>` element.
-        figures: Those that belong to the picture; others are left out.
+        figures: Those that belong to the picture; others, and those that are not known
+            yet, are left out: nothing follows on a page.
         style: The style sheet that the picture is drawn with.
         sentence: What the control shows.
     """
@@ -73,7 +74,7 @@ def still(
     height = _ROOM + (float(found[1]) if found else _LEAST)
     y = 50
     for tile in figures:
-        if tile.current:
+        if tile.current and tile.value != NOT_YET:
             y = _add(parts, tile, y)
     svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height:g}" '
