@@ -1,15 +1,15 @@
-"""Half the MACs, four ways: which smaller network is the better one after training?
+"""Half the MACs, five ways: which smaller network is the better one after training?
 
     python benchmarks/equal_macs.py [--models lenet5 ...] [--seeds 3]
 
 A narrower student, pruned channels, low rank and Tucker-2 get the same number of
 multiply-accumulates, at most half of the original's, and then the same training: as many
 epochs at the same learning rate, from labels and from the original's soft targets, on the
-10,000 training images of the embedded Fashion-MNIST. The student begins with its teacher's
-channels, the others with what compression left. Epochs are chosen on the validation images;
-the test images are looked at once for each row. Each row is kept as soon as it is measured,
-so that a run that was interrupted goes on where it stopped. Lesson 08 draws the rows: they
-are in the package.
+10,000 training images of the embedded Fashion-MNIST. Each begins with what compression left
+of the original's weights, and the student once more from scratch, with random ones. Epochs
+are chosen on the validation images; the test images are looked at once for each row. Each
+row is kept as soon as it is measured, so that a run that was interrupted goes on where it
+stopped. Lesson 08 draws the rows: they are in the package.
 """
 
 import argparse
@@ -41,7 +41,10 @@ WAYS: dict[str, Make] = {
     "low rank": lambda fraction: ncl.LowRank(macs=fraction),
     "Tucker-2": lambda fraction: ncl.Factorization("tucker2", macs=fraction),
 }
-STUDENT = "narrower student"
+STUDENTS: dict[str, Callable[[float], ncl.Student]] = {
+    "narrower student": lambda width: ncl.Student(width=width),
+    "student from scratch": lambda width: ncl.Student(width, initialise="random"),
+}
 
 
 def largest(
@@ -66,10 +69,9 @@ def largest(
 
 def trained(way: str, model: keras.Model, setting: float, epochs: int) -> ncl.Pass:
     """The pass that makes the smaller model and trains it."""
-    if way == STUDENT:
-        return ncl.Distillation(
-            student=ncl.Student(width=setting), epochs=epochs, learning_rate=RATE
-        )
+    if way in STUDENTS:
+        student = STUDENTS[way](setting)
+        return ncl.Distillation(student=student, epochs=epochs, learning_rate=RATE)
     return ncl.pipeline(
         WAYS[way](setting),
         ncl.FineTune(epochs=epochs, patience=epochs, teacher="original"),
@@ -78,9 +80,7 @@ def trained(way: str, model: keras.Model, setting: float, epochs: int) -> ncl.Pa
 
 def measured(way: str, model: keras.Model, data: ncl.Dataset, seed: int) -> Any:
     """One row: a way, a seed, and what came of them."""
-    make: Any = (
-        (lambda width: ncl.Student(width=width)) if way == STUDENT else WAYS[way]
-    )
+    make: Any = (STUDENTS | WAYS)[way]
     setting = largest(model, make)
     context = ncl.Context.of(data, seed=seed, progress=False)
     keras.utils.set_random_seed(seed)
@@ -116,7 +116,7 @@ def main() -> None:
     for name in arguments.models:
         model = getattr(ncl.zoo, name)()
         jobs = [("original", 0)]
-        jobs += [(way, s) for s in range(arguments.seeds) for way in (STUDENT, *WAYS)]
+        jobs += [(way, s) for s in range(arguments.seeds) for way in STUDENTS | WAYS]
         for way, seed in jobs:
             if (name, way, seed) in done:
                 continue

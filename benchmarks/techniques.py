@@ -109,13 +109,16 @@ def _tucker(macs: float) -> Setting:
 
 
 def _student(width: float) -> Setting:
+    # As it was before students began with their teachers' channels: see distillation.py.
+    student = ncl.Student(width=width, initialise="random")
+
     def distilled(epochs: int) -> ncl.Pass:
-        # A student begins untrained, so it learns for longer than a recovery takes.
+        # It begins untrained, so it learns for longer than a recovery takes.
         longer = max(LEAST_OF_A_STUDENT, 4 * epochs)
-        return ncl.Distillation(student=ncl.Student(width=width), epochs=longer)
+        return ncl.Distillation(student=student, epochs=longer, learning_rate=1e-3)
 
     return Setting(
-        "distillation", f"{width:.0%} of the width", None, distilled, ncl.Student(width)
+        "distillation", f"{width:.0%} of the width", None, distilled, student
     )
 
 

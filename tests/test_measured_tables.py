@@ -42,6 +42,12 @@ def test_the_table_of_the_toolkit_is_that_of_the_results_files():
     assert table in (ROOT / "docs" / "measured-techniques.md").read_text()
 
 
+def test_the_table_of_the_students_is_that_of_the_results_file():
+    table = module("distillation_table").table(results("distillation")["figures"])
+
+    assert table in (ROOT / "docs" / "measured-techniques.md").read_text()
+
+
 def test_the_tables_of_deep_compression_are_those_of_the_results_file():
     rows = results("deep_compression")["figures"]
     tables = module("deep_compression_table")

@@ -608,11 +608,11 @@ small = (
 measure.time_on_devices({"original": model, "your choice": small}, batch_sizes=(1, 64))
 
 # %% [markdown]
-# ## 7. Half of the MACs, four ways, after training
+# ## 7. Half of the MACs, five ways, after training
 #
-# Nobody stops before training. A narrower student, pruned channels, low rank and Tucker-2 at half of the MACs
-# were each trained for the same few epochs with the original as the teacher, three times with different
-# random numbers. That takes too long for a lesson: `benchmarks/equal_macs.py` did it and the results are in the
+# Nobody stops before training. Pruned channels, low rank and Tucker-2 at half of the MACs, a narrower student with
+# channels of the original, and one from scratch, with random weights, were each trained for the same few epochs
+# with the original as the teacher, three times with different random numbers. That takes too long for a lesson: `benchmarks/equal_macs.py` did it and the results are in the
 # package. This is the *test* accuracy, with 95 % intervals over the three runs:
 
 # %% tags=["check"]
@@ -637,9 +637,9 @@ figures.intervals(
 )
 
 # %% [markdown]
-# The three that began with the original's weights come within a point of it, and their intervals overlap: three
-# runs cannot tell them apart. The student began with random weights, and six epochs are not enough for it:
-# lesson 09 gives it more. So accuracy after training does not choose between the three. Time does, and bytes.
+# The four that began with the original's weights come within a point of it, and of each other. For the student
+# from scratch six epochs are not enough: lesson 09 gives it more. So accuracy after training hardly chooses
+# between the four. Time does, and bytes.
 #
 # ### ★ Exercise 6 · The nearest separable kernel
 #
