@@ -14,7 +14,7 @@ from nncompress_lab.passes import Context
 from nncompress_lab.training.teacher_outputs import teacher_logits
 
 LABELS: Final = "labels only"
-HARD: Final = "hard labels of the teacher"
+HARD: Final = "hard labels"
 TAUGHT: Final = "as set above"
 WAYS: Final = (LABELS, HARD, TAUGHT)
 # Called with a way, the fraction of it that is done, and its accuracies so far.

@@ -5,7 +5,7 @@
     PruningExplorer(model, data, goal=Goal(zeros=0.8, accuracy_drop=0.02))
 
 `QuantizationExplorer`, `CodebookExplorer`, `ChannelExplorer`, `LowRankExplorer` and
-`FactorizationExplorer` are called alike.
+`FactorizationExplorer` are called alike; `DistillationExplorer` takes a student, too.
 A control is an ordinary ipywidget whose state is in traits, so that a program can move it
 as a hand does. The arithmetic is in `nncompress_lab.trials`.
 """
@@ -13,6 +13,7 @@ as a hand does. The arithmetic is in `nncompress_lab.trials`.
 from nncompress_lab.trials.goal import Goal
 from nncompress_widgets.channel_explorer import ChannelExplorer
 from nncompress_widgets.codebook_explorer import CodebookExplorer
+from nncompress_widgets.distillation_explorer import DistillationExplorer
 from nncompress_widgets.factorization_explorer import FactorizationExplorer
 from nncompress_widgets.low_rank_explorer import LowRankExplorer
 from nncompress_widgets.pruning_explorer import PruningExplorer
@@ -21,6 +22,7 @@ from nncompress_widgets.quantization_explorer import QuantizationExplorer
 __all__ = [
     "ChannelExplorer",
     "CodebookExplorer",
+    "DistillationExplorer",
     "FactorizationExplorer",
     "Goal",
     "LowRankExplorer",

@@ -270,7 +270,15 @@ class Control(ipywidgets.VBox):
         self.set_trait("file_bytes", outcome.weighed["keras_bytes"])
         self.set_trait("packed_bytes", outcome.weighed["packed_bytes"])
         self._figures.value = tiles(outcome.tiles(choice))
-        self._trail.value = trail_svg(
+        self._trail.value = self._trail_picture(choice)
+        self._expectation.show(outcome.final(choice))
+        self._goal_panel.show(is_registered=setting == self.registered)
+        self._code_panel.show(setting, outcome, choice)
+
+    def _trail_picture(self, choice: Any) -> str:
+        """Every setting visited."""
+        outcome = self._outcome
+        return trail_svg(
             outcome.trail,
             self._trial.original,
             goal=self.goal,
@@ -278,9 +286,6 @@ class Control(ipywidgets.VBox):
             here=bool(outcome.trail) and outcome.trail[-1].choice == choice,
             cost=outcome.cost,
         )
-        self._expectation.show(outcome.final(choice))
-        self._goal_panel.show(is_registered=setting == self.registered)
-        self._code_panel.show(setting, outcome, choice)
 
     def _show_error(self, error: Exception) -> None:
         text = html.escape(f"{type(error).__name__}: {error}")

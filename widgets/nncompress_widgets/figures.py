@@ -3,6 +3,7 @@
 import html
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from nncompress_lab.report.formats import count, size
 from nncompress_lab.trials.figures import (
@@ -16,6 +17,28 @@ from nncompress_lab.trials.trial import Measured
 
 NOT_YET = "-"  # in place of a number that is not known
 _EACH_IS_STORED = ": each weight is stored, zeros too"
+
+
+def _bits(count: float) -> str:
+    return f"{count:.2f} bits"
+
+
+# What a figure is called, how it is said, and what it means, with {} for the original's.
+_SAID: Final = {
+    "snr_db": (
+        "Signal to noise",
+        decibels,
+        "kernels over their rounding error; 6 dB are one bit",
+    ),
+    "entropy": (
+        "Code entropy",
+        _bits,
+        "a weight; only codes of even use need their full width",
+    ),
+    "others": ("Other classes", percent, "of the teacher's word; {} at temperature 1"),
+    "soft_entropy": ("Entropy of the targets", _bits, "{} at temperature 1"),
+    "balance": ("Weaker term", percent, "of the gradient to begin with; even is 50 %"),
+}
 
 
 @dataclass(frozen=True)
@@ -73,12 +96,9 @@ def figure_tile(name: str, value: float, original: Figures, *, current: bool) ->
     if name == "nonzeros":
         note = f"of {number(original['parameters'])} parameters"
         return Tile("Non-zeros", number(value), note, current)
-    if name == "snr_db":
-        note = "kernels over their rounding error; 6 dB are one bit"
-        return Tile("Signal to noise", decibels(value), note, current)
-    if name == "entropy":
-        note = "a weight; only codes of even use need their full width"
-        return Tile("Code entropy", f"{value:.2f} bits", note, current)
+    if name in _SAID:
+        label, say, note = _SAID[name]
+        return Tile(label, say(value), note.format(say(before)), current)
     label, shown = {
         "macs": ("MACs an image", count(round(value))),
         "parameters": ("Parameters", number(value)),

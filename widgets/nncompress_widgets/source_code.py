@@ -137,4 +137,8 @@ def _expression(value: Any) -> str:
     if isinstance(value, tuple):
         items = "".join(f"{_expression(item)}, " for item in value)
         return f"({items.removesuffix(' ' if len(value) == 1 else ', ')})"
-    return json.dumps(value) if isinstance(value, str) else repr(value)
+    if isinstance(value, str):
+        return json.dumps(value)
+    if hasattr(value, "layers"):  # a student that the user has made
+        return variable_of(value) or "student"
+    return repr(value)

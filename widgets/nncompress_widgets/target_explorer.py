@@ -78,7 +78,7 @@ class TargetExplorer(Control):
         *,
         answer: str | None = None,
     ) -> None:
-        self._trial = trial = self.TRIAL(model, data)
+        self._trial = trial = self._trial_of(model, data)
         self._view = view = self.VIEW(trial)
         self._chosen = self._first_settings()
         self._draw_later = Worker(self._draw, on_error=self._show_error)
@@ -127,6 +127,10 @@ class TargetExplorer(Control):
         else:
             self.check_view(name, value)
         return value
+
+    def _trial_of(self, model: Any, data: Dataset | Data) -> Any:
+        """What the figures come from."""
+        return self.TRIAL(model, data)
 
     def _shown(self) -> tuple[str, ...]:
         """The figures that there are for this model."""
