@@ -111,7 +111,7 @@ def _names(structure: Any) -> list[str]:
 
 
 def _listed(model: keras.Model, x: Any, count: int) -> list[Any]:
-    if count > 1 and _has_form_of(_graph(model).input, x):
+    if count > 1 and _has_form_of(interface(model).input, x):
         return list(keras.tree.flatten(x))
     if isinstance(x, dict):
         names = input_names(model)
