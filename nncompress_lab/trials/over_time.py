@@ -13,12 +13,11 @@ from nncompress_lab import measure
 from nncompress_lab.data.data import CALIBRATION_EXAMPLES
 from nncompress_lab.data.datasets import Data, Dataset
 from nncompress_lab.errors import UnsupportedModelError
-from nncompress_lab.models.kernels import to_numpy
+from nncompress_lab.models.kernels import kernel_layers, to_numpy
 from nncompress_lab.models.rewrite import check_model, copy_model
 from nncompress_lab.passes import Context
 from nncompress_lab.pruning.gradual_pruning import GradualPruning
 from nncompress_lab.pruning.magnitude_pruning import MagnitudePruning
-from nncompress_lab.pruning.weight_pruning import PRUNABLE, pruned_kernels
 from nncompress_lab.trials.arrays.magnitudes import Histogram, Magnitudes
 from nncompress_lab.trials.figures import Figures
 from nncompress_lab.trials.model_trial import EXAMPLES
@@ -35,7 +34,7 @@ class Moment:
 
     Args:
         step: Updates of the weights so far.
-        zeros: Fraction of the kernel weights that may be pruned that are zero.
+        zeros: Fraction of the kernel weights that are zero.
         accuracy: On the first 250 validation images.
         histogram: Of the weights that are not zero, over the range of the original's.
     """
@@ -74,6 +73,7 @@ class OverTimeTrial:
         data: A data set, of whose training images the first 2,560 are trained on, and
             whose validation images judge; or a single `Data`, on which nothing is trained.
         examples: How many of the validation images, from the first on.
+        original: Figures of the model where they are known, else they are measured.
 
     Raises:
         UnsupportedModelError: If the model cannot be copied or has no kernel to prune.
@@ -83,9 +83,15 @@ class OverTimeTrial:
     """
 
     def __init__(
-        self, model: keras.Model, data: Dataset | Data, *, examples: int = EXAMPLES
+        self,
+        model: keras.Model,
+        data: Dataset | Data,
+        *,
+        examples: int = EXAMPLES,
+        original: Figures | None = None,
     ) -> None:
         check_model(model)
+        self._known = original
         self.name: str = model.name
         self.data = images_for(model, data, examples)
         self._original = copy_model(model)
@@ -122,7 +128,20 @@ class OverTimeTrial:
     @cached_property
     def original(self) -> Figures:
         """Accuracy, zeros and bytes of the model as it came."""
-        return {**self._figures(self._original), "accuracy_drop": 0.0}
+        return self._known or self._figures(self._original)
+
+    def counted(self, choice: GradualPruning) -> Figures:
+        """What is known without a training: how many of the weights will be zero."""
+        return {"zeros": choice.sparsity}
+
+    def planned(self, choice: GradualPruning) -> list[tuple[int, float]]:
+        """The sparsity that the schedule wants at some steps of the training."""
+        steps, schedule = max(self._steps(choice), 1), choice.schedule
+        at = sorted({round(one) for one in np.linspace(0, steps, 4 * MOMENTS + 1)})
+        return [
+            (one, schedule.sparsity_after(schedule.updates_until(one, steps=steps)))
+            for one in at
+        ]
 
     def at_once(self, choice: GradualPruning) -> float:
         """The accuracy of the model that is pruned as far at once, without training."""
@@ -185,14 +204,15 @@ class OverTimeTrial:
 
     def _pruned_at_once(self, sparsity: float, scope: Any) -> float:
         pruned = MagnitudePruning(sparsity, scope=scope)(self._original)
-        return float(measure.accuracy(pruned, self.data))
+        accuracy: float = measure.accuracy(pruned, self.data)
+        return accuracy
 
 
 def _after_each_step(look: Callable[[keras.Model, int], object]) -> Any:
     """A callback of `fit` that hands out the model and the number of updates so far."""
     count = itertools.count(1)
 
-    def step(_batch: int, _logs: Any) -> None:
+    def step(batch: int, logs: Any) -> None:
         if keras.backend.backend() == "jax":  # weights are outside the model meanwhile
             callback.model.jax_state_sync()
         look(callback.model, next(count))
@@ -217,10 +237,14 @@ def brief_context(data: Dataset, *, examples: int) -> Context:
 
 
 def _kernels(model: keras.Model) -> list[Any]:
-    layers = pruned_kernels(PRUNABLE(model), PRUNABLE)
-    return [array for layer in layers for array in layer.arrays()]
+    return [
+        array
+        for layer in kernel_layers(model)
+        if layer.is_float
+        for array in layer.arrays()
+    ]
 
 
 def _zeros(kernels: list[Any]) -> float:
     zeros = sum(int(np.count_nonzero(kernel == 0)) for kernel in kernels)
-    return float(zeros / sum(kernel.size for kernel in kernels))
+    return zeros / sum(int(kernel.size) for kernel in kernels)

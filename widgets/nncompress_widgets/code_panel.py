@@ -2,7 +2,7 @@
 
 import html
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import ipywidgets
 
@@ -10,7 +10,7 @@ from nncompress_lab import Data, Dataset, Pass
 from nncompress_lab.data.data import CALIBRATION_EXAMPLES
 from nncompress_lab.report.formats import count, size
 from nncompress_lab.trials.figures import Figures, percent
-from nncompress_widgets.outcome import Outcome
+from nncompress_lab.trials.trial import Measured
 from nncompress_widgets.rows import row_of
 from nncompress_widgets.source_code import (
     answer_of,
@@ -19,6 +19,17 @@ from nncompress_widgets.source_code import (
     source_of,
     variable_of,
 )
+
+
+class Known(Protocol):
+    """What is known about a setting: its figures, and what they belong to."""
+
+    trial: Any
+    weighed_of: Any
+    weighed: Figures
+
+    def final(self, choice: Any) -> Measured | None:
+        """The accuracy on all examples, if it is known for this choice."""
 
 
 class CodePanel:
@@ -43,7 +54,7 @@ class CodePanel:
         self.button.observe(self._toggle, "value")
         self.rows = [row_of(self.button), self.programs]
 
-    def show(self, setting: Pass, outcome: Outcome, choice: Any) -> None:
+    def show(self, setting: Pass, outcome: Known, choice: Any) -> None:
         """Write the programs for a setting, with what is known about it."""
         model = variable_of(self.model)
         comments = _comments(outcome, choice)
@@ -69,7 +80,7 @@ class CodePanel:
         self.programs.layout.display = None if change["new"] else "none"
 
 
-def _comments(outcome: Outcome, choice: Any) -> Sequence[str]:
+def _comments(outcome: Known, choice: Any) -> Sequence[str]:
     trial = outcome.trial
     now: Figures = trial.counted(choice)
     final = outcome.final(choice)

@@ -15,7 +15,7 @@ from nncompress_lab.trials.goal import Goal
 from nncompress_lab.trials.trial import Trial
 from nncompress_widgets.code_panel import CodePanel
 from nncompress_widgets.expectation import Expectation
-from nncompress_widgets.figures import tiles
+from nncompress_widgets.figures import Tile, tiles
 from nncompress_widgets.goal_panel import GoalPanel
 from nncompress_widgets.outcome import WEIGHED, Outcome
 from nncompress_widgets.parts import Parts
@@ -150,6 +150,11 @@ class Control(ipywidgets.VBox):
         """
         return self._register(self.choice)
 
+    @property
+    def stored(self) -> tuple[str, list[Tile]]:
+        """The picture and the figures that a notebook stores."""
+        return self._parts.picture.value, self._outcome.tiles(self.choice)
+
     def wait(self) -> None:
         """Return when all figures belong to what the inputs show."""
         for worker in (self._measure_later, self._weigh_later, self._register_later):
@@ -164,12 +169,9 @@ class Control(ipywidgets.VBox):
         """What a notebook stores: pictures and a sentence beside the control itself."""
         bundle: dict[str, Any] = super()._repr_mimebundle_(**options)
         sentence = repr(self)
+        picture, figures = self.stored
         stored = still(
-            self._parts.title,
-            self._parts.picture.value,
-            self._outcome.tiles(self.choice),
-            style=_STYLE,
-            sentence=sentence,
+            self._parts.title, picture, figures, style=_STYLE, sentence=sentence
         )
         shown = {
             "text/plain": sentence,

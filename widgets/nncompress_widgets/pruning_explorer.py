@@ -1,13 +1,21 @@
 """Magnitude pruning under a slider: what it does to the weights, accuracy and file."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, ClassVar
 
+import ipywidgets
 import traitlets
 
+from nncompress_lab import Data, Dataset, Pass
 from nncompress_lab.pruning.arrays.masks import check_sparsity
 from nncompress_lab.trials.figures import percent
+from nncompress_lab.trials.goal import Goal
+from nncompress_lab.trials.over_time import OverTimeTrial
 from nncompress_lab.trials.pruning import WHOLE_MODEL, PruningTrial, Sparsities
+from nncompress_widgets.code_panel import CodePanel
+from nncompress_widgets.figures import Tile
+from nncompress_widgets.over_time import OverTime
 from nncompress_widgets.pruning_view import PruningView
 from nncompress_widgets.target_explorer import TargetExplorer
 
@@ -21,6 +29,9 @@ class PruningExplorer(TargetExplorer):
     threshold in it. Beside it is what the pruned model really does: its accuracy on 1,000
     validation images, its non-zeros and the bytes of its file.
 
+    A second tab, "Over time", trains the model on a part of its training images while it is
+    pruned and replays that step by step: `explorer.over_time`.
+
     Everything can be moved from Python, too: after `explorer.sparsity = 0.8`, the figures
     are those of the new setting. Moved in the browser, they follow when the slider rests.
 
@@ -30,6 +41,8 @@ class PruningExplorer(TargetExplorer):
         goal: What the registered setting is to reach.
         answer: The variable that a lesson wants the setting in; with it the control also
             hands out code that answers the exercise.
+        trains: Whether goal and answer are for the tab "Over time", which is then shown
+            first: the goal is to be reached by a training that prunes.
 
     Attributes:
         target: The path of a layer, or `"*"`: one threshold for the whole model. Each
@@ -63,11 +76,53 @@ class PruningExplorer(TargetExplorer):
     VIEWS: ClassVar[tuple[str, ...]] = ("threshold",)
     _trial: PruningTrial
     _view: PruningView
+    children: Any
 
     target = traitlets.Unicode(WHOLE_MODEL)
     sparsity = traitlets.Float(START)
     threshold = traitlets.Float(0.0)
     nonzeros = traitlets.Int(read_only=True)
+
+    def __init__(
+        self,
+        model: Any,
+        data: Dataset | Data,
+        goal: Goal | None = None,
+        *,
+        answer: str | None = None,
+        trains: bool = False,
+    ) -> None:
+        own = (None, None) if trains else (goal, answer)
+        self._later = (goal, answer) if trains else (None, None)
+        super().__init__(model, data, own[0], answer=own[1])
+        head, *rows = self.children
+        self._tabs = ipywidgets.Tab(
+            [ipywidgets.VBox(rows), ipywidgets.VBox()], titles=("At once", "Over time")
+        )
+        self._tabs.observe(lambda _: self._open(), "selected_index")
+        self.children = (head, self._tabs)
+        if trains:
+            self._tabs.selected_index = 1
+
+    @cached_property
+    def over_time(self) -> OverTime:
+        """The tab that trains; it is made when it is first looked at."""
+        goal, answer = self._later
+        trial = OverTimeTrial(self.model, self.data, original=self._trial.original)
+        code = CodePanel(self.model, self.data, answer=answer)
+        tab = OverTime(trial, code, goal=goal, on_register=self._take_registered)
+        shown, _ = self._tabs.children
+        self._tabs.children = (shown, tab)
+        return tab
+
+    def _open(self) -> None:
+        if self._tabs.selected_index == 1:
+            _ = self.over_time
+
+    def _take_registered(self, setting: Pass) -> None:
+        with self._lock:
+            self.set_trait("registered", setting)
+            self._show()
 
     @property
     def choice(self) -> Sparsities:
@@ -80,12 +135,21 @@ class PruningExplorer(TargetExplorer):
     @property
     def sentence(self) -> str:
         """What the control is and where it stands."""
+        if self._tabs.selected_index == 1:
+            return f"PruningExplorer of {self._trial.name}. {self.over_time.sentence}"
         zeros = percent(self._trial.counted(self.choice)["zeros"])
         return (
             f"PruningExplorer of {self._trial.name}: {zeros} of "
             f"{self._trial.kernel_weights:,} kernel weights zero, validation accuracy "
             f"{100 * self.accuracy:.0f} %."
         )
+
+    @property
+    def stored(self) -> tuple[str, list[Tile]]:
+        """The picture and the figures of the tab that is shown."""
+        if self._tabs.selected_index == 1:
+            return self.over_time.picture, self.over_time.tiles
+        return super().stored
 
     def check_target(self, target: str) -> None:
         """Raise a `ValueError` unless there is such a layer."""
