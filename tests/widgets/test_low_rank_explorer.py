@@ -204,3 +204,23 @@ def test_it_works_for_other_models(build):
         explorer.target = path
         explorer.rank = 1
         assert f"Singular values of {path}" in words(explorer)
+
+
+def test_a_file_that_is_weighed_late_leaves_the_trail_in_its_order(
+    explorer, monkeypatch
+):
+    monkeypatch.setattr(explorer._weigh_later, "request", lambda: None)
+    move(explorer, 3)
+    weigh = explorer._trial.weighed
+
+    def moved_on(choice):
+        monkeypatch.setattr(explorer._trial, "weighed", weigh)
+        move(explorer, 4)
+        return weigh(choice)
+
+    monkeypatch.setattr(explorer._trial, "weighed", moved_on)
+    explorer._weigh()
+
+    ranks = [one.choice["first"].rank for one in explorer._outcome.trail]
+    assert ranks[-2:] == [3, 4]
+    assert "nncompress-here" in explorer._trail.value

@@ -79,7 +79,9 @@ class Outcome:
             measured: The accuracy of that choice, if it was known before the weighing.
         """
         self.weighed_of, self.weighed = choice, weighed
-        self._visit(choice, measured or self.final(choice))
+        moved_on = self.measured_of != choice
+        if not (moved_on and any(one.choice == choice for one in self.trail)):
+            self._visit(choice, measured or self.final(choice))
 
     def tiles(self, choice: Any) -> list[Tile]:
         """All figures, and which of them belong to the choice."""
