@@ -18,6 +18,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,9 @@ from lab_pages import evaluate, open_notebook, run_all, write_notebook
 from lab_server import Lab, running_lab
 from playwright.sync_api import sync_playwright
 
+import nncompress_lab as ncl
+from nncompress_lab.trials.channels import ChannelTrial
+
 MODELS = ("lenet5", "resnet20")
 MOVES = 20
 PAUSE = 500  # milliseconds from one move to the next
@@ -42,13 +46,13 @@ SETTLE = 20_000  # after the last move
 # Each change of the page as [time, setting in the picture, accuracy or "" if stale].
 WATCH = """
 const control = document.querySelector('.nncompress-control');
+const says = new RegExp(argument);
 window.moves = []; window.seen = [];
 control.addEventListener('keydown', () => window.moves.push(performance.now()), true);
 new MutationObserver(() => {
   const picture = control.querySelector('.nncompress-histogram');
   const tile = control.querySelector('.nncompress-tile');
-  const shown = picture?.getAttribute('aria-label').match(
-    /(?:The|staircase of|cells of) ([0-9.]+)/)?.[1];
+  const shown = picture?.getAttribute('aria-label')?.match(says)?.[1].replace(',', '');
   const stale = tile?.classList.contains('nncompress-stale');
   window.seen.push([performance.now(), shown, stale ? '' : tile?.innerText ?? '']);
 }).observe(control, {subtree: true, childList: true, attributes: true});
@@ -62,31 +66,59 @@ class Moves:
     """How the slider of a control is moved, and what its picture then says.
 
     Args:
-        start: Where the slider is first.
         steps: From each place to the next, again and again.
-        says: The number in the picture's description, by the place of the slider.
+        pattern: Finds the setting in the picture's description.
+        says: What it finds, by the place of the slider and the name of the model.
     """
 
-    start: int
     steps: tuple[int, ...]
-    says: Callable[[int], str]
+    pattern: str
+    says: Callable[[int, str], str]
 
-    def each(self) -> list[tuple[str, str]]:
-        """The key of each move, and what the picture says afterwards."""
-        place, found = self.start, []
+    def each(self, place: int, model: str) -> list[tuple[str, str]]:
+        """The key of each move, and what the picture says afterwards.
+
+        Args:
+            place: Where the slider is first.
+            model: In the zoo.
+        """
+        found = []
         for step in islice(cycle(self.steps), MOVES):
             place += step
             key = "ArrowRight" if step > 0 else "ArrowLeft"
-            found.append((key, self.says(place)))
+            found.append((key, self.says(place, model)))
         return found
 
 
+def kept(percent: int, model: str) -> str:
+    """How many channels are left with so many per cent of the MACs."""
+    trial = trial_of(model)
+    widths = trial.widths(ncl.ChannelPruning(macs=percent / 100))
+    return str(sum(one.kept for one in widths))
+
+
+@cache
+def trial_of(model: str) -> ChannelTrial:
+    """What counts the channels of a model in the zoo."""
+    data = ncl.data.fashion_mnist().validation
+    return ChannelTrial(getattr(ncl.zoo, model)(), data, examples=1)
+
+
 CONTROLS = {
-    "PruningExplorer": Moves(50, (1,), lambda percent: f"{percent}.0"),
-    "QuantizationExplorer": Moves(
-        4, (1, 1, 1, 1, -1, -1, -1, -1), lambda bits: str(2**bits - 1)
+    "PruningExplorer": Moves((1,), "The ([0-9.]+)", lambda place, _: f"{place}.0"),
+    "QuantizationExplorer": Moves(  # the places of its slider begin with 2 bits
+        (1, 1, 1, 1, -1, -1, -1, -1),
+        "staircase of ([0-9.]+)",
+        lambda place, _: str(2 ** (place + 2) - 1),
     ),
-    "CodebookExplorer": Moves(4, (1, 1, -1, -1), lambda bits: str(2**bits)),
+    "CodebookExplorer": Moves(  # and of this with 1
+        (1, 1, -1, -1), "cells of ([0-9.]+)", lambda place, _: str(2 ** (place + 1))
+    ),
+    "ChannelExplorer": Moves((1,), "bars; ([0-9,]+)", kept),
+    "LowRankExplorer": Moves((1,), "rank ([0-9,]+)", lambda place, _: str(place)),
+    "FactorizationExplorer": Moves(
+        (-1, -1, 1, 1), "in: 1 x 1, [0-9]+ to ([0-9]+)", lambda place, _: str(place)
+    ),
 }
 
 
@@ -139,8 +171,10 @@ def moved(page: Any, lab: Lab, control: str, model: str) -> list[Answer]:
     handle.wait_for()
     page.wait_for_timeout(SETTLE)
     handle.focus()
-    evaluate(page, WATCH)
-    each = CONTROLS[control].each()
+    moves_of = CONTROLS[control]
+    evaluate(page, WATCH, moves_of.pattern)
+    place = round(float(handle.get_attribute("aria-valuenow")))
+    each = moves_of.each(place, model)
     for key, _ in each:
         page.keyboard.press(key)
         page.wait_for_timeout(PAUSE)

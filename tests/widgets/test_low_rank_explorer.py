@@ -224,3 +224,29 @@ def test_a_file_that_is_weighed_late_leaves_the_trail_in_its_order(
     ranks = [one.choice["first"].rank for one in explorer._outcome.trail]
     assert ranks[-2:] == [3, 4]
     assert "nncompress-here" in explorer._trail.value
+
+
+def test_a_file_that_is_weighed_late_does_not_replace_the_newer_one(
+    explorer, monkeypatch
+):
+    weigh, begun, moved = explorer._trial.weighed, threading.Event(), threading.Event()
+    monkeypatch.setattr(explorer._weigh_later, "request", lambda: None)
+    move(explorer, 3)
+
+    def slow(choice):
+        begun.set()
+        assert moved.wait(20)
+        return weigh(choice)
+
+    monkeypatch.setattr(explorer._trial, "weighed", slow)
+    late = threading.Thread(target=explorer._weigh)
+    late.start()
+    assert begun.wait(20)
+    monkeypatch.setattr(explorer._trial, "weighed", weigh)
+    explorer.rank = 4
+    moved.set()
+    late.join()
+
+    assert "nncompress-stale" not in explorer._figures.value
+    assert explorer.packed_bytes == weigh(explorer.choice)["packed_bytes"]
+    assert [one.choice["first"].rank for one in explorer._outcome.trail][-2:] == [3, 4]

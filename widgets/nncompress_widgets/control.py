@@ -239,7 +239,7 @@ class Control(ipywidgets.VBox):
         measured = self._outcome.final(choice)
         weighed = self._trial.weighed(choice)
         with self._lock:
-            self._outcome.take_weighed(choice, weighed, measured)
+            self._outcome.take_weighed(choice, weighed, measured, now=self.choice)
             self._show()
 
     def _register(self, choice: Any) -> Pass:

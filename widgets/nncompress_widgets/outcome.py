@@ -66,22 +66,23 @@ class Outcome:
     def take_measured(self, choice: Any, measured: Measured) -> None:
         """Keep an accuracy."""
         self.measured_of, self.measured = choice, measured
-        self._visit(choice, self.final(choice))
+        weighed = self.weighed if self.weighed_of == choice else {}
+        self._visit(choice, self.final(choice), weighed, now=choice)
 
     def take_weighed(
-        self, choice: Any, weighed: Figures, measured: Measured | None
+        self, choice: Any, weighed: Figures, measured: Measured | None, *, now: Any
     ) -> None:
-        """Keep the bytes of a file.
+        """Keep the bytes of a file, unless newer ones were there before.
 
         Args:
-            choice: Whose file; the control may have moved on since.
+            choice: Whose file.
             weighed: The bytes.
             measured: The accuracy of that choice, if it was known before the weighing.
+            now: What the control shows; it may have moved on since.
         """
-        self.weighed_of, self.weighed = choice, weighed
-        moved_on = self.measured_of != choice
-        if not (moved_on and any(one.choice == choice for one in self.trail)):
-            self._visit(choice, measured or self.final(choice))
+        if choice == now or self.weighed_of != now:
+            self.weighed_of, self.weighed = choice, weighed
+        self._visit(choice, measured or self.final(choice), weighed, now=now)
 
     def tiles(self, choice: Any) -> list[Tile]:
         """All figures, and which of them belong to the choice."""
@@ -110,13 +111,17 @@ class Outcome:
                 rest.append(figure_tile(name, figures[name], original, current=current))
         return [accuracy, *rest]
 
-    def _visit(self, choice: Any, measured: Measured | None) -> None:
-        if measured is None:
+    def _visit(
+        self, choice: Any, measured: Measured | None, weighed: Figures, *, now: Any
+    ) -> None:
+        """Put a setting at the end of the trail, but before the one that is shown."""
+        costs = {**self.trial.counted(choice), **weighed}
+        if measured is None or self.cost not in costs:
             return
-        costs = self.trial.counted(choice)
-        if self.cost not in costs:
-            if self.weighed_of != choice:
-                return
-            costs = self.weighed
         visit = Visit(choice, measured.accuracy, costs[self.cost])
-        self.trail = [one for one in self.trail if one.choice != choice] + [visit]
+        late = choice != now
+        rest = [one for one in self.trail if one.choice != choice]
+        if late and len(rest) < len(self.trail):
+            return
+        at_end = len(rest) - (late and bool(rest) and rest[-1].choice == now)
+        self.trail = [*rest[:at_end], visit, *rest[at_end:]]
