@@ -1,14 +1,10 @@
 """What goes into the kernel layers of a model: rows, second moments and norms.
 
-The model runs eagerly, batch by batch, and each layer's inputs are taken down on their
-way in. That works on every backend, inside nested models, wrappers and attention layers,
-and holds the activations of one batch at a time.
+They are computed batch by batch from what each layer is called with.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import wraps
 from typing import Any
 
 import keras
@@ -16,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
-from nncompress_lab.data.data import Data
 from nncompress_lab.models.kernels import (
     KernelLayer,
     is_recurrent,
     keras_classes,
     to_numpy,
 )
+from nncompress_lab.models.layer_calls import BATCH_SIZE, layer_calls
 from nncompress_lab.models.magnitudes import ordinary
 from nncompress_lab.models.patches import (
     Array,
@@ -33,7 +29,6 @@ from nncompress_lab.models.patches import (
 
 Floats = npt.NDArray[np.float64]
 ByKernel = dict[str, dict[str, Floats]]
-BATCH_SIZE = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,12 +38,13 @@ class LayerInput:
     Args:
         path: Of the layer, as in `KernelLayer`.
         kernel_name: Which of its kernels.
-        rows: float32, shape `(groups, n, rows)`. `rows` is the kernel's size along the
-            axes that are summed over, in the order of the kernel: the rows of its matrix
-            view. `n` counts examples, output pixels and tokens. Of the `channels` columns
-            of the matrix view the first `channels // groups` see the first matrix, and so
-            on; there is one group except in grouped and depthwise convolutions and where
-            an EinsumDense has an axis in input, kernel and output.
+        rows: float32, shape `(groups, n, rows)`, zeros where an input is known to be
+            padding. `rows` is the kernel's size along the axes that are summed over, in
+            the order of the kernel: the rows of its matrix view. `n` counts examples,
+            output pixels and tokens. Of the `channels` columns of the matrix view the
+            first `channels // groups` see the first matrix, and so on; there is one
+            group except in grouped and depthwise convolutions and where an EinsumDense
+            has an axis in input, kernel and output.
     """
 
     path: str
@@ -87,35 +83,10 @@ def layer_inputs(
                     f"The inputs of {layer.path} ({layer.type_name}) cannot be written "
                     "as rows of a matrix. Leave the layer out of the selection."
                 )
-    for layer, inputs in layer_calls(model, layers, x, batch_size=batch_size):
+    for call in layer_calls(model, layers, x, batch_size=batch_size):
+        layer = call.layer
         for name in layer.kernel_names:
-            yield LayerInput(layer.path, name, _rows(layer.layer, name, inputs))
-
-
-def layer_calls(
-    model: keras.Model,
-    layers: Sequence[KernelLayer],
-    x: Any,
-    *,
-    batch_size: int = BATCH_SIZE,
-) -> Iterator[tuple[KernelLayer, Array]]:
-    """What some layers are called with, as it is, batch by batch.
-
-    Args:
-        model: A built model. It is not changed.
-        layers: Layers of that model.
-        x: Inputs of the model as `Data` takes them, or `Data`.
-        batch_size: Examples whose activations are held at once.
-
-    Yields:
-        A layer and its input as float32, by batch, in the order in which the layers run.
-    """
-    data = x if isinstance(x, Data) else Data(x)
-    for inputs, _labels, _weights in data.batches(batch_size):
-        with _recording(layers) as calls:
-            model(inputs, training=False)
-        while calls:
-            yield calls.pop(0)
+            yield LayerInput(layer.path, name, _rows(layer.layer, name, call.zeroed))
 
 
 def input_second_moments(
@@ -212,33 +183,6 @@ def _summed(
         kernels = sums.setdefault(one.path, {})
         kernels[one.kernel_name] = kernels.get(one.kernel_name, 0.0) + value
     return sums
-
-
-@contextmanager
-def _recording(
-    layers: Sequence[KernelLayer],
-) -> Iterator[list[tuple[KernelLayer, Array]]]:
-    """While the block runs, note each call of a layer with what it was called with."""
-    calls: list[tuple[KernelLayer, Array]] = []
-
-    def recorder(layer: KernelLayer) -> Callable[..., Any]:
-        original = layer.layer.call
-
-        @wraps(original)
-        def call(inputs: Any, *args: Any, **kwargs: Any) -> Any:
-            calls.append((layer, to_numpy(inputs).astype(np.float32)))
-            return original(inputs, *args, **kwargs)
-
-        return call
-
-    # Past Keras's own attributes, which would track the function as a part of the layer.
-    for layer in layers:
-        layer.layer.__dict__["call"] = recorder(layer)
-    try:
-        yield calls
-    finally:
-        for layer in layers:
-            del layer.layer.__dict__["call"]
 
 
 def _rows(layer: Any, kernel_name: str, inputs: Array) -> Array:

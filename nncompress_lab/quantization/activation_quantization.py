@@ -16,7 +16,7 @@ from nncompress_lab.models.kernels import (
     keras_classes,
     walk,
 )
-from nncompress_lab.models.layer_inputs import layer_calls
+from nncompress_lab.models.layer_calls import layer_calls
 from nncompress_lab.models.rewrite import rebuilt, rewrite_layers
 from nncompress_lab.passes import Context
 from nncompress_lab.quantization.arrays.activation_ranges import (
@@ -139,13 +139,15 @@ class ActivationQuantization(LayerPass):
             one.path: self._choice.observer(bits=self.bits, symmetric=self.symmetric)
             for one in chosen
         }
-        for layer, inputs in layer_calls(model, chosen, data):
+        for call in layer_calls(model, chosen, data):
+            inputs = call.seen
             if not np.isfinite(inputs).all():
                 raise ValueError(
-                    f"The inputs of {layer.path} are not all finite on the calibration "
-                    "data, so they have no range. Check the data and the model."
+                    f"The inputs of {call.layer.path} are not all finite on the "
+                    "calibration data, so they have no range. Check the data and the model."
                 )
-            observers[layer.path].add(inputs)
+            if inputs.size:
+                observers[call.layer.path].add(inputs)
         return {path: self._params(one) for path, one in observers.items()}
 
     def _params(self, observer: Observer) -> AffineParams:

@@ -21,7 +21,8 @@ from nncompress_lab.models.kernels import (
     to_numpy,
     weighted_layers,
 )
-from nncompress_lab.models.layer_inputs import layer_calls
+from nncompress_lab.models.layer_calls import layer_calls
+from nncompress_lab.models.padding import Mask, aligned
 from nncompress_lab.models.rewrite import copy_model
 from nncompress_lab.passes import Context, Pass
 from nncompress_lab.quantization.layers.replace import dequantized
@@ -136,13 +137,24 @@ def _mean_outputs(model: Any, layers: list[KernelLayer], x: Any) -> dict[str, Fl
     """The mean output before the activation, of the shape of each bias, by path."""
     sums: dict[str, Floats] = {}
     calls: dict[str, int] = {}
-    for one, inputs in layer_calls(model, layers, x):
+    for call in layer_calls(model, layers, x):
+        one = call.layer
         with _without_activation(one.layer):
-            outputs = to_numpy(one.layer(inputs, training=False))
-        total = len(inputs) * _mean_like(outputs.astype(np.float64), one.layer)
+            outputs = to_numpy(one.layer(call.inputs, training=False))
+        outputs = _unpadded(outputs, call.mask, one.layer.bias)
+        if not len(outputs):
+            continue
+        total = len(outputs) * _mean_like(outputs.astype(np.float64), one.layer)
         sums[one.path] = sums.get(one.path, 0.0) + total
-        calls[one.path] = calls.get(one.path, 0) + len(inputs)
+        calls[one.path] = calls.get(one.path, 0) + len(outputs)
     return {path: total / calls[path] for path, total in sums.items()}
+
+
+def _unpadded(outputs: Any, mask: Mask | None, bias: Any) -> Any:
+    """Outputs without positions of padding, unless each position has a bias."""
+    if mask is None or not aligned(mask, outputs):
+        return outputs
+    return outputs[mask] if bias.ndim <= outputs.ndim - mask.ndim else outputs
 
 
 def _mean_like(outputs: Floats, layer: Any) -> Floats:

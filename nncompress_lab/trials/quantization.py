@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncompress_lab.models.kernels import KernelLayer
-from nncompress_lab.models.layer_inputs import layer_calls
+from nncompress_lab.models.layer_calls import layer_calls
 from nncompress_lab.quantization.activation_quantization import ActivationQuantization
 from nncompress_lab.quantization.arrays.activation_ranges import (
     HistogramObserver,
@@ -176,8 +176,8 @@ class QuantizationTrial(StoringTrial):
     def _inputs(self) -> dict[str, Histogram]:
         found = {path: Histogram() for path in self.layers}
         layers: list[KernelLayer] = list(self.kernels.layers.values())
-        for one, inputs in layer_calls(self._original, layers, self.calibration):
-            found[one.path].add(inputs)
+        for call in layer_calls(self._original, layers, self.calibration):
+            found[call.layer.path].add(call.seen)
         return found
 
 

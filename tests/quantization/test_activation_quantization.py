@@ -9,7 +9,7 @@ import tiny_models
 
 import nncompress_lab as ncl
 from nncompress_lab.models.kernels import kernel_layers, to_numpy, walk
-from nncompress_lab.models.layer_inputs import layer_calls
+from nncompress_lab.models.layer_calls import layer_calls
 from nncompress_lab.quantization.arrays.activation_ranges import MovingAverageObserver
 from nncompress_lab.quantization.layers.fake_quantize import FakeQuantize
 
@@ -61,7 +61,8 @@ def test_min_max_covers_what_went_in_and_nothing_is_clipped(symmetric, context):
     result = step(model, context)
 
     layers, found = kernel_layers(model), fake_quantizers(result)
-    for layer, inputs in layer_calls(model, layers, context.calibration.x):
+    for call in layer_calls(model, layers, context.calibration.x):
+        layer, inputs = call.layer, call.inputs
         rounding = found[f"{layer.path}_fake_quantize"]
         error = np.abs(to_numpy(rounding(inputs)) - inputs).max()
         # The range was found on inputs that had been rounded nowhere: half a step.
