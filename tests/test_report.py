@@ -414,6 +414,37 @@ def test_a_subclassed_model_is_measured_but_for_its_macs():
     assert last.macs is None
 
 
+class Table(layers.Layer):
+    """Multiplies by an array that no configuration holds."""
+
+    def __init__(self, table):
+        super().__init__()
+        self.table = table
+
+    def call(self, inputs):
+        return inputs * self.table
+
+
+def test_a_model_whose_file_cannot_be_written_is_measured_but_for_that():
+    image = keras.Input((3,))
+    model = keras.Model(image, layers.Dense(2)(Table(np.ones(3))(image)))
+
+    report = ncl.compare(model, model, latency=False)
+
+    first, _ = report.stages
+    assert (first.keras_bytes, first.packed_bytes, first.parameters) == (None, None, 8)
+    (remark,) = report.remarks
+    assert remark.startswith(
+        "The file of original and of compressed cannot be written: "
+    )
+    assert "packed file" not in str(report)
+    with pytest.raises(ValueError, match="lacks some"):
+        dataclasses.replace(
+            report,
+            stages=[dataclasses.replace(one, accuracy=0.5) for one in report.stages],
+        ).plot()
+
+
 def test_json_holds_every_field():
     row = LayerRow("conv", "Conv2D", 10, 5, 40, 10, 90, "left out")
     report = report_of(stage(), stage("pruned", accuracy=None), rows=(row,))

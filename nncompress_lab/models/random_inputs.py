@@ -53,21 +53,6 @@ def random_inputs(model: keras.Model, *, batch_size: int) -> list[npt.NDArray[An
     return arrays
 
 
-def random_input(model: keras.Model, *, batch_size: int) -> npt.NDArray[Any]:
-    """As `random_inputs`, of the only input that a model takes.
-
-    Raises:
-        ValueError: If the model has several inputs or a size that is not fixed.
-    """
-    shapes = [tuple(tensor.shape[1:]) for tensor in model.inputs]
-    if len(shapes) != 1 or None in shapes[0]:
-        raise ValueError(
-            "Only models with one input of a fixed size can be run on random inputs. "
-            f"Received: {model.name!r} with inputs of shape {shapes}."
-        )
-    return random_inputs(model, batch_size=batch_size)[0]
-
-
 def _users(model: Any, place: int) -> Iterator[Any]:
     """What an input, the one at `place`, reaches before anything changes its values."""
     graph = ModelGraph(model)

@@ -43,7 +43,7 @@ class GradualPruning(WeightPruning, RetrainingPass):
         **training: As in `RetrainingPass`; `patience` counts from the end of the pruning.
 
     Raises:
-        ValueError: If a value is out of range, or there is a teacher and a named loss.
+        ValueError: If a value is out of range.
 
     Example:
         >>> GradualPruning(sparsity=0.9, epochs=10).label

@@ -16,8 +16,8 @@ class Stage:
         parameters: Numbers the model computes with.
         nonzeros: Those that are not exactly zero.
         memory_bytes: Bytes of the weights as they are held.
-        keras_bytes: Bytes of the `.keras` file.
-        packed_bytes: Bytes of the file that `ncl.pack` writes.
+        keras_bytes: Bytes of the `.keras` file; None if it cannot be written.
+        packed_bytes: Bytes of the file that `ncl.pack` writes; None likewise.
         macs: Multiply-accumulates for one example; None where they cannot be counted.
         latency_ms: Milliseconds for one batch; None if latency was not measured.
         speedup: Latency of the first stage divided by this one's.
@@ -30,8 +30,8 @@ class Stage:
     parameters: int
     nonzeros: int
     memory_bytes: int
-    keras_bytes: int
-    packed_bytes: int
+    keras_bytes: int | None
+    packed_bytes: int | None
     macs: int | None
     latency_ms: float | None = None
     speedup: float | None = None

@@ -91,14 +91,14 @@ def count(number: int | None) -> str:
     return "-" if number is None else _prefixed(number, "")
 
 
-def size(number: int) -> str:
-    """Bytes with a metric prefix (1 kB = 1000 bytes), to three digits.
+def size(number: int | None) -> str:
+    """Bytes with a metric prefix (1 kB = 1000 bytes), to three digits; a dash for None.
 
     Example:
         >>> size(1734000), size(1100000), size(999)
         ('1.73 MB', '1.10 MB', '999 B')
     """
-    return _prefixed(number, "B")
+    return "-" if number is None else _prefixed(number, "B")
 
 
 def milliseconds(number: float | None) -> str:
@@ -258,11 +258,15 @@ def plot(figures: Figures, ax: Any) -> Any:
             f"The plot shows {metric.title}, and this report has none. Measure it with "
             "data: compare(before, after, data=ncl.data.fashion_mnist())."
         )
+    kilobytes = [one.packed_bytes / 1000 for one in figures.stages if one.packed_bytes]
+    if len(kilobytes) < len(values):
+        raise ValueError(
+            "The plot shows packed sizes, and this report lacks some; its remarks say why."
+        )
     if ax is None:
         _, ax = _optional("matplotlib.pyplot").subplots(
             figsize=(6.4, 4.0), layout="constrained"
         )
-    kilobytes = [stage.packed_bytes / 1000 for stage in figures.stages]
     heights = [(100 if metric.is_fraction else 1) * (one or 0.0) for one in values]
     ax.plot(kilobytes, heights, color="0.7", zorder=1)
     for number, (x, y) in enumerate(zip(kilobytes, heights, strict=True)):

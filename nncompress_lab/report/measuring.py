@@ -82,7 +82,10 @@ def measure_stages(
     part = data.test if isinstance(data, Dataset) else data
     test = None if part is None else Data.of(part)
     judged = Judged.of(models, test, objective)
-    stages = [judged.on(_measured(name, model)) for name, model in models.items()]
+    files, unwritten = _file_sizes(models)
+    stages = [
+        judged.on(_measured(name, model, files[name])) for name, model in models.items()
+    ]
     timed, why_not = None, "not measured"
     if latency:
         try:
@@ -96,12 +99,29 @@ def measure_stages(
         stages=tuple(stages),
         layers=tuple(_layer_rows(first, last, notes or {})),
         setup=_setup(judged, timed, why_not, batch_size),
-        remarks=(*remarks, *judged.remarks),
+        remarks=(*remarks, *unwritten, *judged.remarks),
     )
 
 
-def _measured(name: str, model: keras.Model) -> Stage:
-    sizes = measure.file_sizes(model)
+def _file_sizes(
+    models: dict[str, keras.Model],
+) -> tuple[dict[str, measure.FileSizes | None], list[str]]:
+    """The sizes of the files of models, and sentences on those that cannot be written."""
+    found: dict[str, measure.FileSizes | None] = {}
+    reasons: dict[str, list[str]] = {}
+    for name, model in models.items():
+        try:
+            found[name] = measure.file_sizes(model)
+        except Exception as error:  # of whoever wrote a layer, or of Keras
+            found[name] = None
+            reasons.setdefault(first_line(error), []).append(name)
+    return found, [
+        f"The file of {' and of '.join(names)} cannot be written: {reason}"
+        for reason, names in reasons.items()
+    ]
+
+
+def _measured(name: str, model: keras.Model, sizes: measure.FileSizes | None) -> Stage:
     try:
         macs = measure.macs(model)
     except UnsupportedModelError:
@@ -112,8 +132,8 @@ def _measured(name: str, model: keras.Model) -> Stage:
         parameters=measure.parameters(model),
         nonzeros=measure.nonzeros(model),
         memory_bytes=measure.bytes_in_memory(model),
-        keras_bytes=sizes.keras,
-        packed_bytes=sizes.packed,
+        keras_bytes=None if sizes is None else sizes.keras,
+        packed_bytes=None if sizes is None else sizes.packed,
         macs=macs,
     )
 

@@ -32,6 +32,8 @@ def _metrics(figures: Figures, first: Stage, last: Stage) -> list[str]:
 
 
 def _packed(first: Stage, last: Stage) -> str:
+    if not first.packed_bytes or not last.packed_bytes:
+        return ""
     ratio = first.packed_bytes / last.packed_bytes
     if abs(ratio - 1) < LEAST:
         return "the packed file is as large as before"

@@ -25,7 +25,7 @@ from nncompress_lab.models.inputs import (
     with_free_batch,
 )
 from nncompress_lab.models.kernels import keras_classes, walk
-from nncompress_lab.models.random_inputs import random_input
+from nncompress_lab.models.random_inputs import random_inputs
 from nncompress_lab.models.rewrite import REMOVE, rewrite_layers
 from nncompress_lab.quantization.layers.fake_quantize import FakeQuantize
 from nncompress_lab.quantization.layers.replace import dequantized
@@ -219,10 +219,12 @@ def race_models(
         rounds: As `measure.race` takes it.
 
     Raises:
-        ValueError: If a model has several inputs or a size that is not fixed.
+        ValueError: If a size of an input is not fixed.
         CompressionError: As `to_litert` raises it.
     """
-    x = random_input(next(iter(models.values())), batch_size=batch_size)
+    first = next(iter(models.values()))
+    arrays = random_inputs(first, batch_size=batch_size)
+    x = dict(zip(input_names(first), arrays, strict=True))
     contents = {name: to_litert(model) for name, model in models.items()}
 
     def start(content: bytes) -> Callable[[], None]:

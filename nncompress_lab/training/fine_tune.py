@@ -22,7 +22,7 @@ class FineTune(RetrainingPass):
         **training: As in `RetrainingPass`.
 
     Raises:
-        ValueError: If a value is out of range, or there is a teacher and a named loss.
+        ValueError: If a value is out of range.
 
     Example:
         >>> FineTune(epochs=3).needs == {"train", "validation"}

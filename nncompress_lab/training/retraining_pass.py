@@ -34,10 +34,11 @@ class RetrainingPass(TrainingPass):
         teacher: Whose soft targets to learn from as well, beside the labels:
             `"original"` is the model as it was before the first pass of the pipeline,
             `"context"` the one in `Context(teacher=...)`. None learns from labels alone.
+            Beside a named loss, too: it is that of the labels.
         **training: As in `TrainingPass`.
 
     Raises:
-        ValueError: If a value is out of range, or there is a teacher and a named loss.
+        ValueError: If a value is out of range.
     """
 
     loss: str = "auto"
@@ -46,12 +47,6 @@ class RetrainingPass(TrainingPass):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_loss(self.loss)
-        if self.teacher is not None and self.loss != "auto":
-            raise ValueError(
-                "A teacher's soft targets go with the cross-entropy of class indices. "
-                f"Received: loss={self.loss!r} with teacher={self.teacher!r}. Leave one "
-                "of the two out."
-            )
 
     @property
     def needs(self) -> frozenset[str]:

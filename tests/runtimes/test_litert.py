@@ -55,7 +55,7 @@ def test_export_returns_the_largest_difference(tmp_path):
 
     difference = ncl.export(model, tmp_path / "model.tflite")
 
-    x = litert.random_input(model, batch_size=4)
+    (x,) = litert.random_inputs(model, batch_size=4)
     exported = litert.LiteRT((tmp_path / "model.tflite").read_bytes())
     by_hand = np.abs(exported.predict(x) - model.predict_on_batch(x)).max()
     # The same sums in the same order on one machine; threads may reorder some.
@@ -179,13 +179,22 @@ def test_a_folder_that_cannot_be_written_to_keeps_the_old_file(tmp_path):
     assert path.read_bytes() == b"old"
 
 
-@pytest.mark.parametrize("shapes", [[(3,), (3,)], [(None, 3)]], ids=["two", "None"])
-def test_random_input_needs_one_input_of_a_fixed_size(shapes):
-    inputs = [keras.Input(shape) for shape in shapes]
-    model = keras.Model(inputs, [layers.Dense(2)(one) for one in inputs])
+def test_random_inputs_need_a_fixed_size():
+    image = keras.Input((None, 3))
+    model = keras.Model(image, layers.Dense(2)(image))
 
-    with pytest.raises(ValueError, match="one input of a fixed size"):
-        litert.random_input(model, batch_size=1)
+    with pytest.raises(ValueError, match="inputs of a fixed size"):
+        litert.race_models({"model": model})
+
+
+def test_models_of_several_inputs_are_raced():
+    left, right = keras.Input((3,), name="left"), keras.Input((2,), name="right")
+    both = layers.Concatenate()([left, right])
+    model = keras.Model({"left": left, "right": right}, layers.Dense(2)(both))
+
+    race = litert.race_models({"one": model, "other": model}, rounds=4)
+
+    assert list(race.milliseconds) == ["one", "other"]
 
 
 @pytest.fixture(scope="module")

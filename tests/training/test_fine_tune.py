@@ -349,9 +349,34 @@ def test_a_teacher_that_is_not_there_is_missed_before_any_work():
         ncl.pipeline(ncl.FineTune(teacher="context"))(line_model(), line_context())
 
 
-def test_a_teacher_goes_with_class_indices_only():
-    with pytest.raises(ValueError, match="Leave one of the two out"):
-        ncl.FineTune(teacher="original", loss="mse")
+@pytest.mark.parametrize("loss", ["categorical_focal_crossentropy", "mse"])
+def test_a_teacher_teaches_beside_a_named_loss_of_the_labels(loss):
+    parts = line_context()
+    x, y = parts.train.x, parts.train.y
+    teacher = ncl.FineTune(epochs=6, batch_size=16, learning_rate=0.1)(
+        line_model("softmax"), parts
+    )
+    settings = {"epochs": 6, "batch_size": 16, "learning_rate": 0.1, "patience": 6}
+
+    def of(labels, weight):
+        step = ncl.FineTune(
+            loss=loss, teacher="context", student_loss_weight=weight, **settings
+        )
+        context = replace(
+            parts,
+            train=(x, np.eye(2)[labels]),
+            validation=(parts.validation.x, np.eye(2)[parts.validation.y]),
+            teacher=teacher,
+        )
+        return ncl.measure.accuracy(
+            step(line_model("softmax"), context), parts.validation
+        )
+
+    assert of(y, 1.0) > 0.9  # by the labels
+    assert of(1 - y, 0.0) > 0.9  # by the teacher
+
+
+def test_what_trains_with_a_teacher_checks_its_settings():
     with pytest.raises(ValueError, match="`teacher` must be None or one of"):
         ncl.FineTune(teacher="me")
     with pytest.raises(ValueError, match="`optimizer` must be the name"):
