@@ -14,7 +14,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from nncompress_lab.atomic import replace_file
+from nncompress_lab.atomic import check_writable, replace_file
 
 SECONDS = (
     10.0  # a change takes milliseconds; longer, and somebody holds the lock for good
@@ -27,6 +27,8 @@ def read(file: Path) -> tuple[Any, bool]:
     Returns:
         The content, None if the file is missing or damaged, and whether it is damaged.
     """
+    if file.exists() and not file.is_file():
+        return None, True  # a folder; or a pipe, which would be waited for
     try:
         return json.loads(file.read_text(encoding="utf-8-sig")), False
     except FileNotFoundError:
@@ -57,7 +59,9 @@ def changing(file: Path) -> Iterator[Callable[[Any, bool], None]]:
         with replace_file(file) as temporary:
             temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
-    with FileLock(file.with_name(f".{file.name}.lock"), timeout=SECONDS):
+    lock = file.with_name(f".{file.name}.lock")
+    check_writable(lock)  # which else is waited for, as if somebody held it
+    with FileLock(lock, timeout=SECONDS):
         yield write
 
 

@@ -1,6 +1,7 @@
 """Files that several kernels write: none loses what another one wrote."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -47,6 +48,15 @@ def test_a_damaged_file_is_kept_beside_the_new_one(progress_file, content):
     assert len(results.load()) == 1
     for file in (progress_file, results.path()):
         assert file.with_suffix(".damaged-1.json").read_bytes() == content
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_moved_aside(make, progress_file):
+    make(progress_file)
+
+    progress.save("00", "one", progress.Record("PASS"))
+
+    assert set(progress.load()) == {"00/one"}
 
 
 def test_a_byte_order_mark_damages_nothing(progress_file):
