@@ -21,7 +21,7 @@ def replace_file(path: str | Path) -> Iterator[Path]:
     process that was killed has left of `path` goes with the next write, an hour later.
 
     Args:
-        path: The file to write; its folder must exist.
+        path: The file to write; its folder must exist. A link to a file stays one.
 
     Yields:
         The path to write to.
@@ -39,6 +39,7 @@ def replace_file(path: str | Path) -> Iterator[Path]:
         'whole'
     """
     path = Path(path)
+    path = path.resolve() if path.is_symlink() else path
     check_writable(path)
     beginning = f".{path.stem}.writing-"
     for left in _stale(path.parent, beginning, path.suffix):
@@ -84,11 +85,14 @@ def check_writable(path: Path) -> None:
             f"Cannot write {path}: the folder {path.parent} does not exist. Create it "
             "first or choose another path."
         )
-    if not os.access(path.parent, os.W_OK | os.X_OK):
+    try:  # what the system says of permissions is not all: some mounts take no files
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
         raise PermissionError(
-            f"Cannot write {path}: the folder {path.parent} may not be written to. "
-            "Choose another folder, or change its permissions."
-        )
+            f"Cannot write {path}: the folder {path.parent} may not be written to "
+            f"({error.strerror}). Choose another folder, or change its permissions."
+        ) from error
 
 
 def _stale(folder: Path, beginning: str, suffix: str) -> Iterator[Path]:

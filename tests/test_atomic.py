@@ -86,6 +86,19 @@ def test_the_temporary_file_lies_beside_the_file_and_has_its_suffix(tmp_path):
     assert place == (tmp_path, ".keras")
 
 
+def test_a_link_stays_one_and_its_file_is_replaced(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    file, link = tmp_path / "elsewhere" / "a.txt", tmp_path / "link.txt"
+    file.write_text("old")
+    link.symlink_to(file)
+
+    with replace_file(link) as temporary:
+        temporary.write_text("new")
+
+    assert link.is_symlink()
+    assert file.read_text() == "new"
+
+
 def test_a_path_may_be_a_string(tmp_path):
     with replace_file(str(tmp_path / "a.txt")) as temporary:
         temporary.write_text("new")
@@ -155,12 +168,12 @@ def test_what_a_killed_write_has_left_goes_later(age, tmp_path):
     assert all(path.exists() for path in others)
 
 
-def test_a_folder_that_may_not_be_written_to_is_refused_at_once(tmp_path, monkeypatch):
-    monkeypatch.setattr("os.access", lambda *_: False)
-
+@pytest.mark.parametrize("folder", ["/proc", "/proc/self"])
+def test_a_folder_that_may_not_be_written_to_is_refused_at_once(folder):
+    """Root may write to the first, as the system says, and cannot."""
     with (
         pytest.raises(PermissionError, match="may not be written to"),
-        replace_file(tmp_path / "a.txt"),
+        replace_file(Path(folder) / "a.txt"),
     ):
         pytest.fail("the block was entered")
 
