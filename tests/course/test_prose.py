@@ -14,6 +14,7 @@ from nncompress_lab.course.exercises import (
     lesson_06_codebooks,
     lesson_07_low_rank,
     lesson_08_factorization,
+    lesson_09_teaching,
 )
 
 # Sweeping words are true of what was printed just now, or they are not written.
@@ -86,6 +87,7 @@ def test_what_a_prediction_asks_for_is_hidden_from_the_student_only(source):
         ("06", lesson_06_codebooks.GOAL),
         ("07", lesson_07_low_rank.GOAL),
         ("08", lesson_08_factorization.GOAL),
+        ("09", lesson_09_teaching.GOAL),
     ],
 )
 def test_the_control_and_the_check_have_one_goal(lesson, goal):

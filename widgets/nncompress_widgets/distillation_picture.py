@@ -15,7 +15,7 @@ THUMBNAILS = 9
 MOST_CLASSES = 10
 _SIDE, _GAP = 40, 8  # of a thumbnail, and between two
 _ROWS, _ROW = 112, 20  # where the classes begin, and how tall one is
-_NAMES, _BARS = 92, 168  # where the names end, and how long the longest bar is
+_NAMES, _BARS = 92, 150  # where the names end, and how long the longest bar is
 _MIDDLE, _REACH = 356, 70  # of the gradients
 _LETTERS = 13
 
