@@ -5,7 +5,7 @@
 #     title: Training with compression in the loop
 #     minutes: 60
 #     difficulty: 4
-#     cell_seconds: 180
+#     cell_seconds: 240
 # ---
 
 # %% [markdown]
@@ -269,6 +269,15 @@ def keep_zeros(model):
     model.train_function = None
 
 
+# %% tags=["wrong:keep_zeros:hands_back_the_weights"]
+def keep_zeros(model):
+    for layer in model.layers:
+        if hasattr(layer, "kernel"):
+            mask = keras.ops.convert_to_numpy(layer.kernel) != 0
+            layer.kernel.constraint = lambda w, mask=mask: keras.ops.cast(mask, w.dtype)
+    model.train_function = None
+
+
 # %% tags=["wrong:keep_zeros:lets_biases_train"]
 def keep_zeros(model):
     for weight in model.trainable_variables:
@@ -380,7 +389,7 @@ figures.intervals(
 # %% [markdown]
 # ### Exercise 3 · What brought the accuracy back?
 #
-# Read the figure: four ways to the same sparsity, each with four epochs.
+# Read the figure: four ways to one sparsity, each with four epochs.
 #
 # a) The slow schedule: pruned slowly the network ends far ahead of one that is pruned at once.
 #
@@ -419,6 +428,18 @@ lesson.check("what_brought_it_back", what_brought_it_back)
 # BEGIN SOLUTION
 chosen_schedule = ncl.GradualPruning(sparsity=0.95, scope="adaptive", epochs=4)
 # END SOLUTION
+
+# %% tags=["control"]
+from nncompress_widgets import Goal, PruningExplorer
+
+explorer = PruningExplorer(
+    model,
+    data,
+    goal=Goal(zeros=0.95, accuracy_drop=0.05),
+    answer="chosen_schedule",
+    trains=True,
+)
+explorer
 
 # %% tags=["wrong:chosen_schedule:prunes_enough"]
 chosen_schedule = ncl.GradualPruning(sparsity=0.9, scope="adaptive", epochs=4)
@@ -796,7 +817,7 @@ def prune_while_training(model, batches, sparsity):
     for number, (x, y) in enumerate(batches, start=1):
         model.train_on_batch(x, y)
         now = sparsity_at(number, 0, 0.75 * len(batches), sparsity)
-        for layer in model.layers:
+        for layer in [one for one in model.layers if hasattr(one, "kernel")]:
             kernel = keras.ops.convert_to_numpy(layer.kernel)
             order = np.argsort(np.abs(kernel), axis=None)
             mask = np.ones(kernel.shape, bool)
@@ -808,7 +829,7 @@ def prune_while_training(model, batches, sparsity):
 def prune_while_training(model, batches, sparsity):
     for number, (x, y) in enumerate(batches, start=1):
         now = sparsity_at(number, 0, 0.75 * len(batches), sparsity)
-        for layer in model.layers:
+        for layer in [one for one in model.layers if hasattr(one, "kernel")]:
             kernel = keras.ops.convert_to_numpy(layer.kernel)
             order = np.argsort(np.abs(kernel), axis=None)
             mask = np.ones(kernel.shape, bool)
@@ -819,7 +840,7 @@ def prune_while_training(model, batches, sparsity):
 
 # %% tags=["wrong:prune_while_training:follows_the_cubic_schedule"]
 def prune_while_training(model, batches, sparsity):
-    for layer in model.layers:
+    for layer in [one for one in model.layers if hasattr(one, "kernel")]:
         kernel = keras.ops.convert_to_numpy(layer.kernel)
         order = np.argsort(np.abs(kernel), axis=None)
         mask = np.ones(kernel.shape, bool)
@@ -842,7 +863,7 @@ def prune_while_training(model, batches, sparsity):
     for number, (x, y) in enumerate(batches, start=1):
         model.train_on_batch(x, y)
         now = sparsity_at(number, 0, 0.75 * len(batches), sparsity)
-        for layer in model.layers:
+        for layer in [one for one in model.layers if hasattr(one, "kernel")]:
             kernel = keras.ops.convert_to_numpy(layer.kernel)
             mask = masks.setdefault(layer.name, np.ones(kernel.shape, bool))
             order = np.argsort(np.where(mask, kernel, -np.inf), axis=None)

@@ -162,6 +162,17 @@ ALSO_RIGHT = {
         "np.linalg.lstsq(inputs, teacher)": "NumPy's default is None",
         "teacher - inputs @ best -> (inputs @ best) - (teacher)": "the square has no sign",
     },
+    "keep_zeros": {
+        "model.layers -> model.layers[::-1]": "the layers do not depend on each other",
+    },
+    "prune_while_training": {
+        "model.layers -> model.layers[::-1]": "the layers do not depend on each other",
+        "1 -> 2": "one batch more or less is forgiven",
+        "1 -> 2 [2]": "any number below 0 comes before all magnitudes",
+        "0 -> 1": "one batch more or less is forgiven",
+        "enumerate(batches, start=1) -> enumerate(batches)": "one batch more or less is "
+        "forgiven",
+    },
     "best_range": {
         f"{SEARCH} -> for reach in list(np.linspace(0, largest, 501)[1:])[1:]:": "the "
         "narrowest of 500 ranges is never the best",

@@ -15,6 +15,7 @@ from nncompress_lab.course.exercises import (
     lesson_07_low_rank,
     lesson_08_factorization,
     lesson_09_teaching,
+    lesson_10_in_the_loop,
 )
 
 # Sweeping words are true of what was printed just now, or they are not written.
@@ -88,6 +89,7 @@ def test_what_a_prediction_asks_for_is_hidden_from_the_student_only(source):
         ("07", lesson_07_low_rank.GOAL),
         ("08", lesson_08_factorization.GOAL),
         ("09", lesson_09_teaching.GOAL),
+        ("10", lesson_10_in_the_loop.GOAL),
     ],
 )
 def test_the_control_and_the_check_have_one_goal(lesson, goal):

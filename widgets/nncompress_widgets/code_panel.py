@@ -39,11 +39,18 @@ class CodePanel:
         model: The user's model, for its name.
         data: The user's data, likewise.
         answer: The variable that a lesson wants the setting in, if any.
+        context: The expression for what the pass is given, if it is not all of the data.
     """
 
     def __init__(
-        self, model: object, data: Dataset | Data, *, answer: str | None
+        self,
+        model: object,
+        data: Dataset | Data,
+        *,
+        answer: str | None,
+        context: str | None = None,
     ) -> None:
+        self._context = context or context_of(data, CALIBRATION_EXAMPLES)
         self.model = model
         self.data = data
         self._answer = answer
@@ -68,7 +75,7 @@ class CodePanel:
             comments=comments,
             model=model or "model",
             images=images_of(self.data, outcome.trial.examples),
-            context=context_of(self.data, CALIBRATION_EXAMPLES),
+            context=self._context,
         )
         panels = [panel_of(program, "Insert below")]
         if self._answer is not None:

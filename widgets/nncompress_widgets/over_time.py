@@ -72,12 +72,12 @@ class OverTime(ipywidgets.VBox):
         self._goal = GoalPanel(goal, known=("zeros", "packed_bytes", "accuracy_drop"))
         self._train_later = Worker(self._train, on_error=self._show_error)
         self._register_later = Worker(self.register, on_error=self._show_error)
-        self._compare_later = Worker(self._compare, on_error=self._show_error)
+        self._once_later = Worker(self._measure_at_once, on_error=self._show_error)
         self._at_once: dict[GradualPruning, float] = {}
         self._message = ipywidgets.HTML()
         rows = [*self._view.rows, *self._goal.rows, self._message, *code.rows]
         super().__init__(rows)
-        self._compare()
+        self._measure_at_once()
         self.observe(self._moved, ["sparsity", "curve", "scope", "epochs", "moment"])
         self._view.on_change(self._by_hand)
         self._view.train.on_click(lambda _: self._train_later.request())
@@ -155,10 +155,10 @@ class OverTime(ipywidgets.VBox):
 
     def wait(self) -> None:
         """Return when no training goes on."""
-        for worker in (self._train_later, self._register_later, self._compare_later):
+        for worker in (self._train_later, self._register_later, self._once_later):
             worker.join()
 
-    def _compare(self) -> None:
+    def _measure_at_once(self) -> None:
         """Measure what pruning at once leaves, which takes longer than a hand waits."""
         setting = self.setting
         accuracy = self.trial.at_once(setting)
@@ -192,7 +192,7 @@ class OverTime(ipywidgets.VBox):
             if not self._moving:
                 self._align(traits)
         if self.setting not in self._at_once:
-            self._compare_later.request()
+            self._once_later.request()
 
     def _moved(self, _change: Any) -> None:
         self._by_hand({})

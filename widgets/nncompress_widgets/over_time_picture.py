@@ -91,7 +91,7 @@ def _level(at_once: float | None) -> list[str]:
     if at_once is None:
         return []
     y = _y(at_once)
-    words = text(RIGHT, y - 4, "accuracy, pruned at once", "end")
+    words = text(RIGHT, y + 13, "accuracy, pruned at once", "end")
     return [line("threshold", LEFT, RIGHT, y, y), words]
 
 

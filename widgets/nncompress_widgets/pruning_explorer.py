@@ -11,12 +11,13 @@ from nncompress_lab import Data, Dataset, Pass
 from nncompress_lab.pruning.arrays.masks import check_sparsity
 from nncompress_lab.trials.figures import percent
 from nncompress_lab.trials.goal import Goal
-from nncompress_lab.trials.over_time import OverTimeTrial
+from nncompress_lab.trials.over_time import TRAINING_EXAMPLES, OverTimeTrial
 from nncompress_lab.trials.pruning import WHOLE_MODEL, PruningTrial, Sparsities
 from nncompress_widgets.code_panel import CodePanel
 from nncompress_widgets.figures import Tile
 from nncompress_widgets.over_time import OverTime
 from nncompress_widgets.pruning_view import PruningView
+from nncompress_widgets.source_code import brief_context_of
 from nncompress_widgets.target_explorer import TargetExplorer
 
 START = 0.5  # the sparsity to begin with
@@ -109,7 +110,8 @@ class PruningExplorer(TargetExplorer):
         """The tab that trains; it is made when it is first looked at."""
         goal, answer = self._later
         trial = OverTimeTrial(self.model, self.data, original=self._trial.original)
-        code = CodePanel(self.model, self.data, answer=answer)
+        context = brief_context_of(self.data, TRAINING_EXAMPLES, trial.examples)
+        code = CodePanel(self.model, self.data, answer=answer, context=context)
         tab = OverTime(trial, code, goal=goal, on_register=self._take_registered)
         shown, _ = self._tabs.children
         self._tabs.children = (shown, tab)

@@ -123,6 +123,17 @@ def context_of(data: Dataset | Data, count: int) -> str | None:
     return f"ncl.Context(calibration={name}.take({count}))"
 
 
+def brief_context_of(data: Dataset | Data, training: int, judging: int) -> str | None:
+    """The expression for a context to train on a part of the images."""
+    name = variable_of(data)
+    if name is None:
+        return None
+    return (
+        f"ncl.Context(train={name}.train.take({training}), "
+        f"validation={name}.validation.take({judging}))"
+    )
+
+
 def _expression(value: Any) -> str:
     if isinstance(value, Pipeline):
         lines = "".join(f"    {_expression(step)},\n" for step in value.passes)

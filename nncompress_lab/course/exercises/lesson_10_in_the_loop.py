@@ -86,21 +86,21 @@ what_brought_it_back = choice(
         ),
         "b": Option(
             "The training with the zeros held, and the choice of the weights that go.",
-            "Yes. From 0.22 and 0.74 at once, four epochs bring both back; the pair whose "
-            "layers compete by their shares ends ten points ahead, and in each pair the "
-            "schedule changes less than the runs differ. That is this network and this "
-            "budget: whoever reports a schedule's gain should show the rival as well.",
+            "Yes. Four epochs bring both pairs back; the one whose layers compete by their "
+            "shares ends more than ten points ahead, and in each pair the schedule changes "
+            "far less than that. That is this network and this budget: whoever reports the "
+            "gain of a schedule should show the rival as well.",
             right=True,
         ),
         "c": Option(
             "The training alone.",
-            "All four were trained alike. With one threshold for all layers they end ten "
-            "points lower than with layers that compete by their shares.",
+            "All four were trained alike. With one threshold for all layers they end more "
+            "than ten points lower than with layers that compete by their shares.",
         ),
         "d": Option(
             "Chance.",
-            "Within a pair they overlap, between the pairs they are far apart: about ten "
-            "points, with intervals of a point or two.",
+            "Within a pair they overlap, between the pairs they are far apart: more "
+            "than ten points, with intervals of a point or two.",
         ),
     },
 )
