@@ -56,6 +56,13 @@ CONTROLS = {
     "channel": ("ChannelExplorer", "lenet5", "explorer.macs = 0.5"),
     "low-rank": ("LowRankExplorer", "lenet5", "explorer.rank = 16"),
     "factorization": ("FactorizationExplorer", "lenet5", ""),
+    "over-time": (
+        "PruningExplorer",
+        "lenet5",
+        "explorer = PruningExplorer(model, data, trains=True)\n"
+        "_ = explorer.over_time.train()\n"
+        "explorer.over_time.moment = 12",
+    ),
 }
 
 

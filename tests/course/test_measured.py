@@ -24,6 +24,19 @@ def test_all_ways_have_nearly_half_of_the_macs():
     assert all(0 < row["accuracy"] < 1 for row in ROWS)
 
 
+def test_what_is_trained_in_the_loop_is_measured_with_three_seeds():
+    rows = measured.rows("in_the_loop")
+    trained = Counter(
+        (row["way"], row["setting"])
+        for row in rows
+        if "trained" in row["way"] or "slowly" in row["way"]
+    )
+
+    assert set(trained.values()) == {3}
+    assert {setting for _, setting in trained} == {0.95, 2, 3}
+    assert all(0 < row["accuracy"] < 1 for row in rows)
+
+
 def test_unknown_measurements_are_an_error_that_names_the_others():
     with pytest.raises(LookupError, match=r"no measurements 'equal'.*equal_macs"):
         measured.rows("equal")

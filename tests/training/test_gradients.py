@@ -7,7 +7,7 @@ import tiny_models
 
 import nncompress_lab as ncl
 from nncompress_lab.models.kernels import kernel_layers, to_numpy
-from nncompress_lab.training.gradients import kernel_gradients
+from nncompress_lab.training.gradients import gradient_of, kernel_gradients
 from nncompress_lab.training.known_task import task_of
 
 pytestmark = pytest.mark.contract
@@ -184,3 +184,16 @@ def test_weights_of_examples_are_for_all_outputs_or_for_each(alike):
 
     gaps = [np.square(to_numpy(one) - 1).mean(-1) @ weight / 4 for one in model(x)]
     assert found == pytest.approx(sum(gaps) if alike else gaps[0], rel=1e-5)
+
+
+def test_the_gradient_of_a_function_of_an_array():
+    ops = keras.ops
+    at = [1.5, -3.0]
+
+    squares = gradient_of(lambda x: ops.sum(x * x), at)
+    rounded = gradient_of(lambda x: ops.sum(ops.round(x)), at)
+    unrelated = gradient_of(lambda x: ops.sum(ops.ones(2)), at)
+
+    assert squares.tolist() == [3.0, -6.0]
+    assert rounded.tolist() == unrelated.tolist() == [0.0, 0.0]
+    assert gradient_of(lambda x: 2 * x, 0.5) == 2
