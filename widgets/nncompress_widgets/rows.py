@@ -6,7 +6,7 @@ from typing import Any, Final
 import ipywidgets
 
 _LETTER: Final = 6.2  # pixels that one takes on average
-_ARROW: Final = 44  # pixels for the arrow of a list and the margins
+_ARROW: Final = 50  # pixels for the arrow of a list and the margins
 _MOST: Final = 340  # pixels; longer words are whole only in the open list
 
 
