@@ -112,15 +112,16 @@ class Student:
         """
         check_model(teacher)
         _check_floats(teacher)
-        kept = narrower(teacher, self.width) if self.width < 1 else Narrower()
+        copied = self.initialise == "copy"
+        kept = Narrower()
+        if self.width < 1:
+            kept = narrower(teacher, self.width, copied=copied)
         with seeded(seed):
             student = self._build(teacher, kept)
         layers = dict(walk(teacher))
         for path, layer in walk(student):
             source = layers.get(path)
-            if source is not None and (
-                self.initialise == "copy" or _is_constant(source)
-            ):
+            if source is not None and (copied or _is_constant(source)):
                 inherit(source, layer, kept.part)
         return student
 

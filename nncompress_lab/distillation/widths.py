@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncompress_lab.distillation.heads import narrow_heads
+from nncompress_lab.models.attention import has_own_projections
 from nncompress_lab.models.channels.arrays.units import Mask, take
 from nncompress_lab.models.channels.flow import Flow
 from nncompress_lab.models.channels.groups import follow_channels, groups_of
@@ -23,7 +24,7 @@ from nncompress_lab.pruning.channels.arrays.criteria import (
 # Numbers inside a layer, which no other layer has to agree with: of keys and of values.
 INNER = {
     "MultiHeadAttention": ("key_dim", "value_dim"),
-    "GroupedQueryAttention": ("head_dim", "head_dim"),
+    "GroupedQueryAttention": ("head_dim",),
 }
 
 
@@ -51,7 +52,7 @@ class Narrower:
         return part
 
 
-def narrower(model: keras.Model, width: float) -> Narrower:
+def narrower(model: keras.Model, width: float, *, copied: bool = True) -> Narrower:
     """Keep the channels that later layers read with the largest weights.
 
     The weights that make a channel say less: what normalization and activations do comes
@@ -62,9 +63,10 @@ def narrower(model: keras.Model, width: float) -> Narrower:
     Args:
         model: A built functional or sequential model.
         width: Fraction of the channels that stay, in (0, 1].
+        copied: Whether the student takes over what stays; if not, sizes will do.
     """
     flow = follow_channels(model, new_weights=True)
-    scores = _read_scores(flow)
+    scores = _read_scores(flow) if copied else np.zeros(len(flow.units))
     kept = np.ones(len(flow.units), dtype=np.bool_)
     for group in groups_of(flow):
         if group.reason is None:
@@ -76,15 +78,24 @@ def narrower(model: keras.Model, width: float) -> Narrower:
         found.settings[key] = widths.settings(entry)
         found.axes.update(widths.axes(entry.layer))
     for _, layer in walk(model):
-        for kind in set(keras_classes(layer)) & set(INNER):
-            config = settings(layer)
-            sizes = {name: _narrow(config[name], width) for name in INNER[kind]}
-            found.settings.setdefault(id(layer), {}).update(sizes)
-            keys, values = (sizes[name] for name in INNER[kind])
+        if (sizes := _narrow_heads(layer, width)) is None:
+            continue
+        found.settings.setdefault(id(layer), {}).update(sizes)
+        if copied:
+            keys, values = (list(sizes.values())[place] for place in (0, -1))
             found.values.update(
                 narrow_heads(layer, found.part, keys=keys, values=values)
             )
     return found
+
+
+def _narrow_heads(layer: Any, width: float) -> dict[str, int] | None:
+    """How wide the heads of an attention layer become, for keys and for values."""
+    kind = next((one for one in keras_classes(layer) if one in INNER), None)
+    if kind is None or has_own_projections(layer):
+        return None
+    config = settings(layer)
+    return {name: _narrow(config[name], width) for name in INNER[kind]}
 
 
 def _narrow(channels: int, width: float) -> int:

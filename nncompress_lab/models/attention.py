@@ -72,6 +72,11 @@ def install_projection(attention: Any, name: str, layer: Any) -> None:
         tracker.lock()
 
 
+def has_own_projections(layer: Any) -> bool:
+    """Whether other layers than those of Keras may stand in for the projections."""
+    return isinstance(layer, ComposedMultiHeadAttention)
+
+
 def projections_of(attention: Any) -> dict[str, Any]:
     """The projections of a built attention layer by their names."""
     return {

@@ -15,6 +15,7 @@ import nncompress_lab as ncl
 from nncompress_lab import Student
 from nncompress_lab.models.attention import projections_of
 from nncompress_lab.models.channels.groups import follow_channels, groups_of
+from nncompress_lab.models.kernels import walk
 
 SHAPES = json.loads(Path(__file__).with_name("student_shapes.json").read_text())
 
@@ -377,6 +378,33 @@ def test_narrower_heads_compute_the_same_where_half_of_their_numbers_do_nothing(
     np.testing.assert_allclose(
         predict(student, inputs), predict(teacher, inputs), rtol=1e-4, atol=1e-5
     )
+
+
+def test_projections_that_other_layers_stand_in_for_stay_as_they_are():
+    teacher = ncl.LowRank(rank=2, select="attention/*")(tiny_models.transformer())
+
+    student = Student(width=0.5)(teacher)
+
+    inputs = tiny_models.images()
+    held = [
+        {path: layer.get_weights() for path, layer in walk(model) if "_left" in path}
+        for model in (teacher, student)
+    ]
+    assert len(held[0]) == 4
+    for path, weights in held[0].items():
+        np.testing.assert_array_equal(weights[0], held[1][path][0])
+    assert np.isfinite(predict(student, inputs)).all()
+
+
+def test_random_students_do_not_look_at_their_teachers_weights():
+    teacher = tiny_models.sequential()
+    teacher.layers[0].kernel.assign(np.full(teacher.layers[0].kernel.shape, np.nan))
+
+    student = Student(width=0.5, initialise="random")(teacher)
+
+    assert np.isfinite(predict(student, tiny_models.images())).all()
+    with pytest.raises(ValueError, match="finite"):
+        Student(width=0.5)(teacher)
 
 
 def test_heads_wider_than_what_they_read_are_drawn_anew():

@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from nncompress_lab.models.attention import has_own_projections
 from nncompress_lab.models.channels.attention_rules import ATTENTION, attention
 from nncompress_lab.models.channels.flow import Rule
 from nncompress_lab.models.channels.kernel_rules import KERNELS
@@ -80,6 +81,8 @@ def _rule_of(called: Any, *, new_weights: bool) -> Rule | None:
         known = kind.__module__.startswith("keras.src.ops.")
         operations = OPERATIONS | {"Split": split} if new_weights else OPERATIONS
         return operations.get(kind.__name__) if known else None
+    if new_weights and has_own_projections(called):
+        return None
     if new_weights:
         return (LAYERS | WITH_NEW_WEIGHTS).get(keras_classes(called)[0])
     if getattr(keras.layers, kind.__name__, None) is not kind:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from nncompress_lab.models.attention import has_own_projections
 from nncompress_lab.models.channels.arrays.units import Mask
 from nncompress_lab.models.channels.flow import Flow, LayerChannels
 from nncompress_lab.models.channels.tensor_channels import Channels
@@ -86,6 +87,8 @@ def _einsum(layer: Any, shape_of: ShapeOf) -> dict[str, Any]:
 
 
 def _attention(layer: Any, shape_of: ShapeOf) -> dict[str, Any]:
+    if has_own_projections(layer):
+        return {}
     output = layer.output_dense.kernel
     sizes: dict[str, Any] = {"num_heads": shape_of(layer.query_dense.kernel)[1]}
     if output.ndim == 3:
