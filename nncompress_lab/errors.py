@@ -49,3 +49,8 @@ class ModelFileError(CompressionError):
 
 class CorruptFileError(ModelFileError):
     """A packed file is truncated, damaged or made to mislead; nothing of it was used."""
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error, or what it is."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__

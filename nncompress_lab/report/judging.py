@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 import keras
 
 from nncompress_lab.data.datasets import Data
+from nncompress_lab.errors import first_line
 from nncompress_lab.measure.evaluate import evaluated
 from nncompress_lab.models.inputs import output_names
 from nncompress_lab.passes import Context
@@ -70,11 +71,6 @@ class Judged:
         found = dict(self.figures.get(stage.name, {}))
         shown = {one.name: found[one.name] for one in self.metrics if one.name in found}
         return replace(stage, accuracy=shown.pop("accuracy", None), metrics=shown)
-
-
-def first_line(error: Exception) -> str:
-    """The first line of an error, or what it is."""
-    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def _shown(model: keras.Model, task: Task) -> tuple[Metric, ...]:

@@ -8,11 +8,11 @@ import keras
 
 from nncompress_lab import measure
 from nncompress_lab.data.datasets import Data, Dataset
-from nncompress_lab.errors import UnsupportedModelError
+from nncompress_lab.errors import UnsupportedModelError, first_line
 from nncompress_lab.models.kernels import own_variables, to_numpy, walk, weighted_layers
 from nncompress_lab.models.rewrite import check_model
 from nncompress_lab.report.figures import LayerRow, Setup, Stage
-from nncompress_lab.report.judging import Judged, first_line
+from nncompress_lab.report.judging import Judged
 from nncompress_lab.report.report import Report
 from nncompress_lab.runtimes.racing import ModelRace, race_models
 from nncompress_lab.training.objective import Objective

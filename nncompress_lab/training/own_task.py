@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from nncompress_lab.data.datasets import Data
+from nncompress_lab.errors import first_line
 from nncompress_lab.models.cloning import definer, is_foreign
 from nncompress_lab.models.inputs import output_names
 from nncompress_lab.models.rewrite import copy_model
@@ -116,6 +117,5 @@ def _logged(model: keras.Model, task: Task, validation: Data) -> tuple[set[str],
             **evaluation(validation.take(EXAMPLES)), verbose=0, return_dict=True
         )
     except Exception as error:  # of whoever wrote the class
-        first = str(error).strip().partition("\n")[0]
-        return set(), f": {first or type(error).__name__}".rstrip(".")
+        return set(), f": {first_line(error)}".rstrip(".")
     return set(found), ""

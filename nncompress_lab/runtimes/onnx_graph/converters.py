@@ -118,6 +118,7 @@ Converter = Callable[[Call], Value | Sequence[Value]]
 _LAYERS: dict[str, Converter] = {}
 _OPERATIONS: dict[str, Converter] = {}
 _FOLDING: set[str] = set()
+OWN = "a layer of one's own"
 
 
 def layer(*names: str, folds: bool = False) -> Callable[[Converter], Converter]:
@@ -156,7 +157,8 @@ def write(call: Call) -> list[Value]:
     if name is None:
         raise call.refuse(
             "there is no standard form for this type of layer. Build what it does from "
-            "Keras's own layers and operations; Lambda and your own are not covered."
+            "Keras's own layers and operations, perhaps in a layer of your own; Lambda is "
+            "not covered."
         )
     _check_precision(call)
     with call.graph.inside(call.layer.name):
@@ -186,7 +188,7 @@ def _table(one: Any) -> dict[str, Converter]:
 def _registered(one: Any) -> str | None:
     """The name, of its class or a class it is derived from, that has a function."""
     if type(one).__module__.partition(".")[0] not in OURS:
-        return None
+        return OWN if isinstance(one, keras.Layer) else None
     names = [parent.__name__ for parent in type(one).__mro__]
     return next((name for name in names if name in _table(one)), None)
 

@@ -1,6 +1,7 @@
 """Convolutions: plain, grouped, depthwise, separable and transposed, 1D to 3D."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -10,7 +11,7 @@ from nncompress_lab.models.kernels import kernel_shape
 from nncompress_lab.quantization.arrays.affine import AffineParams
 from nncompress_lab.runtimes.onnx_graph import geometry
 from nncompress_lab.runtimes.onnx_graph.activations import activated
-from nncompress_lab.runtimes.onnx_graph.converters import Array, Call, layer
+from nncompress_lab.runtimes.onnx_graph.converters import Array, Call, layer, operation
 from nncompress_lab.runtimes.onnx_graph.graph import Value
 from nncompress_lab.runtimes.onnx_graph.kernels import kernel_of
 from nncompress_lab.runtimes.onnx_graph.layout import Kernel, Layout
@@ -26,6 +27,34 @@ def convolution(call: Call) -> Value:
     order = (one.rank + 1, one.rank, *range(one.rank))
     kernel = kernel_of(one, "kernel", Layout(order, None, 0))
     return _finished(call, geometry.image(call), kernel, one.groups)
+
+
+@operation("Conv")
+def convolution_by_an_operation(call: Call) -> Value | Sequence[Value]:
+    """`ops.conv` with a constant kernel, as a layer would have it."""
+    one, (inputs, kernel) = call.layer, [*call.args, *call.kwargs.values()][:2]
+    if not isinstance(inputs, Value) or isinstance(kernel, Value):
+        raise call.refuse("its kernel is no constant.")
+    rank = kernel.ndim - 2
+    kinds = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
+    groups = (inputs.shape[-1] or 1) // kernel.shape[-2]
+    if one.data_format == "channels_first":
+        groups = (inputs.shape[1] or 1) // kernel.shape[-2]
+    conv = kinds[rank - 1](
+        kernel.shape[-1],
+        kernel.shape[:rank],
+        strides=one.strides,
+        padding=one.padding,
+        data_format=one.data_format,
+        dilation_rate=one.dilation_rate,
+        groups=groups,
+        use_bias=False,
+        name=one.name,
+        dtype="float32",
+    )
+    conv.build(inputs.shape)
+    conv.kernel.assign(kernel)
+    return convolution(replace(call, layer=conv))
 
 
 @layer("DepthwiseConv1D", "DepthwiseConv2D", folds=True)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import onnx
 
 from nncompress_lab.runtimes.onnx_graph.converters import Call, layer, operation
 from nncompress_lab.runtimes.onnx_graph.graph import Value
@@ -121,8 +122,27 @@ def reduced_axes(call: Call) -> list[int]:
 @operation("Matmul")
 def matmul(call: Call) -> Value:
     """The product of two tensors."""
-    first, second = call.aligned(channels_first=False)
-    return call.result(call.graph.op("MatMul", first.name, second.name))
+    tensors = iter(call.aligned(channels_first=False))
+    names = [
+        next(tensors).name if isinstance(one, Value) else _number(call, one)
+        for one in (*call.args, *call.kwargs.values())
+    ]
+    return call.result(call.graph.op("MatMul", *names))
+
+
+@operation("Take")
+def take(call: Call) -> Value:
+    """Rows of a constant by their places, as an Embedding takes them."""
+    table, places = [*call.args, *call.kwargs.values()][:2]
+    if isinstance(table, Value) or not isinstance(places, Value):
+        raise call.refuse("it takes from a tensor. Slice it by x[:, place] instead.")
+    graph = call.graph
+    whole = graph.op("Cast", graph.as_keras(places).name, to=onnx.TensorProto.INT64)
+    axis = call.layer.axis
+    name = graph.op(
+        "Gather", _number(call, table), whole, axis=0 if axis is None else axis
+    )
+    return call.result(name)
 
 
 def _number(call: Call, one: Any) -> str:

@@ -1,7 +1,8 @@
 """From a Keras model to an ONNX file: along its graph, layer by layer.
 
 Only configurations and weights are read, and nothing is computed by the backend, so the
-same model gives the same bytes under each of them.
+same model gives the same bytes under each of them. The call of a layer of one's own is
+followed; what it computes of its weights alone, the backend computes.
 """
 
 from collections.abc import Sequence
@@ -12,13 +13,15 @@ import numpy as np
 import onnx
 
 from nncompress_lab.data.datasets import Data
-from nncompress_lab.errors import UnsupportedModelError
+from nncompress_lab.errors import UnsupportedModelError, first_line
 from nncompress_lab.models.inputs import (
     input_arrays,
     input_names,
     output_names,
     with_free_batch,
 )
+from nncompress_lab.models.kernels import to_numpy
+from nncompress_lab.models.opened import opened
 from nncompress_lab.models.rewrite import check_model
 from nncompress_lab.quantization.arrays.affine import AffineParams
 from nncompress_lab.runtimes.onnx_graph import (  # noqa: F401 (they register functions)
@@ -34,7 +37,7 @@ from nncompress_lab.runtimes.onnx_graph import (  # noqa: F401 (they register fu
     rounding,
     shapes,
 )
-from nncompress_lab.runtimes.onnx_graph.converters import Call, layer, write
+from nncompress_lab.runtimes.onnx_graph.converters import OWN, Call, layer, write
 from nncompress_lab.runtimes.onnx_graph.graph import Graph, Value
 from nncompress_lab.runtimes.onnx_graph.normalization import per_channel
 from nncompress_lab.runtimes.onnx_graph.output_ranges import observed_ranges
@@ -64,7 +67,8 @@ def to_onnx(model: keras.Model, *, calibration: Inputs | Data | None = None) -> 
 
     Raises:
         UnsupportedModelError: If the model is subclassed or unbuilt, or holds a layer
-            that has no standard form; the message names it.
+            that has no standard form, and does not consist of what has one; the message
+            names it.
 
     Example:
         >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
@@ -103,6 +107,33 @@ def inner_model(call: Call) -> Sequence[Value]:
     return _walk(call.graph, call.layer, call.values, then_rounded=call.then_rounded)
 
 
+@layer(OWN)
+def own_layer(call: Call) -> Sequence[Value]:
+    """A layer whose call is made of layers and operations that have a form."""
+    given = {id(one): one for one in call.values}
+    inputs = {
+        place: keras.Input(batch_shape=(None, *one.shape[1:]))
+        for place, one in given.items()
+    }
+
+    def entry(one: Any) -> Any:
+        return inputs.get(id(one), one)
+
+    args, kwargs = keras.tree.map_structure(entry, (call.args, call.kwargs))
+    try:
+        model = opened(call.layer, list(inputs.values()), args, kwargs)
+    except Exception as error:  # of whoever wrote the layer
+        raise call.refuse(
+            "its call could not be followed through Keras's layers and operations: "
+            f"{first_line(error)}"
+        ) from error
+    values = [Value(one.name, one.shape, one.channels_first) for one in given.values()]
+    try:
+        return _walk(call.graph, model, values)
+    except UnsupportedModelError as error:
+        raise call.refuse(f"it is made of what cannot: {error}") from error
+
+
 def _walk(
     graph: Graph, model: Any, inputs: Sequence[Value], *, then_rounded: bool = False
 ) -> list[Value]:
@@ -111,7 +142,7 @@ def _walk(
     for node in plan.graph.nodes:
         if id(node) in plan.folded:
             continue
-        args, kwargs = node.filled(known)
+        args, kwargs = keras.tree.map_structure(_constant, node.filled(known))
         norm = plan.norm_after(node)
         outputs = norm.outputs if norm else node.outputs
         call = Call(
@@ -126,6 +157,12 @@ def _walk(
         results = write(call)
         known |= zip((id(one) for one in outputs), results, strict=True)
     return [known[id(one)] for one in plan.graph.outputs]
+
+
+def _constant(one: Any) -> Any:
+    """An array for a weight or a tensor that an operation is called with."""
+    held = isinstance(one, keras.Variable) or keras.ops.is_tensor(one)
+    return to_numpy(one) if held else one
 
 
 def _type(model: Any, name: str, tensor: Any) -> int:
