@@ -88,7 +88,11 @@ class InspectHandler(_Handler):
         if not path.strip("/"):
             raise HTTPError(400, "The address lacks ?path= with a model file.")
         # Refuses what is hidden, missing or outside of the server's folder.
-        await ensure_async(self.contents_manager.get(path, content=False, type="file"))
+        get = self.contents_manager.get
+        try:
+            await ensure_async(get(path, content=False, type="file"))
+        except (OSError, RuntimeError) as error:  # a link to itself, say
+            raise HTTPError(404, "This file cannot be reached.") from error
         return Path(to_os_path(path.strip("/"), str(self.root())))
 
 
@@ -110,7 +114,10 @@ class LessonsHandler(_Handler):
         """
         from nncompress_lab.course import copies
 
-        body = self.get_json_body()
+        try:
+            body = self.get_json_body()
+        except UnicodeDecodeError:  # Jupyter expects other damage only
+            body = None
         lesson = body.get("id") if isinstance(body, dict) else None
         if not isinstance(lesson, str):
             raise HTTPError(400, 'The body must be like {"id": "02"}.')

@@ -23,7 +23,9 @@ def call(
     server, address: str, *, body: Any = None, token: bool = True, **query: str
 ) -> tuple[int, Any]:
     url = f"{server.base}/nncompress-lab/{address}?{urllib.parse.urlencode(query)}"
-    data = None if body is None else json.dumps(body).encode()
+    data = (
+        body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+    )
     headers = server.headers if token else {}
     request = urllib.request.Request(url, data, headers)
     try:
@@ -78,6 +80,13 @@ def test_what_jupyter_does_not_show_is_not_there(server, path):
 @pytest.mark.parametrize("path", ["", "/"])
 def test_a_path_is_needed(server, path):
     assert call(server, "inspect", path=path)[0] == 400
+
+
+def test_a_link_to_itself_is_not_there(server):
+    link = server.root / "loop.keras"
+    link.symlink_to(link)
+
+    assert call(server, "inspect", path="loop.keras")[0] == 404
 
 
 def test_a_folder_is_not_a_model(server):
@@ -180,7 +189,7 @@ def test_an_unknown_lesson_is_not_found(server):
     assert "There is no lesson" in answer["message"]
 
 
-@pytest.mark.parametrize("body", [{}, [], "00", {"id": 3}])
+@pytest.mark.parametrize("body", [{}, [], "00", {"id": 3}, b"\xff"])
 def test_a_body_that_names_no_lesson_is_refused(server, body):
     status, answer = call(server, "lessons", body=body)
 
