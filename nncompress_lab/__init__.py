@@ -7,7 +7,7 @@ Typical use:
     model, data = ncl.zoo.lenet5(), ncl.data.fashion_mnist()
     result = ncl.compress(
         model,
-        ncl.MagnitudePruning(sparsity=0.8, scope="global"),
+        ncl.MagnitudePruning(sparsity=0.8, scope="adaptive"),
         ncl.FineTune(epochs=6),
         ncl.UniformQuantization(bits=8),
         context=ncl.Context.of(data),

@@ -114,7 +114,7 @@ def demo(
     started = time.perf_counter()
     result = ncl.compress(
         ncl.zoo.lenet5(),
-        ncl.MagnitudePruning(sparsity=0.8, scope="global"),
+        ncl.MagnitudePruning(sparsity=0.8, scope="adaptive"),
         ncl.FineTune(epochs=6),
         ncl.UniformQuantization(bits=8),
         context=ncl.Context.of(ncl.data.fashion_mnist()),
