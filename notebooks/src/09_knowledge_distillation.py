@@ -87,16 +87,17 @@ figures.matrices(
 )
 
 # %% [markdown]
-# A real teacher is sure of most images, and of some it is not. Here is one of these:
+# A real teacher is sure of most images, and of some it is not. These are the five of which it is least sure, with their labels:
 
 # %%
 answers = teacher_logits(teacher, images.x)
-likeliest_first = np.sort(answers, axis=1)[:, ::-1]
-place = int(np.argmin(likeliest_first[:, 0] - likeliest_first[:, 1]))
+first_two = np.sort(answers, axis=1)[:, -2:]
+unsure = np.argsort(first_two[:, 1] - first_two[:, 0])[:5]
+place = int(unsure[0])
 figures.images(
-    f"Label: {data.class_names[labels[place]]}",
-    images.x[place : place + 1, :, :, 0],
-    [f"validation image {place}"],
+    "Would you be sure?",
+    images.x[unsure, :, :, 0],
+    [data.class_names[label] for label in labels[unsure]],
 )
 
 # %% [markdown]
@@ -187,16 +188,18 @@ print(
 )
 
 # %% [markdown]
-# What the teacher says about the image above. At temperature 1 the third class and the last can hardly be told
-# apart; warmer, the ranking of *all* classes is there to be learned:
+# What the teacher says about the first of the images above, for the five likeliest classes. At temperature 1 all
+# but two of them can hardly be told apart; warmer, their ranking is there to be learned:
 
 # %%
+likeliest = np.argsort(-answers[place])[:5]
 figures.panels(
-    "One image, three temperatures",
+    "One image: the warmer, the more can be seen of the third class and those after it",
     {
-        f"T = {T}": dict(
-            zip(data.class_names, soft_targets(answers[place], T), strict=True)
-        )
+        f"T = {T}": {
+            data.class_names[one]: soft_targets(answers[place], T)[one]
+            for one in likeliest
+        }
         for T in (1, 3, 10)
     },
 )

@@ -37,6 +37,18 @@ def test_what_is_trained_in_the_loop_is_measured_with_three_seeds():
     assert all(0 < row["accuracy"] < 1 for row in rows)
 
 
+def test_soft_labels_are_measured_with_three_seeds_beside_their_controls():
+    rows = measured.rows("soft_labels")
+    runs = Counter((row["data"], row["way"]) for row in rows)
+
+    assert set(runs.values()) == {3}
+    kinds = {"all labels", "200 labels", "no ankle boot", "no bag"}
+    assert {kind for kind, way in runs if way == "labels only"} == kinds
+    assert all(0 < row["accuracy"] < 1 for row in rows)
+    left_out = [row for row in rows if row["data"].startswith("no ")]
+    assert all(row.keys() >= {"of_class", "shift", "raised"} for row in left_out)
+
+
 def test_unknown_measurements_are_an_error_that_names_the_others():
     with pytest.raises(LookupError, match=r"no measurements 'equal'.*equal_macs"):
         measured.rows("equal")
