@@ -193,7 +193,7 @@ def has_the_right_sign(answer):
     require(
         np.isclose(mean, 0.06),
         "With soft targets 0.90 and 0.80, without 0.80 and 0.78: on average 0.06 more. "
-        f"Received: {mean:.4f}.",
+        f"Received: {mean:.4f}. The mean comes first, then half of the width.",
     )
 
 

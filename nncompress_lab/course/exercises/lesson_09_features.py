@@ -6,6 +6,7 @@ import numpy as np
 
 from nncompress_lab.course.draws import generator
 from nncompress_lab.course.exercise import Exercise, call, require, require_number
+from nncompress_lab.course.wording import because
 
 CLOSE = 1e-6
 
@@ -79,9 +80,17 @@ def leaves_the_least_error(answer):
         mixed = student @ random.normal(size=(narrow, wide))
         teacher = np.maximum(mixed, 0) + random.normal(size=(count, wide))
         loss, least = (_loss(one, teacher, student) for one in (answer, _feature_loss))
+        reason = because(
+            loss,
+            {
+                least * count: "That is the sum over the examples.",
+                least * wide: "That is the sum over the features.",
+                least**0.5: "That is the root of it.",
+            },
+        )
         require(
             np.isclose(loss, least, rtol=1e-3),
             f"For {count} examples, {wide} features of the teacher and {narrow} of the "
             f"student the best map leaves a mean squared difference of {least:.4f}. "
-            f"Received: {loss:.4f}.",
+            f"Received: {loss:.4f}.{reason}",
         )

@@ -81,8 +81,14 @@ def get_softer_with_the_temperature(answer):
     reason = because(
         first,
         {
-            0.982: "That is the softmax at temperature 1: use `temperature`.",
-            0.9997: "The logits were multiplied by the temperature, which makes them "
+            1
+            / (
+                1 + np.exp(-4.0)
+            ): "That is the softmax at temperature 1: use `temperature`.",
+            1
+            / (
+                1 + np.exp(-8.0)
+            ): "The logits were multiplied by the temperature, which makes them "
             "harder. Divide.",
             0.6667: "Divide the logits, before np.exp; not what comes out.",
         },
@@ -161,7 +167,7 @@ def is_nothing_where_the_two_agree(answer):
         abs(loss) < CLOSE,
         "A student whose soft targets are the teacher's has nothing to learn: the loss is "
         f"0. Received: {loss:.4f}. (The cross-entropy is not 0 there; the divergence, with "
-        "`np.log(p / q)`, is. It is of the soft targets, not of the logits.)",
+        "`np.log(p / q)`, is. Both are soft targets at one temperature, not logits.)",
     )
 
 
@@ -176,6 +182,9 @@ def measures_from_the_teacher(answer):
                 student, teacher, 1.0
             ): "That is the divergence the other "
             "way round: the teacher's probabilities are the weights.",
+            -_soft_target_loss(
+                teacher, student, 1.0
+            ): "That is its negative: the ratio is p over q.",
             _soft_target_loss(teacher, student, 1.0)
             / 2: "Sum over the classes; the mean is over the examples only.",
         },
@@ -219,11 +228,13 @@ def is_the_mean_over_the_examples(answer):
             loss, expected = (
                 _number(one, *pair, temperature) for one in (answer, _soft_target_loss)
             )
+            count = int(np.prod(shape[:-1]))
+            reason = because(loss, {expected * count: "That is the sum over them."})
             require(
                 np.isclose(loss, expected, rtol=1e-4),
                 f"For logits of shape {shape} at temperature {temperature:g} the loss is "
                 f"{expected:.4f}, the mean over the examples of the sum over the classes, "
-                f"which are the last axis. Received: {loss:.4f}.",
+                f"which are the last axis. Received: {loss:.4f}.{reason}",
             )
 
 
