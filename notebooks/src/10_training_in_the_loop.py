@@ -521,10 +521,16 @@ def moved_by_training(rounding):
 
 
 # %% tags=["check"]
-print(f"weights that an epoch moved: {moved_by_training(rounded_snippet):.0%}")
+import warnings
+
+with warnings.catch_warnings(record=True) as told:
+    warnings.simplefilter("always")
+    moved = moved_by_training(rounded_snippet)
+print(f"weights that an epoch moved: {moved:.0%}")
+print("Keras warned:", *{str(one.message).split(" [")[0] for one in told})
 
 # %% [markdown]
-# Not one, and Keras says nothing about it. The way out is a small lie, the **straight-through estimator** (Bengio et al.,
+# Not one, and the training goes on all the same, with a warning among its lines. The way out is a small lie, the **straight-through estimator** (Bengio et al.,
 # 2013): forward the weight is rounded, backward the gradient passes as if it had not been. Only where the range ends,
 # at the largest code, the gradient is 0, because a weight out there changes nothing:
 #
