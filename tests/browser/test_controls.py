@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from lab_pages import open_notebook, run_all, sources, write_notebook
+from lab_pages import evaluate, open_notebook, run_all, sources, write_notebook
 from playwright.sync_api import expect
 
 import nncompress_lab as ncl
@@ -120,6 +120,16 @@ def test_controls_of_stored_kernels_answer_to_the_keyboard_and_change_their_view
     expect(codebook.get_by_text(re.compile(r"round 0 of \d+"))).to_be_visible()
     codebook.locator(".jupyter-widgets.widget-play button").first.click()
     expect(codebook.get_by_text(re.compile(r"round [1-9]\d* of \d+"))).to_be_visible()
+
+    # Without its kernel a control says so once, and not with an icon at every widget.
+    kernel = "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
+    evaluate(page, f"await {kernel}.restart(); return null;")
+    gone = re.compile("jupyter-widgets-disconnected")
+    expect(codebook).to_have_class(gone)
+    before = "(node, name) => getComputedStyle(node, '::before')[name]"
+    assert "run its cell again" in codebook.evaluate(before, "content")
+    inner = codebook.locator(".jupyter-widgets-disconnected").first
+    assert inner.evaluate(before, "display") == "none"
 
 
 SMALLER = """

@@ -270,3 +270,17 @@ def test_it_takes_every_model_with_channels_that_can_be_cut(build):
 
     assert drawn(explorer) is not None
     assert explorer._message.value == ""
+
+
+def test_a_trait_that_a_program_sets_is_drawn_once(explorer, monkeypatch):
+    drawn, draw = [], explorer._view.draw
+
+    def counted(traits, choice):
+        drawn.append(choice)
+        draw(traits, choice)
+
+    monkeypatch.setattr(explorer._view, "draw", counted)
+    explorer.macs = 0.6
+    explorer.criterion = "l2"
+
+    assert [one.criterion for one in drawn] == ["l1", "l2"]

@@ -1,6 +1,5 @@
 """What `ChannelExplorer` is made of on the page: inputs and picture."""
 
-import html
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,7 +16,7 @@ from nncompress_widgets.channel_picture import (
     numbered,
 )
 from nncompress_widgets.epoch_panel import EpochPanel
-from nncompress_widgets.rows import dropdown, labelled, row_of
+from nncompress_widgets.rows import dropdown, follow, labelled, note, row_of
 
 ROUND_TO = (1, 4, 8, 16)
 _CRITERIA = {
@@ -60,10 +59,7 @@ class ChannelView:
 
     def on_change(self, call: Callable[[str, Any], None]) -> None:
         """Have `call(trait name, value)` called when the user moves something."""
-        for name in ("target", "channels", "criterion", "round_to"):
-            getattr(self, name).observe(
-                lambda change, name=name: call(name, change["new"]), "value"
-            )
+        follow(self, ("target", "channels", "criterion", "round_to"), call)
         self.macs.observe(lambda change: call("macs", change["new"] / 100), "value")
 
     def show(self, traits: Mapping[str, Any]) -> None:
@@ -96,9 +92,7 @@ class ChannelView:
             marked=target != WHOLE_MODEL,
         )
         words = " ".join([*_ties(widths), *_names(widths)])
-        self._words.value = (
-            f'<div class="nncompress-note nncompress-beside">{html.escape(words)}</div>'
-        )
+        self._words.value = note(words)
 
     def _targets(self) -> list[tuple[str, str]]:
         each = []

@@ -1,12 +1,12 @@
 """What the user expects before a figure appears, and how that turned out."""
 
-import html
 from collections.abc import Callable
 
 import ipywidgets
 
 from nncompress_lab.trials.figures import percent, points
 from nncompress_lab.trials.trial import Measured
+from nncompress_widgets.rows import note
 
 
 class Expectation:
@@ -51,6 +51,4 @@ class Expectation:
             words = f"It is {percent(measured.accuracy)}: " + (
                 "as expected." if abs(off) < 5e-4 else f"{more} than expected."
             )
-        self._words.value = (
-            f'<div class="nncompress-note nncompress-beside">{html.escape(words)}</div>'
-        )
+        self._words.value = note(words)

@@ -1,6 +1,5 @@
 """What `FactorizationExplorer` is made of on the page: inputs and pictures."""
 
-import html
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -12,7 +11,14 @@ from nncompress_lab.trials.figures import percent
 from nncompress_lab.trials.replacing import Steps
 from nncompress_widgets.factorization_picture import factorization_svg
 from nncompress_widgets.plot import nothing_svg
-from nncompress_widgets.rows import dropdown, labelled, layer_options, row_of
+from nncompress_widgets.rows import (
+    dropdown,
+    follow,
+    labelled,
+    layer_options,
+    note,
+    row_of,
+)
 
 WHOLE_MODEL: Final = "*"
 AS_IT_IS: Final = "none"
@@ -66,10 +72,7 @@ class FactorizationView:
 
     def on_change(self, call: Callable[[str, Any], None]) -> None:
         """Have `call(trait name, value)` called when the user moves something."""
-        for name in INPUTS:
-            getattr(self, name).observe(
-                lambda change, name=name: call(name, change["new"]), "value"
-            )
+        follow(self, INPUTS, call)
 
     def show(self, traits: Mapping[str, Any]) -> None:
         """Bring the inputs to a setting."""
@@ -116,9 +119,7 @@ class FactorizationView:
             words = self._said(path)
         others = [one for one in choice if one != path]
         words += f" Also factorized: {_listed(others)}." if others else ""
-        self.details.value = (
-            f'<div class="nncompress-note nncompress-beside">{html.escape(words)}</div>'
-        )
+        self.details.value = note(words)
 
     def _said(self, path: str) -> str:
         weights, outputs = self.errors

@@ -1,6 +1,5 @@
 """What `LowRankExplorer` is made of on the page: inputs and pictures."""
 
-import html
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,7 +8,7 @@ import ipywidgets
 from nncompress_lab.trials.low_rank import Cut, LowRankTrial
 from nncompress_lab.trials.replacing import Steps
 from nncompress_widgets.low_rank_picture import low_rank_svg
-from nncompress_widgets.rows import dropdown, labelled
+from nncompress_widgets.rows import dropdown, follow, labelled, note
 
 
 class LowRankView:
@@ -34,10 +33,7 @@ class LowRankView:
 
     def on_change(self, call: Callable[[str, Any], None]) -> None:
         """Have `call(trait name, value)` called when the user moves something."""
-        for name in ("target", "rank"):
-            getattr(self, name).observe(
-                lambda change, name=name: call(name, change["new"]), "value"
-            )
+        follow(self, ("target", "rank"), call)
 
     def show(self, traits: Mapping[str, Any]) -> None:
         """Bring the inputs to a setting."""
@@ -63,6 +59,4 @@ class LowRankView:
             f"{one} at {step.rank:,}" for one, step in choice.items() if one != path
         ]
         words += f" Also cut: {', '.join(others)}." if others else ""
-        self.details.value = (
-            f'<div class="nncompress-note nncompress-beside">{html.escape(words)}</div>'
-        )
+        self.details.value = note(words)

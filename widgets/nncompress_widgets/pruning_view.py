@@ -1,6 +1,5 @@
 """What `PruningExplorer` is made of on the page: inputs and picture."""
 
-import html
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,7 +9,7 @@ from nncompress_lab.trials.figures import percent
 from nncompress_lab.trials.pruning import WHOLE_MODEL, PruningTrial, Sparsities
 from nncompress_widgets.histogram import histogram_svg
 from nncompress_widgets.plot import round_step
-from nncompress_widgets.rows import dropdown, labelled, layer_options
+from nncompress_widgets.rows import dropdown, labelled, layer_options, note
 
 MOST = 0.9999  # of a large layer; of a small one all but one weight
 _LAYERS_SHOWN = 8
@@ -101,9 +100,7 @@ class PruningView:
         shown = each[:_LAYERS_SHOWN] + ([f"and {rest} more"] if rest > 0 else [])
         zeros = self._trial.counted(choice)["zeros"]
         words = f"Zeros in all kernels: {percent(zeros)} ({', '.join(shown)})"
-        self.details.value = (
-            f'<div class="nncompress-note nncompress-beside">{html.escape(words)}</div>'
-        )
+        self.details.value = note(words)
 
 
 def _show_number(field: ipywidgets.BoundedFloatText, number: float) -> None:

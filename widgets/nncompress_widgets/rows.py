@@ -1,5 +1,6 @@
-"""Widgets side by side, each with its label."""
+"""Widgets side by side, each with its label, and notes beside the picture."""
 
+import html
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
@@ -33,6 +34,27 @@ def dropdown(description: str, options: Sequence[tuple[str, Any]]) -> Any:
     width = round(_ARROW + _LETTER * (len(description) + longest))
     kind = ipywidgets.Dropdown
     return labelled(kind, description, f"{min(width, _MOST)}px", options=options)
+
+
+def follow(
+    view: object, names: Iterable[str], call: Callable[[str, Any], None]
+) -> None:
+    """Have `call(name, value)` called when the user moves a widget of that name.
+
+    Args:
+        view: Has the widgets as attributes.
+        names: Of those attributes.
+        call: What to call.
+    """
+    for name in names:
+        getattr(view, name).observe(
+            lambda change, name=name: call(name, change["new"]), "value"
+        )
+
+
+def note(words: str) -> str:
+    """Words beside the picture, as HTML."""
+    return f'<div class="nncompress-note nncompress-beside">{html.escape(words)}</div>'
 
 
 def layer_options(

@@ -1,6 +1,5 @@
 """What a control of stored kernels is made of on the page, whatever the pass."""
 
-import html
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -10,7 +9,7 @@ from nncompress_lab.report.formats import size
 from nncompress_lab.trials.kernels import WHOLE_MODEL, Choice
 from nncompress_lab.trials.storing import StoringTrial
 from nncompress_widgets.plot import nothing_svg
-from nncompress_widgets.rows import dropdown, layer_options, row_of
+from nncompress_widgets.rows import dropdown, follow, layer_options, note, row_of
 
 
 class StoringView:
@@ -48,10 +47,7 @@ class StoringView:
 
     def on_change(self, call: Callable[[str, Any], None]) -> None:
         """Have `call(name of the input, value)` called when the user moves something."""
-        for name in self._names():
-            getattr(self, name).observe(
-                lambda change, name=name: call(name, change["new"]), "value"
-            )
+        follow(self, self._names(), call)
 
     def show(self, traits: Mapping[str, Any]) -> None:
         """Bring the inputs to a setting."""
@@ -71,9 +67,7 @@ class StoringView:
         words = f"{words} All weights take {memory} of memory.".strip()
         if target == WHOLE_MODEL:
             words += f" The picture shows {path}, the largest layer."
-        self.details.value = (
-            f'<div class="nncompress-note nncompress-beside">{html.escape(words)}</div>'
-        )
+        self.details.value = note(words)
 
     def _drawn(
         self, path: str, traits: Mapping[str, Any], choice: Choice
