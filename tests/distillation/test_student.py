@@ -322,15 +322,14 @@ INHERITED = [
 
 
 @pytest.mark.parametrize("build", INHERITED, ids=lambda one: one.__name__)
-@pytest.mark.parametrize("width", [0.5, 0.7])
-def test_a_student_leaves_out_what_nobody_reads_and_predicts_the_same(build, width):
+def test_a_student_leaves_out_what_nobody_reads_and_predicts_the_same(build):
     teacher = build()
     inputs = np.random.default_rng(2).uniform(size=(4, *teacher.input_shape[1:]))
     for one in teacher.weights:  # biases and statistics that tell channels apart
         if one.ndim == 1:
             one.assign(np.random.default_rng(3).uniform(0.5, 1, one.shape))
 
-    student = Student(width=width)(unread(teacher, width))
+    student = Student(width=0.6)(unread(teacher, 0.6))
 
     assert student.count_params() < teacher.count_params()
     np.testing.assert_allclose(
