@@ -18,6 +18,7 @@ from nncompress_lab.models.rewrite import check_model, copy_model
 from nncompress_lab.passes import Context
 from nncompress_lab.pruning.gradual_pruning import GradualPruning
 from nncompress_lab.pruning.magnitude_pruning import MagnitudePruning
+from nncompress_lab.trials.answers import answers
 from nncompress_lab.trials.arrays.magnitudes import Histogram, Magnitudes
 from nncompress_lab.trials.figures import Figures
 from nncompress_lab.trials.model_trial import EXAMPLES
@@ -198,7 +199,7 @@ class OverTimeTrial:
         outside = kept.size - int(counts.sum())
         quick = self.data.take(QUICK_EXAMPLES)
         outputs = to_numpy(model(quick.x, training=False))
-        right = np.argmax(outputs, axis=1) == np.ravel(quick.y)
+        right = answers(model, outputs) == np.ravel(quick.y)
         histogram = Histogram(self._edges, counts, outside)
         return Moment(step, _zeros(kernels), float(np.mean(right)), histogram)
 

@@ -13,10 +13,10 @@ import numpy as np
 from nncompress_lab import measure
 from nncompress_lab.data.datasets import Data, Dataset
 from nncompress_lab.data.structures import leaves
-from nncompress_lab.measure.accuracy import check_classes
 from nncompress_lab.models.kernels import KernelLayer
 from nncompress_lab.models.rewrite import copy_model
 from nncompress_lab.models.selection import EVERY_LAYER
+from nncompress_lab.trials.answers import answers, as_class_indices
 from nncompress_lab.trials.figures import Figures
 from nncompress_lab.trials.stages import BATCH_SIZE, Stages
 
@@ -77,7 +77,7 @@ class Scratch(Generic[Choice]):
             with self.under(choice):
                 outputs = self._stages.outputs(start)
             labels = self._data.y[start : start + BATCH_SIZE]
-            right += int((np.argmax(outputs, axis=1) == labels).sum())
+            right += int((answers(self._model, outputs) == labels).sum())
             yield right, start + len(labels)
 
     @cached_property
@@ -96,8 +96,8 @@ def images_for(model: keras.Model, data: Any, count: int) -> Data:
 
     Raises:
         TypeError: If `data` is neither a `Dataset` nor a `Data`.
-        ValueError: If the images do not fit the model, the labels are not class indices,
-            or the model does not return one number a class.
+        ValueError: If the images do not fit the model, the labels are not of classes, or
+            the model returns neither one number a class nor a single one for yes or no.
     """
     images = data.validation if isinstance(data, Dataset) else data
     if not isinstance(images, Data):
@@ -116,9 +116,9 @@ def images_for(model: keras.Model, data: Any, count: int) -> Data:
             f"{' and '.join(map(str, expected))}. Received: {shapes}. Reshape the "
             "images, or choose the data set that the model was trained on."
         )
-    single = len(model.outputs) == 1
-    check_classes(np.asarray(images.y), model.outputs[0] if single else model.outputs)
-    return images.take(count)
+    images = images.take(count)
+    labels = as_class_indices(model, np.asarray(images.y))
+    return Data(images.x, labels, images.sample_weight, images.name)
 
 
 def _fits(
