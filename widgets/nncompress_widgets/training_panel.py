@@ -27,7 +27,7 @@ class TrainingPanel:
         )
         self._progress = ipywidgets.FloatProgress(max=1.0, layout={"width": "280px"})
         self._progress.layout.visibility = "hidden"
-        self._words = ipywidgets.HTML()
+        self._words = ipywidgets.HTML(layout={"min_height": "38px"})  # no jump
         buttons = ipywidgets.HBox([self.train, self.stop])
         self.widgets = [buttons, self._progress, self._words] if can_train else []
 
