@@ -150,6 +150,16 @@ class FactorizationTrial(ReplacingTrial[Factored]):
         self._last: tuple[Any, Factored] | None = None
         return {path: whole[path] for path in self._targets}
 
+    def _costs(self, path: str, step: Factorization) -> tuple[int, int] | None:
+        target = self._targets[path].get(step.method)
+        if target is None:
+            return None
+        ranks = step.ranks_of(target)
+        if not target.shrinks(ranks):
+            return None
+        macs = sum(_link_macs(target, ranks, self._calls(path, target)))
+        return int(target.cost(ranks, "parameters")), macs
+
     def _replace(self, path: str, step: Factorization) -> Factored | None:
         if step.method not in self._targets[path]:
             return None
@@ -161,11 +171,14 @@ class FactorizationTrial(ReplacingTrial[Factored]):
         """That of the last step is kept: it is measured and drawn."""
         held = self._last
         if held is None or held[0] != (path, step):
-            # A layer that is called several times takes its MACs each time.
-            calls = self._whole[path] / target.cost(None, "macs")
+            calls = self._calls(path, target)
             held = (path, step), _made(target, step.ranks_of(target), calls)
             self._last = held
         return held[1]
+
+    def _calls(self, path: str, target: Target) -> float:
+        """A layer that is called several times takes its MACs each time."""
+        return self._whole[path] / float(target.cost(None, "macs"))
 
     def _target(self, path: str, method: Name) -> Target:
         self.check_layer(path)
@@ -180,7 +193,7 @@ class FactorizationTrial(ReplacingTrial[Factored]):
 def _made(target: Target, ranks: Ranks, calls: float) -> Factored:
     chains = target.chains(ranks)
     kernel = np.concatenate([one.product() for one in chains], axis=3)
-    link_macs = tuple(round(calls * one) for one in target.costs(ranks, "macs"))
+    link_macs = _link_macs(target, ranks, calls)
     return Factored(
         kernel.reshape(target.layer.kernel.shape),
         parameters=int(target.cost(ranks, "parameters")),
@@ -189,6 +202,10 @@ def _made(target: Target, ranks: Ranks, calls: float) -> Factored:
         link_macs=link_macs,
         shrinks=bool(target.shrinks(ranks)),
     )
+
+
+def _link_macs(target: Target, ranks: Ranks, calls: float) -> tuple[int, ...]:
+    return tuple(round(calls * one) for one in target.costs(ranks, "macs"))
 
 
 def _stacked(kernel: Floats, groups: int) -> Floats:

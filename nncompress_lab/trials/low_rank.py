@@ -131,17 +131,19 @@ class LowRankTrial(ReplacingTrial[TwoThin]):
         self._cut: tuple[str, int, Factors] | None = None
         return whole
 
-    def _replace(self, path: str, step: LowRank) -> TwoThin | None:
+    def _costs(self, path: str, step: LowRank) -> tuple[int, int] | None:
         one, rank = self._matrices[path], int(step.rank or 0)
         if rank > self.break_even(path):
             return None
-        factors = self._factors(path, rank)
-        return TwoThin(
-            one.kernel(factors.product()),
-            rank * (one.rows + one.columns),
-            rank * self._for_each_rank[path],
-            factors,
-        )
+        return rank * (one.rows + one.columns), rank * self._for_each_rank[path]
+
+    def _replace(self, path: str, step: LowRank) -> TwoThin | None:
+        costs = self._costs(path, step)
+        if costs is None:
+            return None
+        factors = self._factors(path, int(step.rank or 0))
+        kernel = self._matrices[path].kernel(factors.product())
+        return TwoThin(kernel, *costs, factors)
 
     def _factors(self, path: str, rank: int) -> Factors:
         """Those of the last cut are kept: they are measured and drawn."""

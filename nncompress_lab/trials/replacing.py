@@ -172,11 +172,12 @@ class ReplacingTrial(SmallerTrial[Steps], Generic[Made]):
     def counted(self, choice: Steps) -> Figures:
         """Parameters and MACs; no weight is touched."""
         parameters, macs = self._parameters, self._macs
-        for path in choice:
-            made = self.replacement(choice, path)
-            if made is not None:
-                parameters += made.parameters - self.size(path)
-                macs += made.macs - self._whole[path]
+        for path, step in choice.items():
+            self.check_layer(path)
+            costs = self._costs(path, step)
+            if costs is not None:
+                parameters += costs[0] - self.size(path)
+                macs += costs[1] - self._whole[path]
         return {"parameters": parameters, "macs": macs}
 
     def measured(self, choice: Steps) -> Iterator[Measured]:
@@ -195,6 +196,10 @@ class ReplacingTrial(SmallerTrial[Steps], Generic[Made]):
 
     def _costs_of(self, layers: Layers) -> dict[str, int]:
         """The MACs of each layer that can be replaced, in the order of the model."""
+        raise NotImplementedError
+
+    def _costs(self, path: str, step: Any) -> tuple[int, int] | None:
+        """Parameters and MACs of what `_replace` makes, without making it."""
         raise NotImplementedError
 
     def _replace(self, path: str, step: Any) -> Made | None:

@@ -180,3 +180,14 @@ def test_a_model_without_a_convolution_to_factor_is_refused():
 
     with pytest.raises(UnsupportedModelError, match="no layer that can be replaced"):
         FactorizationTrial(model, data_of(model))
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_what_is_counted_while_a_hand_moves_factors_no_kernel(monkeypatch):
+    model = convolutions()
+    trial = FactorizationTrial(model, data_of(model))
+    monkeypatch.setattr(trial, "_replace", lambda *_: pytest.fail("factored"))
+
+    counted = [trial.counted(trial.for_all(step)) for step in SETTINGS]
+
+    assert all(one["macs"] < trial.original["macs"] for one in counted)

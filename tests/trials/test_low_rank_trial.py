@@ -197,3 +197,13 @@ def test_a_model_without_a_matrix_is_refused():
 
     with pytest.raises(UnsupportedModelError, match="no layer that can be replaced"):
         LowRankTrial(model, data)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_what_is_counted_while_a_hand_moves_factors_no_matrix(monkeypatch):
+    trial = trial_of(tiny_models.sequential())
+    monkeypatch.setattr(trial, "_replace", lambda *_: pytest.fail("factored"))
+
+    counted = trial.counted({trial.largest: ncl.LowRank(rank=1)})
+
+    assert counted["macs"] < trial.original["macs"]
