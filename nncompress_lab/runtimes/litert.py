@@ -32,6 +32,7 @@ from nncompress_lab.quantization.layers.replace import dequantized
 from nncompress_lab.quiet import quiet_logger, quiet_stderr
 from nncompress_lab.runtimes.litert_file import LiteRT
 from nncompress_lab.runtimes.runtime import Inputs
+from nncompress_lab.runtimes.unrolled import unrolled
 
 Quantize = Literal["dynamic", "int8"]
 SELECT_OP = re.compile(rb"Flex(\w+)")
@@ -62,7 +63,8 @@ def to_litert(
     Raises:
         ValueError: If `"int8"` has no calibration inputs.
         UnsupportedModelError: If the model needs operators of TensorFlow that LiteRT
-            lacks, as loops of recurrent layers and strings do.
+            lacks, as strings and loops of recurrent layers do. These are unrolled where
+            the number of steps is fixed.
         CompressionError: If the backend is not TensorFlow, LiteRT is not installed, or
             the converter cannot take the model.
     """
@@ -104,7 +106,8 @@ def _converted(
         path = folder / "model.tflite"
         try:
             floats = dequantized(model if quantize is None else _unrounded(model))
-            _by_name(floats).export(path, format="litert", verbose=False, **settings)
+            ready = _by_name(unrolled(floats))
+            ready.export(path, format="litert", verbose=False, **settings)
         except CompressionError:
             raise
         except Exception as error:  # TensorFlow's converter raises many kinds
@@ -154,9 +157,9 @@ def _refusal(model: keras.Model, layers: list[str], why: str) -> UnsupportedMode
     return UnsupportedModelError(
         f"{model.name!r} cannot be written as .tflite: LiteRT alone cannot run "
         f"{', '.join(layers) or 'some of its layers'}, because {why}: operators of "
-        "TensorFlow (Select TF ops), which it lacks. Build recurrent layers with "
-        "unroll=True and all layers in float32, quantize with the passes of this library, "
-        "keep strings outside of the model, or run the model in Keras."
+        "TensorFlow (Select TF ops), which it lacks. Build recurrent layers for a fixed "
+        "number of steps or with unroll=True, all layers in float32, quantize with the "
+        "passes of this library, keep strings outside of the model, or run it in Keras."
     )
 
 

@@ -15,6 +15,7 @@ from nncompress_lab.models.random_inputs import random_inputs
 from nncompress_lab.runtimes import litert
 from nncompress_lab.runtimes.onnx_graph.walk import to_onnx
 from nncompress_lab.runtimes.racing import race_models
+from nncompress_lab.runtimes.unrolled import unrolled
 
 needs_litert = pytest.mark.skipif(
     not litert.is_available(), reason="needs the TensorFlow backend and LiteRT"
@@ -229,13 +230,46 @@ def test_the_report_of_a_model_of_one_batch_size_says_why_it_has_no_latency():
 )
 @pytest.mark.parametrize("quantize", [None, "int8"])
 def test_what_litert_cannot_run_is_named(layer, quantize, tmp_path):
-    model = keras.Sequential([keras.Input((4, 3)), layer])
+    model = keras.Sequential([keras.Input((None, 3)), layer])  # any number of steps
     x = np.ones((4, 4, 3), np.float32)
 
     with pytest.raises(UnsupportedModelError, match=r"'mine'.*Select TF ops"):
         ncl.export(model, tmp_path / "m.tflite", quantize=quantize, calibration=x)
 
     assert not list(tmp_path.iterdir())
+
+
+def of_every_loop():
+    """Masked, both ways, with states, any cell, shared, and quantized."""
+    ids = keras.Input((4,), dtype="int32")
+    x = layers.Embedding(9, 3, mask_zero=True)(ids)
+    lstm = layers.LSTM(3, return_sequences=True)
+    x, *states = layers.LSTM(3, return_sequences=True, return_state=True)(lstm(lstm(x)))
+    x = layers.GRU(3, return_sequences=True)(x, initial_state=states[0])
+    x = layers.Bidirectional(layers.SimpleRNN(2, return_sequences=True))(x)
+    x = layers.RNN(layers.StackedRNNCells([layers.GRUCell(2), layers.LSTMCell(4)]))(x)
+    return ncl.UniformQuantization(bits=4)(keras.Model(ids, x))
+
+
+def test_unrolled_layers_compute_what_their_loops_do():
+    model = of_every_loop()
+
+    steps = unrolled(model)
+
+    assert all(one.unroll for one in steps._flatten_layers() if hasattr(one, "unroll"))
+    x = np.array([[1, 2, 0, 0], [3, 4, 5, 6]])
+    expected, found = (one.predict_on_batch(x) for one in (model, steps))
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    assert unrolled(steps) is steps
+
+
+@needs_litert
+def test_litert_runs_recurrent_layers_of_a_fixed_length(tmp_path):
+    model = keras.Sequential(
+        [keras.Input((4, 3)), layers.Bidirectional(layers.GRU(2)), layers.Dense(2)]
+    )
+
+    assert ncl.export(model, tmp_path / "m.tflite") <= TOLERANCE
 
 
 @needs_litert

@@ -18,8 +18,8 @@ from nncompress_lab.runtimes.onnx_graph.graph import Value
 from nncompress_lab.runtimes.onnx_graph.kernels import kernel_of
 from nncompress_lab.runtimes.onnx_graph.layout import Layout
 from nncompress_lab.runtimes.onnx_graph.masks import mask_given
+from nncompress_lab.runtimes.unrolled import MOST_STEPS
 
-MOST_STEPS = 512
 Step = Callable[[str, list[str]], tuple[str, list[str]]]
 
 
