@@ -91,7 +91,10 @@ def _observed(model: keras.Model, index: int) -> Scale:
 
 def _scale_of(values: npt.NDArray[np.float64]) -> Scale:
     """What values on the last axis must be: several that sum to 1, or one from 0 to 1."""
-    if not ((values >= 0) & (values <= 1 + ROUNDED)).all():
+    values = values[
+        np.isfinite(values).all(axis=-1)
+    ]  # a plain exp overflows at the ends
+    if not values.size or not ((values >= 0) & (values <= 1 + ROUNDED)).all():
         return "logits"
     if values.shape[-1] > 1:
         sums_to_one = (abs(values.sum(axis=-1) - 1) <= ROUNDED).all()

@@ -168,6 +168,18 @@ def test_outputs_tell_their_scale_where_the_graph_does_not(make):
     np.testing.assert_allclose(found, probabilities, atol=1e-5)
 
 
+def test_what_overflows_at_the_ends_is_known_by_the_rest():
+    entry = keras.Input((8,))
+    plain = layers.Dense(
+        5,
+        activation=lambda x: ops.exp(x) / ops.sum(ops.exp(x), -1, keepdims=True),
+        kernel_initializer=keras.initializers.RandomNormal(stddev=3.0, seed=0),
+        dtype="float16",
+    )
+
+    assert output_scale(keras.Model(entry, plain(entry))) == "softmax"
+
+
 NO_PROBABILITIES = {
     "rectified": ops.relu,
     "of unit length": lambda one: layers.UnitNormalization()(ops.relu(one)),
