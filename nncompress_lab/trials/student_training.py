@@ -9,6 +9,7 @@ import numpy as np
 
 from nncompress_lab import measure, progress
 from nncompress_lab.data.datasets import Data, Dataset
+from nncompress_lab.data.streams import Batch
 from nncompress_lab.distillation.distillation import Distillation
 from nncompress_lab.passes import Context
 from nncompress_lab.training.teacher_outputs import teacher_logits
@@ -31,7 +32,8 @@ class StudentTraining:
         teacher: A classifier.
         student: What each training begins with.
         data: With training images.
-        judged_on: The images on which epochs are chosen and accuracies measured.
+        judged_on: The first validation images, on which epochs are chosen and accuracies
+            measured, with class indices.
         seed: Of the order of the images.
     """
 
@@ -46,6 +48,7 @@ class StudentTraining:
     ) -> None:
         self._teacher, self._student = teacher, student
         self._train = data.train
+        self._validation = data.validation.take(len(judged_on))  # labels as they came
         self._judged_on = judged_on
         self._seed = seed
         self._curves: dict[tuple[str, int], tuple[tuple[float, ...], float]] = {}
@@ -69,7 +72,7 @@ class StudentTraining:
         for way in (LABELS, HARD):
             key = way, step.epochs
             if key not in self._curves:
-                train = self._train if way == LABELS else self._hard()
+                train = self._train if way == LABELS else self._train.mapped(self._hard)
                 curve, student = self._trained(way, labels, train, heard)
                 self._curves[key] = curve, measure.accuracy(student, self._judged_on)
             curve, found[way] = self._curves[key]
@@ -87,7 +90,7 @@ class StudentTraining:
             curve.extend(one for name, one in figures.items() if "accuracy" in name)
 
         context = Context(
-            train=train, validation=self._judged_on, seed=self._seed, progress=False
+            train=train, validation=self._validation, seed=self._seed, progress=False
         )
         step = replace(step, patience=step.epochs)
         with progress.heard_by(lambda done: heard(way, done, tuple(curve)), keep):
@@ -95,8 +98,9 @@ class StudentTraining:
         heard(way, 1.0, tuple(curve))
         return tuple(curve), student
 
-    def _hard(self) -> Data:
-        """The training images with what the teacher finds likeliest."""
-        x: Any = self._train.x
+    def _hard(self, x: Any, y: Any, weight: Any) -> Batch:
+        """The images with what the teacher finds likeliest, in the form of their labels."""
         labels = np.argmax(teacher_logits(self._teacher, x), axis=-1)
-        return Data(x, labels)
+        if y.ndim == 2:
+            labels = np.eye(y.shape[1])[labels] if y.shape[1] > 1 else labels[:, None]
+        return x, labels.astype(y.dtype), weight

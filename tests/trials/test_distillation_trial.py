@@ -191,6 +191,27 @@ def test_three_students_are_trained_and_one_is_that_of_the_pass():
     assert not trial.is_trained(warmer)
 
 
+@pytest.mark.parametrize("form", ["indices", "column", "one-hot"])
+def test_hard_labels_come_in_the_form_of_the_labels(form):
+    data = dataset()
+    y = {
+        "indices": data.train.y,
+        "column": data.train.y[:, None],
+        "one-hot": np.eye(CLASSES, dtype=np.float32)[data.train.y],
+    }[form]
+    part = ncl.Data(data.train.x, y)
+    pair = model_of(16, 1), model_of(5, 2)
+    trial = DistillationTrial(*pair, ncl.Dataset("tiny", part, part))
+
+    x, hard, _ = trial._training._hard(part.x, part.y, None)
+
+    said = keras.ops.convert_to_numpy(pair[0](x, training=False)).argmax(axis=1)
+    assert (hard.shape, hard.dtype) == (y.shape, y.dtype)
+    found = hard.argmax(axis=1) if form == "one-hot" else hard.ravel()
+    assert found.tolist() == said.tolist()
+    assert trial.data.y.tolist() == data.train.y.tolist()
+
+
 def test_what_does_not_fit_is_refused():
     teacher, data = model_of(16, 1), dataset()
     with pytest.raises(ValueError, match="same input shape"):
