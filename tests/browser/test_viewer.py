@@ -44,7 +44,7 @@ def test_a_double_click_shows_the_model(page, lab, model):
     row = viewer.locator("tbody tr", has_text="out")
     expect(row).to_contain_text("Dense")
     expect(row).to_contain_text("kernel 144\N{MULTIPLICATION SIGN}10")
-    expect(row).to_contain_text("74.5%")  # three quarters of the kernel, not the bias
+    expect(row).to_contain_text("74.5 %")  # three quarters of the kernel, not the bias
     picture = row.get_by_role("img")
     assert picture.get_attribute("aria-label").startswith("Values from ")
     expect(viewer.locator(".nncl-Note")).to_contain_text("Zeros are stored like other")
@@ -57,7 +57,7 @@ def test_a_double_click_shows_the_model(page, lab, model):
     for name in ("packed.ncz", "graph.onnx", "graph.tflite"):
         open_by_double_click(page, name)
         shown = page.locator(".nncl-Viewer:visible", has_text=name)
-        expect(shown.locator("tbody tr", has_text="out")).to_contain_text("74.5%")
+        expect(shown.locator("tbody tr", has_text="out")).to_contain_text("74.5 %")
 
 
 @pytest.mark.jupyterlab
@@ -126,7 +126,7 @@ def test_reload_shows_what_the_file_holds_now(page, lab, model):
 
     run_command(page, "docmanager:reload")
 
-    expect(viewer.locator("tbody tr", has_text="out")).to_contain_text("100%")
+    expect(viewer.locator("tbody tr", has_text="out")).to_contain_text("100 %")
 
 
 def test_names_from_a_file_are_text(page, lab):

@@ -18,16 +18,16 @@ export function bytes(value: number): string {
   return `${place === 0 ? scaled : scaled.toPrecision(3)} ${PREFIXES[place]}`;
 }
 
-/** A fraction in percent; never "0.0%" or "100.0%" for what is not exactly that. */
+/** A fraction in percent; never "0.0 %" or "100.0 %" for what is not exactly that. */
 export function percent(fraction: number): string {
   const value = 100 * fraction;
   if (value === 0 || value === 100) {
-    return `${value}%`;
+    return `${value}\u00a0%`;
   }
   if (value < 0.1) {
-    return '<0.1%';
+    return '<0.1\u00a0%';
   }
-  return value > 99.9 ? '>99.9%' : `${value.toFixed(1)}%`;
+  return value > 99.9 ? '>99.9\u00a0%' : `${value.toFixed(1)}\u00a0%`;
 }
 
 /** A weight's value, short: "0.0412". */
