@@ -146,3 +146,12 @@ def test_folding_before_measuring_is_told():
     assert "before FoldBatchNorm()" not in remarks(
         tiny_models.sequential(), FOLD, AGAIN
     )
+
+
+def test_a_student_as_large_as_its_teacher_is_told(eagerly):
+    step = ncl.Distillation(epochs=1)
+    one_layer = keras.Sequential([keras.Input(tiny_models.IMAGE), layers.Flatten()])
+    one_layer.add(layers.Dense(3, name="logits"))
+
+    assert "taught a student as large as its teacher" in remarks(one_layer, step)
+    assert "as large as" not in remarks(tiny_models.sequential(), step)

@@ -8,6 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from nncompress_lab.distillation.distillation import Distillation
+from nncompress_lab.distillation.student import Student
 from nncompress_lab.layer_pass import LayerPass
 from nncompress_lab.models.kernels import (
     KernelLayer,
@@ -61,7 +63,8 @@ def remarks_on(applied: Sequence[Applied]) -> tuple[str, ...]:
 
     Returns:
         Which layers each pass left alone, with their share of the weights and the reason;
-        whether normalizations are to be measured again, or cannot be any more.
+        students that are no smaller than their teachers; whether normalizations are to be
+        measured again, or cannot be any more.
     """
     found = [(coverage(one.before, one.reasons), one.name) for one in applied]
     said = []
@@ -69,7 +72,7 @@ def remarks_on(applied: Sequence[Applied]) -> tuple[str, ...]:
         names = dict.fromkeys(name for _, name in some)
         if text:
             said.append(f"{_listed(names)} treat{'' if len(names) > 1 else 's'} {text}")
-    return (*said, *_on_normalizations(applied))
+    return (*said, *_on_students(applied), *_on_normalizations(applied))
 
 
 def coverage(model: keras.Model, reasons: Reasons) -> str:
@@ -114,6 +117,19 @@ def coverage(model: keras.Model, reasons: Reasons) -> str:
     more = [f"{others} more layers: see layers_table()"] if others else []
     first = f"{_percent(treated / total)} of the weights. Left alone:"
     return "\n  ".join([first, *groups, *more])
+
+
+def _on_students(applied: Sequence[Applied]) -> list[str]:
+    return [
+        f"{one.name} taught a student as large as its teacher: nothing in the graph of "
+        f"{one.before.name!r} can get narrower, as what a class makes inside itself. Build "
+        "a smaller model, and pass it as student=."
+        for one in applied
+        if isinstance(one.step, Distillation)
+        and isinstance(one.step.student, Student)
+        and (one.step.student.width < 1 or one.step.student.depth < 1)
+        and one.after.count_params() >= one.before.count_params()
+    ]
 
 
 def _on_normalizations(applied: Sequence[Applied]) -> list[str]:
