@@ -222,7 +222,7 @@ def knows_how_few_runs_there_are(answer):
             "deviation itself is uncertain: use `quantile`.",
             right * np.sqrt(3): "Divide by the root of the number of runs: that is the "
             "interval of a single run.",
-            right / np.sqrt(3): "Divide by the *root* of the number of runs.",
+            right / np.sqrt(3): "Divide by the root of the number of runs.",
             right
             * np.sqrt(2 / 3): "np.std divides by the count; for a sample it is the "
             "count minus 1, `ddof=1`.",

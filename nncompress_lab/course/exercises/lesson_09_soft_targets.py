@@ -206,7 +206,7 @@ def keeps_its_size_when_it_gets_warm(answer):
             right
             / 16: "The factor temperature**2 is missing: without it the gradients "
             "shrink by its square, and the labels drown the teacher.",
-            right / 4: "The factor is the *square* of the temperature.",
+            right / 4: "The factor is the square of the temperature.",
             0.6031: "That is the loss at temperature 1: use `temperature` for both.",
             16
             * 0.6031: "The soft targets are those of temperature 1: use `temperature` "
