@@ -96,3 +96,16 @@ def quiet_logger(name: str) -> Iterator[None]:
         yield
     finally:
         logger.removeFilter(is_error)
+
+
+def quiet_retracing() -> None:
+    """Keep TensorFlow from warning of functions that are traced again and again.
+
+    Whoever trains or measures several models one after the other traces each of them, and
+    TensorFlow takes them for one that changes.
+    """
+    logging.getLogger("tensorflow").addFilter(_tells_no_retracing)
+
+
+def _tells_no_retracing(record: logging.LogRecord) -> bool:
+    return "triggered tf.function retracing" not in record.getMessage()

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from nncompress_lab.quiet import quiet_logger
+from nncompress_lab.quiet import quiet_logger, quiet_retracing
 
 # A package that greets as TensorFlow does: below Python, on the file descriptor.
 GREETS = "import os\nos.write(2, b'hello')\nname = __spec__.name\n"
@@ -69,3 +69,18 @@ def test_a_logger_is_quiet_until_the_last_of_several_blocks_ends(caplog):
     logger.warning("after both")
 
     assert caplog.messages == ["an error", "after both"]
+
+
+def test_tracing_several_models_is_not_told():
+    logger = logging.getLogger("tensorflow")
+
+    def is_told(text: str) -> bool:
+        record = logger.makeRecord("", logging.WARNING, "", 0, text, ("f",), None)
+        return bool(logger.filter(record))
+
+    quiet_retracing()
+
+    assert not is_told(
+        "5 out of the last 7 calls to %s triggered tf.function retracing."
+    )
+    assert is_told("another warning of %s")

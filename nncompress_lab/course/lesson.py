@@ -23,6 +23,7 @@ from nncompress_lab.course.progress import PASS, UNATTEMPTED, Record, better
 from nncompress_lab.course.reference import Reference, is_reference
 from nncompress_lab.course.solutions import names_made, solution_cell
 from nncompress_lab.course.waiting import working
+from nncompress_lab.quiet import quiet_retracing
 
 NOTHING = "nothing yet"
 NOT_GRADED = (
@@ -54,6 +55,7 @@ class Lesson:
             from nncompress_lab.course.exercises import exercises_of
 
             self._exercises = exercises_of(lesson_id)
+        quiet_retracing()
         self.id = lesson_id
         self.table = ResultsTable(lesson_id)
         self._outcomes: dict[str, Record] = {}
