@@ -24,10 +24,10 @@
 # 30 %, and surely no sandal". That is **knowledge distillation**.
 #
 # You will see such answers carry what no training image showed: a student that recognizes a class of which it has
-# seen no example. And you will see the same answers gain nothing at all, where many a tutorial reports a gain. What
+# seen no example. And you will see them gain nothing at all, where many a tutorial reports a gain. What
 # tells the two apart is the control experiment.
 
-# %% tags=["check"]
+# %%
 from nncompress_lab.course import Lesson
 
 lesson = Lesson("09")
@@ -652,7 +652,7 @@ figures.intervals(
     level=("teacher", measure.accuracy(teacher, data.test)),
 )
 
-# %% tags=["predicted", "check"]
+# %% tags=["predicted"]
 hard = "hard labels of the teacher"
 for way in of:
     if way != hard:
