@@ -140,7 +140,10 @@ def _with_torch(loss_of: Callable[..., Any]) -> Gradient:
 
     def gradient(values: Sequence[Any], *batch: Any) -> Sequence[Any]:
         leaves = [value.detach().requires_grad_() for value in values]
-        found = torch.autograd.grad(loss_of(leaves, *batch), leaves, allow_unused=True)
+        loss = loss_of(leaves, *batch)
+        if not loss.requires_grad:  # it depends on none of them
+            return [torch.zeros_like(leaf) for leaf in leaves]
+        found = torch.autograd.grad(loss, leaves, allow_unused=True)
         return [
             torch.zeros_like(leaf) if one is None else one
             for one, leaf in zip(found, leaves, strict=True)
