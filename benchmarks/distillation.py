@@ -14,7 +14,6 @@ interrupted goes on where it stopped.
 """
 
 import argparse
-import json
 import os
 import time
 from collections.abc import Callable
@@ -23,7 +22,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
-from results_file import FOLDER, save_results
+from results_file import kept_rows, save_results
 
 import nncompress_lab as ncl
 from nncompress_lab import measure
@@ -84,15 +83,6 @@ WAYS: dict[str, Way] = {
 }
 
 
-def rows_so_far() -> list[dict[str, Any]]:
-    """The rows that are in the file."""
-    path = FOLDER / f"{RESULTS}.json"
-    found: list[dict[str, Any]] = (
-        json.loads(path.read_text(encoding="utf-8"))["figures"] if path.exists() else []
-    )
-    return found
-
-
 def main() -> None:
     """Measure what is missing."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -100,7 +90,7 @@ def main() -> None:
     parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=WAYS)
     parser.add_argument("--seeds", type=int, default=3)
     arguments = parser.parse_args()
-    rows = rows_so_far()
+    rows = kept_rows(RESULTS)
     data = ncl.data.fashion_mnist()
     jobs = [
         (seed, name, way)

@@ -13,7 +13,6 @@ stopped. Lesson 08 draws the rows: they are in the package.
 """
 
 import argparse
-import json
 import os
 import time
 from collections.abc import Callable
@@ -23,7 +22,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
-from results_file import save_results
+from results_file import kept_rows, save_results
 
 import nncompress_lab as ncl
 from nncompress_lab import measure
@@ -95,22 +94,13 @@ def measured(way: str, model: keras.Model, data: ncl.Dataset, seed: int) -> Any:
     }
 
 
-def rows_so_far() -> list[dict[str, Any]]:
-    """The rows that are in the file."""
-    path = FOLDER / f"{RESULTS}.json"
-    found: list[dict[str, Any]] = (
-        json.loads(path.read_text(encoding="utf-8"))["figures"] if path.exists() else []
-    )
-    return found
-
-
 def main() -> None:
     """Measure what is missing."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", nargs="+", choices=list(EPOCHS), default=EPOCHS)
     parser.add_argument("--seeds", type=int, default=3)
     arguments = parser.parse_args()
-    rows = rows_so_far()
+    rows = kept_rows(RESULTS, folder=FOLDER)
     done = {(row["model"], row["way"], row["seed"]) for row in rows}
     data = ncl.data.fashion_mnist()
     for name in arguments.models:

@@ -14,7 +14,6 @@ interrupted goes on where it stopped. Lesson 10 draws the rows: they are in the 
 """
 
 import argparse
-import json
 import os
 import time
 from collections.abc import Callable
@@ -23,7 +22,7 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from results_file import save_results
+from results_file import kept_rows, save_results
 
 import nncompress_lab as ncl
 from nncompress_lab import measure
@@ -93,20 +92,11 @@ def jobs(seeds: int) -> list[tuple[str, float, int]]:
     return found
 
 
-def rows_so_far() -> list[dict[str, Any]]:
-    """The rows that are in the file."""
-    path = FOLDER / f"{RESULTS}.json"
-    found: list[dict[str, Any]] = (
-        json.loads(path.read_text(encoding="utf-8"))["figures"] if path.exists() else []
-    )
-    return found
-
-
 def main() -> None:
     """Measure what is missing."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
-    rows = rows_so_far()
+    rows = kept_rows(RESULTS, folder=FOLDER)
     done = {(row["way"], row["setting"], row["seed"]) for row in rows}
     data, model = ncl.data.fashion_mnist(), ncl.zoo.lenet5()
     if not rows:

@@ -59,6 +59,20 @@ def save_results(
     return path
 
 
+def kept_rows(name: str, *, folder: Path = FOLDER) -> list[dict[str, Any]]:
+    """The rows that `results/NAME.json` holds, so that a benchmark can go on; or none.
+
+    Args:
+        name: Of the benchmark.
+        folder: As for `save_results`.
+    """
+    path = folder / f"{name}.json"
+    if not path.exists():
+        return []
+    rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["figures"]
+    return rows
+
+
 def machine() -> dict[str, Any]:
     """The processor, its cores, the system and the versions of what took part."""
     return {

@@ -21,7 +21,6 @@ stopped. Lesson 09 draws the rows: they are in the package.
 """
 
 import argparse
-import json
 import os
 import time
 from collections.abc import Iterator
@@ -32,7 +31,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
-from results_file import save_results
+from results_file import kept_rows, save_results
 
 import nncompress_lab as ncl
 from nncompress_lab.course.small_student import small_student
@@ -131,21 +130,12 @@ def best_shift(logits: Any, labels: Any, place: int) -> float:
     return float(max(SHIFTS, key=lambda shift: accuracy(logits + shift * one, labels)))
 
 
-def rows_so_far() -> list[dict[str, Any]]:
-    """The rows that are in the file."""
-    path = FOLDER / f"{RESULTS}.json"
-    found: list[dict[str, Any]] = (
-        json.loads(path.read_text(encoding="utf-8"))["figures"] if path.exists() else []
-    )
-    return found
-
-
 def main() -> None:
     """Measure what is missing."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
     seeds = parser.parse_args().seeds
-    rows = rows_so_far()
+    rows = kept_rows(RESULTS, folder=FOLDER)
     done = {(row["data"], row["way"], row["seed"]) for row in rows}
     data, teacher = ncl.data.fashion_mnist(), ncl.zoo.lenet5()
     for run in runs(data, teacher):
