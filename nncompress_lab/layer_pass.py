@@ -1,11 +1,12 @@
 """A pass that goes layer by layer: which layers it treats, and why not the others."""
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
 
 import keras
 
 from nncompress_lab.models.kernels import KernelLayer, Reasons, Skip, kernel_layers
+from nncompress_lab.models.per_layer import AS_THE_PASS_SAYS, PerLayer
 from nncompress_lab.models.rewrite import replaceable_layers
 from nncompress_lab.models.selection import EVERY_LAYER, Selection
 from nncompress_lab.passes import Pass
@@ -19,14 +20,51 @@ class LayerPass(Pass):
 
     Args:
         select: Which layers to treat; all kernel layers by default.
+        per_layer: What some layers have otherwise, by path or pattern, as in
+            `{"conv1": {"bits": 8}, "dense*": {"bits": 3}}`. A pass that looks at all its
+            layers together goes on doing so. Which fields there may be is `varies`.
+
+    Raises:
+        ValueError: If `per_layer` has a field that cannot differ, or a value that the
+            pass does not take.
     """
 
     replaces: ClassVar[bool] = False
     """Whether it puts other layers in their place, which not every layer has room for."""
     takes_integers: ClassVar[bool] = False
     """Whether it also treats layers whose kernels are stored as integers."""
+    varies: ClassVar[frozenset[str]] = frozenset()
+    """Fields that may differ from layer to layer."""
 
     select: Selection = EVERY_LAYER
+    per_layer: PerLayer = AS_THE_PASS_SAYS
+
+    def variants(self) -> dict[str, Pass]:
+        """The pass as each path or pattern of `per_layer` has it."""
+        return {path: self._variant(path) for path in self.per_layer}
+
+    def _variant(self, path: str) -> Self:
+        fields = self.per_layer[path]
+        if wrong := sorted(fields.keys() - self.varies):
+            able = ", ".join(sorted(self.varies)) or "none of its fields"
+            raise ValueError(
+                f"`per_layer`: of {type(self).__name__} there may differ: {able}. "
+                f"Received: {wrong[0]!r} for {path!r}. Give layers that differ in "
+                "other fields a pass of their own, with select=."
+            )
+        try:
+            return self.with_fields(**fields)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"`per_layer`, for {path!r}: {error}") from error
+
+    def with_fields(self, **fields: Any) -> Self:
+        """The pass with other values of some fields, for all layers alike."""
+        return replace(self, per_layer=AS_THE_PASS_SAYS, **fields)
+
+    def for_layer(self, path: str) -> Self:
+        """The pass as it treats one layer."""
+        fields = self.per_layer.of_layer(path)
+        return self.with_fields(**fields) if fields else self
 
     @property
     def needs_graph(self) -> bool:

@@ -13,6 +13,7 @@ from nncompress_lab.data.data import CALIBRATION_EXAMPLES, DATA_ARE, Data
 from nncompress_lab.data.datasets import Dataset
 from nncompress_lab.finite import check_weights
 from nncompress_lab.models.kernels import Reasons
+from nncompress_lab.models.per_layer import AS_THE_PASS_SAYS, PerLayer
 from nncompress_lab.models.rewrite import check_model
 from nncompress_lab.models.selection import Selection
 from nncompress_lab.ready import ready_context
@@ -138,7 +139,9 @@ class Pass(ABC):
 
     def __repr__(self) -> str:
         settings = (
-            f"{one.name}={getattr(self, one.name)!r}" for one in settings_of(self)
+            f"{one.name}={value!r}"
+            for one in settings_of(self)
+            if (value := getattr(self, one.name)) != AS_THE_PASS_SAYS
         )
         return f"{type(self).__name__}({', '.join(settings)})"
 
@@ -149,6 +152,14 @@ class Pass(ABC):
         if fields_are_lost and "__dataclass_fields__" not in vars(kind):
             raise TypeError(NO_DATACLASS.format(kind.__name__))
         check_settings(self)
+        self.variants()
+
+    def variants(self) -> "dict[str, Pass]":
+        """The passes that this one amounts to for parts of a model, if they differ.
+
+        Making them checks their settings.
+        """
+        return {}
 
     @property
     def needs(self) -> frozenset[str]:
@@ -168,7 +179,7 @@ class Pass(ABC):
     def label(self) -> str:
         """The pass with its main setting and those that are not the default."""
         settings = [
-            f"{field.name}={value!r}"
+            f"{field.name}={_shown(value)}"
             for position, field in enumerate(settings_of(self))
             if (value := getattr(self, field.name)) != field.default
             or (position == 0 and value is not None)
@@ -202,7 +213,7 @@ class Pass(ABC):
         context = ready_context(self, context, model)
         later = context.original is not None and context.original is not model
         for field in fields(self):
-            if isinstance(chosen := getattr(self, field.name), Selection):
+            if isinstance(chosen := getattr(self, field.name), Selection | PerLayer):
                 chosen.check(model, replaced=later)
         context = replace(context, original=context.original or model)
         result = self.transform(model, context)
@@ -234,6 +245,10 @@ class Pass(ABC):
 def settings_of(step: Any) -> list[Field[Any]]:
     """The fields of a pass as they are shown: its own before those of all its kind."""
     return sorted(fields(step), key=lambda field: bool(field.kw_only))
+
+
+def _shown(value: Any) -> str:
+    return value.label if isinstance(value, PerLayer) else repr(value)
 
 
 def _after_types(check: Callable[[Any], None]) -> Callable[[Any], None]:

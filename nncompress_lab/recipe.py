@@ -4,6 +4,7 @@ import dataclasses
 import difflib
 import inspect
 import json
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,8 @@ def _plain(value: Any) -> Any:
     """Settings that are dataclasses as JSON has them; what else it does not know fails."""
     if dataclasses.is_dataclass(value):
         return _changed(value)
+    if isinstance(value, Mapping):
+        return dict(value)
     if isinstance(value, keras.Model):
         raise RecipeError(
             f"A recipe holds numbers and strings, and not the model {value.name!r}. "

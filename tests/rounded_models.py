@@ -8,7 +8,7 @@ from nncompress_lab.quantization.layers.train_rounded import with_rounded_kernel
 
 
 def rounded_by(step, model):
-    return with_rounded_kernels(model, step.rounding, step.explain(model))
+    return with_rounded_kernels(model, lambda _: step.rounding, step.explain(model))
 
 
 def trained_once(dense, x, rate=1.0):

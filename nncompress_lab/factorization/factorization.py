@@ -79,6 +79,7 @@ class Factorization(LayerPass):
     """
 
     replaces: ClassVar[bool] = True
+    varies: ClassVar[frozenset[str]] = frozenset({"rank", "energy"})
 
     method: Name = "tucker2"
     rank: int | float | tuple[int, int] | None = None
@@ -174,7 +175,10 @@ class Factorization(LayerPass):
         for unit in get_args(Unit):
             if (fraction := getattr(self, unit)) is not None:
                 return _under_budget(targets, unit, fraction)
-        ranks = {path: self.ranks_of(target) for path, target in targets.items()}
+        ranks = {
+            path: self.for_layer(path).ranks_of(target)
+            for path, target in targets.items()
+        }
         return {
             path: one if targets[path].shrinks(one) else Skip.NO_GAIN
             for path, one in ranks.items()

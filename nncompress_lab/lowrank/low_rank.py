@@ -84,6 +84,7 @@ data_aware=False, same_shape=False, select=Selection())
     """
 
     replaces: ClassVar[bool] = True
+    varies: ClassVar[frozenset[str]] = frozenset({"rank", "energy", "error"})
 
     rank: int | float | None = None
     energy: float | None = None
@@ -169,7 +170,9 @@ data_aware=False, same_shape=False, select=Selection())
     ) -> Mapping[str, int | Skip]:
         if self.parameters is not None or self.macs is not None:
             return self._ranks_within_budget(model, layers, moments)
-        ranks = {one.path: self._rank(one, moments) for one in layers}
+        ranks = {
+            one.path: self.for_layer(one.path)._rank(one, moments) for one in layers
+        }
         return {
             one.path: Skip.NOT_SMALLER
             if ranks[one.path] > break_even_rank(one.rows, one.columns)

@@ -140,7 +140,7 @@ class Selection:
         paths = [path for path, _ in layers]
         types = sorted({one for _, layer in layers for one in _type_names(layer)})
         for pattern in (*self.names, *self.exclude):
-            if not any(_matches(path, (pattern,)) for path in paths):
+            if not any(matches(path, (pattern,)) for path in paths):
                 raise _unknown(pattern, "name", paths, model, replaced=replaced)
         for one in self.types:
             if one not in types:
@@ -152,7 +152,7 @@ class Selection:
         return [layer for layer in kernel_layers(model) if reasons[layer.path] is None]
 
     def _reason(self, layer: KernelLayer, *, at_edge: bool) -> Skip | None:
-        named = _matches(layer.path, self.names) and not _matches(
+        named = matches(layer.path, self.names) and not matches(
             layer.path, self.exclude
         )
         typed = not self.types or any(
@@ -191,7 +191,8 @@ def select(model: Any, **criteria: Any) -> list[KernelLayer]:
     return Selection(**criteria)(model)
 
 
-def _matches(path: str, patterns: tuple[str, ...]) -> bool:
+def matches(path: str, patterns: tuple[str, ...]) -> bool:
+    """Whether a path is one of the patterns or matches one."""
     return any(path == one or fnmatchcase(path, one) for one in patterns)
 
 

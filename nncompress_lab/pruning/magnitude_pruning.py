@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import chain
-from typing import Literal
+from typing import ClassVar, Literal
 
 import keras
 
@@ -59,6 +59,8 @@ class MagnitudePruning(WeightPruning):
         ICLR 2021, section 3. https://arxiv.org/abs/2010.07611
     """
 
+    varies: ClassVar[frozenset[str]] = frozenset({"sparsity", "threshold"})
+
     sparsity: float | None = None
     threshold: float | None = None
     scope: Scope = "layer"
@@ -74,13 +76,22 @@ class MagnitudePruning(WeightPruning):
             check_sparsity(self.sparsity)
         if self.threshold is not None:
             check_threshold(self.threshold)
+        if self.per_layer and self.scope != "layer":
+            raise ValueError(
+                "Where all layers compete for one sparsity, none has its own. Received: "
+                f"per_layer={self.per_layer!r} with scope={self.scope!r}. Write "
+                "scope='layer', or leave the layers out with select=."
+            )
 
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model and zero the smallest weights of the selected layers."""
         pruned = copy_model(model)
         layers = self.treated(pruned)
-        for group in [[one] for one in layers] if self.scope == "layer" else [layers]:
-            self._prune(group)
+        if self.scope == "layer":
+            for one in layers:
+                self.for_layer(one.path)._prune([one])
+        else:
+            self._prune(layers)
         return pruned
 
     def _prune(self, layers: list[KernelLayer]) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import keras
 import numpy.typing as npt
@@ -61,6 +61,8 @@ class CodebookQuantization(StoringPass):
         The fixed tables: see `FixedTable`.
     """
 
+    varies: ClassVar[frozenset[str]] = StoringPass.varies | {"table"}
+
     bits: int = 4
     table: Table = "learned"
     granularity: Granularity = "per_tensor"
@@ -85,9 +87,7 @@ class CodebookQuantization(StoringPass):
 
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model with quantized layers in place of the selected ones."""
-        return self.with_stored(
-            model, lambda view, kernel, _: self.encode(view, kernel)
-        )
+        return self.with_stored(model, type(self).encode)
 
     def encode(self, view: CodebookView, kernel: npt.NDArray[Any]) -> Arrays:
         """What is stored for a kernel that is cut up in this pass's format."""

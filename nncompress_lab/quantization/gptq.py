@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import keras
 import numpy as np
@@ -78,6 +78,8 @@ class GPTQ(StoringPass):
         https://arxiv.org/abs/2210.17323
     """
 
+    varies: ClassVar[frozenset[str]] = StoringPass.varies | {"symmetric", "clipping"}
+
     bits: int = 4
     granularity: Granularity = "per_channel"
     group_size: int | None = None
@@ -112,7 +114,8 @@ class GPTQ(StoringPass):
         title = f"quantize {model.name}"
         with progress.bar(title, len(chosen), show=context.progress) as bar:
             for one, moments in self._moments(working, chosen, context):
-                stored[one.path] = self._rounded(one, moments)
+                own = self.for_layer(one.path)
+                stored[one.path] = own._rounded(one, moments)
                 bar.advance()
         return store_kernels(model, lambda one: stored.get(one.path))
 

@@ -1,7 +1,7 @@
 """Quantization-aware training as a pass: floats train through their own rounding."""
 
 from dataclasses import KW_ONLY, dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import keras
 
@@ -12,6 +12,7 @@ from nncompress_lab.quantization.arrays.integer_format import KernelFormat
 from nncompress_lab.quantization.arrays.matrix_view import Granularity
 from nncompress_lab.quantization.layers.rounding import EvenRounding
 from nncompress_lab.quantization.rounded_training import RoundedTraining
+from nncompress_lab.quantization.storing_pass import StoringPass
 
 StepSize = Literal["absmax", "learned"]
 
@@ -59,6 +60,8 @@ class QuantizationAwareTraining(RoundedTraining):
         Fixed-Point Inference of Deep Neural Networks", MLSys 2020, appendix B (why the
         logarithm). https://arxiv.org/abs/1903.08066
     """
+
+    varies: ClassVar[frozenset[str]] = StoringPass.varies | {"symmetric"}
 
     bits: int = 8
     activation_bits: int | None = None

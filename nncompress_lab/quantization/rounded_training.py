@@ -45,7 +45,9 @@ class RoundedTraining(StoringPass, RetrainingPass):
             optimizer of Keras.
         """
         check_model(model)
-        rounded = with_rounded_kernels(model, self.rounding, self.explain(model))
+        rounded = with_rounded_kernels(
+            model, lambda path: self.for_layer(path).rounding, self.explain(model)
+        )
         keep_zeros(rounded)
         return rounded
 

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import keras
 import numpy as np
@@ -31,6 +31,7 @@ class StoringPass(LayerPass):
     """
 
     replaces: ClassVar[bool] = True
+    varies: ClassVar[frozenset[str]] = frozenset({"bits", "granularity", "group_size"})
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -45,9 +46,8 @@ class StoringPass(LayerPass):
         """It has no counterpart that decodes its kernel, or would take more bytes."""
         if type(layer.layer) not in QUANTIZED:
             return Skip.NOT_SUPPORTED
-        views = [
-            kernel_view(self.format, layer.layer, name) for name in layer.kernel_names
-        ]
+        format_ = self.for_layer(layer.path).format
+        views = [kernel_view(format_, layer.layer, name) for name in layer.kernel_names]
         floats = sum(
             int(np.prod(view.shape)) * np.dtype(str(kernel.dtype)).itemsize
             for view, kernel in zip(views, layer.kernels(), strict=True)
@@ -55,22 +55,33 @@ class StoringPass(LayerPass):
         stored = sum(view.stored_bytes for view in views)
         return Skip.WOULD_GROW if stored >= floats else None
 
-    def with_stored(self, model: keras.Model, encode: Encode) -> keras.Model:
+    def with_stored(
+        self, model: keras.Model, encode: Callable[[Self, Any, Any], Arrays]
+    ) -> keras.Model:
         """A copy of a model whose treated layers store what their kernels encode to.
 
         Args:
             model: It is not changed.
-            encode: Called with the view of each kernel, the kernel and its name.
+            encode: Called with the pass as it treats a layer, and the view of each of its
+                kernels with the kernel.
         """
         reasons = self.explain(model)
 
         def store(one: KernelLayer) -> StoredKernels | None:
-            return self.encoded(one, encode) if reasons[one.path] is None else None
+            if reasons[one.path] is not None:
+                return None
+            own = self.for_layer(one.path)
+            return own.encoded(one, lambda view, kernel, _: encode(own, view, kernel))
 
         return store_kernels(model, store)
 
     def encoded(self, one: KernelLayer, encode: Encode) -> StoredKernels:
-        """What a layer is to store; an error of `encode` names the layer."""
+        """What a layer is to store in this format; an error of `encode` names the layer.
+
+        Args:
+            one: The layer.
+            encode: Called with the view of each kernel, the kernel and its name.
+        """
         arrays = {}
         for name in one.kernel_names:
             view = kernel_view(self.format, one.layer, name)

@@ -1,7 +1,7 @@
 """Uniform quantization of a trained model's kernels, as a pass."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy.typing as npt
@@ -51,6 +51,12 @@ class UniformQuantization(StoringPass):
         https://arxiv.org/abs/1810.05723
     """
 
+    varies: ClassVar[frozenset[str]] = StoringPass.varies | {
+        "symmetric",
+        "clipping",
+        "percentile",
+    }
+
     bits: int = 8
     granularity: Granularity = "per_channel"
     group_size: int | None = None
@@ -79,6 +85,4 @@ class UniformQuantization(StoringPass):
 
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model with quantized layers in place of the selected ones."""
-        return self.with_stored(
-            model, lambda view, kernel, _: self.encode(view, kernel)
-        )
+        return self.with_stored(model, type(self).encode)

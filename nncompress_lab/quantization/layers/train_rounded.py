@@ -1,6 +1,6 @@
 """Models that train through the rounding of their own kernels, and what they store."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -19,15 +19,26 @@ from nncompress_lab.training.while_training import keep_zeros_of
 
 
 def with_rounded_kernels(
-    model: keras.Model, rounding: Rounding, reasons: Mapping[str, str | None]
+    model: keras.Model,
+    rounding: Callable[[str], Rounding],
+    reasons: Mapping[str, str | None],
 ) -> keras.Model:
-    """A copy that rounds the kernels of the layers which there is no reason to skip."""
+    """A copy that rounds the kernels of the layers which there is no reason to skip.
+
+    Args:
+        model: It is not changed.
+        rounding: How the kernels of a layer are rounded, by its path.
+        reasons: None for each layer to take, by path.
+    """
     chosen = {
-        id(one.layer) for one in kernel_layers(model) if reasons[one.path] is None
+        id(one.layer): one.path
+        for one in kernel_layers(model)
+        if reasons[one.path] is None
     }
 
     def rewrite(layer: keras.Layer) -> keras.Layer | None:
-        return _rounded_layer(layer, rounding) if id(layer) in chosen else None
+        path = chosen.get(id(layer))
+        return None if path is None else _rounded_layer(layer, rounding(path))
 
     return rewrite_layers(model, rewrite)
 
