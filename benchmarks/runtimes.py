@@ -1,6 +1,7 @@
 """What each technique becomes in real runtimes: bytes of the file, accuracy, latency.
 
     python benchmarks/runtimes.py [--models lenet5 ...] [--batches 1 32] [--rounds 36]
+                                  [--without-keras]
     python benchmarks/runtimes.py --models     # only print what has been measured
 
 One thread. In each runtime all techniques race each other in interleaved blocks, and are
@@ -8,11 +9,11 @@ compared with that runtime's own float32: ONNX Runtime, OpenVINO, LiteRT, and Ke
 on each backend that is installed, `predict_on_batch` of a model on one core. Accuracy is
 that of the file in ONNX Runtime on the embedded test images. Integers need calibration
 inputs: 200 training images. Converting to LiteRT needs Keras on TensorFlow. What was
-measured is kept in `results/runtimes.json`, by model and batch.
+measured is kept by model and batch, and by what the processor has for small integers: in
+`results/runtimes_vnni.json` or `results/runtimes_avx2.json`.
 """
 
 import argparse
-import json
 import os
 import tempfile
 from collections.abc import Callable
@@ -25,7 +26,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 from keras_times import on_each_backend, quiet_race
-from results_file import FOLDER, save_results
+from results_file import kept_rows, save_results
 from runtimes_models import (
     BRAIN_FLOATS,
     CALIBRATION,
@@ -37,9 +38,10 @@ from runtimes_models import (
     build,
     images,
 )
-from runtimes_table import table
+from runtimes_table import kept, table
 
 import nncompress_lab as ncl
+from nncompress_lab import measure
 from nncompress_lab.errors import CompressionError
 from nncompress_lab.measure.latency import Run
 from nncompress_lab.runtimes import litert, open_vino
@@ -48,7 +50,9 @@ FEW_ROUNDS = 12
 Row = dict[str, Any]
 
 
-def measured(name: str, *, batches: list[int], rounds: int, folder: Path) -> list[Row]:
+def measured(
+    name: str, *, batches: list[int], rounds: int, folder: Path, in_keras: bool
+) -> list[Row]:
     """A row for each technique and batch, and for what a runtime does by itself."""
     model = build(name)
     files = written(model, name, folder)
@@ -62,7 +66,8 @@ def measured(name: str, *, batches: list[int], rounds: int, folder: Path) -> lis
         if open_vino.is_available():
             add_times(of_batch, "openvino", "onnx", x, rounds)
         add_times(of_batch, "litert", "tflite", x, rounds)
-        add_keras_times(of_batch, folder, x, rounds)
+        if in_keras:
+            add_keras_times(of_batch, folder, x, rounds)
         rows += of_batch
     paths = {"onnx", "tflite", "keras"}
     return [{key: row[key] for key in row if key not in paths} for row in rows]
@@ -153,9 +158,11 @@ def main() -> None:
     parser.add_argument("--models", nargs="*", choices=everything, default=everything)
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 32])
     parser.add_argument("--rounds", type=int, default=36)
+    parser.add_argument("--without-keras", action="store_true")
     options = parser.parse_args()
-    path = FOLDER / "runtimes.json"
-    rows = json.loads(path.read_text())["figures"] if path.exists() else []
+    has = measure.devices()[0].instructions
+    kind = "vnni" if {"VNNI", "AMX"} & set(has) else "avx2"
+    rows = kept_rows(f"runtimes_{kind}")
     for name in options.models:
         keras.utils.set_random_seed(0)
         with tempfile.TemporaryDirectory() as folder:
@@ -164,12 +171,13 @@ def main() -> None:
                 batches=options.batches,
                 rounds=options.rounds,
                 folder=Path(folder),
+                in_keras=not options.without_keras,
             )
         rows = [row for row in rows if row["model"] != name] + new
-        save_results("runtimes", rows, threads=1, rounds=options.rounds)
-        print(table(new), flush=True)
+        save_results(f"runtimes_{kind}", rows, threads=1, rounds=options.rounds)
+        print(table({kind: new}), flush=True)
     if not options.models:
-        print(table(rows))
+        print(table(kept()))
 
 
 if __name__ == "__main__":

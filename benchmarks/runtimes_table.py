@@ -1,6 +1,8 @@
-"""The tables of `benchmarks/runtimes.py` in Markdown."""
+"""The tables of `benchmarks/runtimes.py` in Markdown, a column a runtime and processor."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 Row = dict[str, Any]
@@ -12,11 +14,43 @@ RUNTIMES = {
     "keras_jax": "Keras, JAX",
     "keras_torch": "Keras, torch",
 }
+# Each kind of processor is measured by itself, and kept in a file of its own.
+PROCESSORS = {"avx2": "AVX2", "vnni": "VNNI"}
+FOLDER = Path(__file__).parent / "results"
 
 
-def table(rows: list[Row]) -> str:
-    """The rows, one part for each model: bytes and accuracy, then the times by batch."""
-    return "\n".join(line for part in _parts(rows, "model") for line in _model(part))
+def kept() -> dict[str, list[Row]]:
+    """The rows of `results/runtimes_*.json`, by kind of processor."""
+    files = {kind: FOLDER / f"runtimes_{kind}.json" for kind in PROCESSORS}
+    return {
+        kind: json.loads(path.read_text(encoding="utf-8"))["figures"]
+        for kind, path in files.items()
+        if path.exists()
+    }
+
+
+def table(rows: dict[str, list[Row]]) -> str:
+    """One part for each model: bytes and accuracy, then the times by batch.
+
+    Args:
+        rows: By kind of processor; bytes and accuracies are those of the first.
+    """
+    first, *others = rows
+    merged = [dict(row) for row in rows[first]]
+    for row in merged:
+        timed = {first: row} | {
+            kind: one
+            for kind in others
+            for one in rows[kind]
+            if all(one[key] == row[key] for key in ("model", "batch", "technique"))
+        }
+        row["times"] = {
+            (runtime, kind): one[runtime]
+            for runtime in RUNTIMES
+            for kind, one in timed.items()
+            if runtime in one
+        }
+    return "\n".join(line for part in _parts(merged, "model") for line in _model(part))
 
 
 def _parts(rows: list[Row], key: str) -> list[list[Row]]:
@@ -32,12 +66,18 @@ def _model(rows: list[Row]) -> Iterator[str]:
         yield _line([row["technique"], *_file_cells(row, batches[0][0])])
     yield ""
     for of_batch in batches:
-        taken = [name for name in RUNTIMES if any(name in row for row in of_batch)]
-        head = [f"batch {of_batch[0]['batch']}", *(RUNTIMES[name] for name in taken)]
+        taken = [
+            (runtime, kind)
+            for runtime in RUNTIMES
+            for kind in PROCESSORS
+            if any((runtime, kind) in row["times"] for row in of_batch)
+        ]
+        titles = (f"{RUNTIMES[name]}, {PROCESSORS[kind]}" for name, kind in taken)
+        head = [f"batch {of_batch[0]['batch']}", *titles]
         yield from (_line(head), "|---|" + "---:|" * len(taken))
         for row in of_batch:
             if "why_not" not in row:
-                times = [_time(row, of_batch[0], name) for name in taken]
+                times = [_time(row, of_batch[0], column) for column in taken]
                 yield _line([row["technique"], *times])
         yield ""
 
@@ -62,10 +102,9 @@ def _bytes(row: Row, first: Row, suffix: str) -> str:
     return f"{first[key] / row[key]:.1f}x less"
 
 
-def _time(row: Row, first: Row, runtime: str) -> str:
-    if runtime not in row:
+def _time(row: Row, first: Row, column: tuple[str, str]) -> str:
+    if (time := row["times"].get(column)) is None:
         return "-"
     if row is first:
-        band = row[runtime]["band"]
-        return f"{row[runtime]['latency_ms']:.3g} ms ±{100 * band:.0f} %"
-    return str(row[runtime]["verdict"]).replace("no measurable change", "no change")
+        return f"{time['latency_ms']:.3g} ms ±{100 * time['band']:.0f} %"
+    return str(time["verdict"]).replace("no measurable change", "no change")

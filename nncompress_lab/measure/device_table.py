@@ -131,7 +131,7 @@ def _notes(times: DeviceTimes) -> list[str]:
     noise = " and ".join(
         f"±{100 * band:.1f} % on the {kind}" for kind, band in bands.items()
     )
-    hardware = ". ".join(f"{one.kind}: {one.description}" for one in times.devices)
+    hardware = ". ".join(map(str, times.devices))
     notes = [
         f"Time of one batch: Keras {keras.version()}'s predict_on_batch on {backend}, "
         f"{times.dtype}, with the backend's own threads; copying images in and outputs "

@@ -4,13 +4,13 @@ import importlib
 import os
 import platform
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import keras
 
+from nncompress_lab.measure.instructions import CPU_INFO, instructions
+
 CPU, GPU = "CPU", "GPU"
-_CPU_INFO = Path("/proc/cpuinfo")
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,18 @@ class Device:
         name: As `keras.device` takes it, for example `"gpu:0"`.
         kind: `"CPU"` or `"GPU"`.
         description: What the hardware calls itself.
+        instructions: Of a CPU, those for vectors and small integers that it has, such as
+            `"VNNI"`, as far as the system tells.
     """
 
     name: str
     kind: str
     description: str
+    instructions: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        able = f", {', '.join(self.instructions)}" if self.instructions else ""
+        return f"{self.kind}: {self.description}{able}"
 
 
 def devices() -> tuple[Device, ...]:
@@ -38,9 +45,9 @@ def devices() -> tuple[Device, ...]:
     backend = keras.backend.backend()
     names = _torch_names() if backend == "torch" else _keras_names()
     return tuple(
-        Device(
-            name, CPU if name.startswith("cpu") else GPU, _description(backend, name)
-        )
+        Device(name, CPU, _cpu_name(), instructions())
+        if name.startswith("cpu")
+        else Device(name, GPU, _gpu_name(backend, name))
         for name in names
     )
 
@@ -69,10 +76,8 @@ def _torch_names() -> list[str]:
     return ["cpu", *(f"gpu:{i}" for i in range(torch.cuda.device_count())), *metal]
 
 
-def _description(backend: str, name: str) -> str:
+def _gpu_name(backend: str, name: str) -> str:
     kind, _, number = name.partition(":")
-    if kind == "cpu":
-        return _cpu_name()
     library: Any = importlib.import_module(backend)
     if backend == "jax":
         return str(library.devices(kind)[int(number)].device_kind)
@@ -86,7 +91,7 @@ def _description(backend: str, name: str) -> str:
 
 
 def _cpu_name() -> str:
-    lines = _CPU_INFO.read_text().splitlines() if _CPU_INFO.exists() else []
+    lines = CPU_INFO.read_text().splitlines() if CPU_INFO.exists() else []
     names = [line.partition(":")[2] for line in lines if line.startswith("model name")]
     name = names[0].strip() if names else platform.processor() or platform.machine()
     return f"{name}, {os.cpu_count()} logical cores"

@@ -20,6 +20,7 @@ from nncompress_lab.errors import CompressionError, UnsupportedModelError
 from nncompress_lab.measure import device_times
 from nncompress_lab.measure.device_table import DeviceTimes
 from nncompress_lab.measure.devices import CPU, GPU, Device, place_of
+from nncompress_lab.measure.instructions import instructions
 from nncompress_lab.measure.latency import Race
 from nncompress_lab.packing.model_file import packed_bytes
 
@@ -46,6 +47,33 @@ def test_the_cpu_is_the_first_device_and_has_a_name():
 
     assert first.kind == CPU
     assert re.fullmatch(r".+, \d+ logical cores", first.description)
+
+
+@pytest.mark.parametrize(
+    ("info", "found"),
+    [
+        (
+            "model name : A\nflags : fpu avx2 avx512f avx512_vnni\nflags : fpu",
+            ("AVX2", "AVX-512", "VNNI"),
+        ),
+        ("flags\t\t: fpu avx2 avx_vnni", ("AVX2", "VNNI")),
+        ("Features : fp asimd asimddp i8mm", ("NEON", "dot products", "int8 matrices")),
+        ("model name : avx2", ()),
+    ],
+    ids=["server", "laptop", "arm", "name only"],
+)
+def test_the_instructions_are_those_that_the_system_lists(info, found, tmp_path):
+    (tmp_path / "cpuinfo").write_text(info)
+
+    assert instructions(tmp_path / "cpuinfo") == found
+    assert instructions(tmp_path / "none") == ()
+
+
+def test_a_device_says_what_its_processor_is_able_to():
+    cpu = Device("cpu:0", CPU, "Some CPU", ("AVX2", "VNNI"))
+
+    assert str(cpu) == "CPU: Some CPU, AVX2, VNNI"
+    assert str(THE_GPU) == "GPU: Some <GPU>"
 
 
 def test_a_device_is_named_as_keras_takes_it():
