@@ -7,7 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nncompress_lab.measure.accuracy import check_classes
+from nncompress_lab.training.logits_and_features import logits_model
 from nncompress_lab.training.output_scale import output_scale
+from nncompress_lab.training.teacher_outputs import teacher_logits
 
 Array = npt.NDArray[Any]
 
@@ -26,6 +28,25 @@ def answers(model: keras.Model, outputs: Array) -> Array:
         found: Array = np.argmax(outputs, axis=1)
         return found
     return np.asarray(outputs[:, 0] > middle(model), np.int64)
+
+
+def class_logits(model: keras.Model, x: Array) -> Array:
+    """A logit for each class, before any softmax or sigmoid.
+
+    Args:
+        model: A classifier.
+        x: Inputs.
+
+    Returns:
+        Shape `(n, classes)`; of a single unit, 0 for no beside its logit for yes.
+
+    Raises:
+        ValueError: If the model does not tell two classes or more from each other.
+    """
+    if model.output_shape[-1] != 1:
+        return teacher_logits(model, x)
+    yes = logits_model(model).predict(x, batch_size=256, verbose=0)
+    return np.concatenate([np.zeros_like(yes), yes], axis=1)
 
 
 def middle(model: keras.Model) -> float:

@@ -13,15 +13,19 @@ from nncompress_lab import measure
 from nncompress_lab.data.datasets import Data, Dataset
 from nncompress_lab.distillation.distillation import Distillation
 from nncompress_lab.models.rewrite import check_model, copy_model
+from nncompress_lab.passes import Context
 from nncompress_lab.training.arrays.features import hint_loss
 from nncompress_lab.training.arrays.soft_targets import soft_targets
+from nncompress_lab.training.known_task import task_of
 from nncompress_lab.training.logits_and_features import (
     logits_model,
     teacher_and_student_views,
 )
+from nncompress_lab.training.output_scale import output_scale
 from nncompress_lab.training.teach import check_pair
-from nncompress_lab.training.teacher_outputs import teacher_logits
+from nncompress_lab.training.teacher_losses import head_of
 from nncompress_lab.training.while_training import seeded
+from nncompress_lab.trials.answers import class_logits
 from nncompress_lab.trials.arrays.teaching import Terms, entropies, others, terms
 from nncompress_lab.trials.figures import Figures
 from nncompress_lab.trials.model_trial import EXAMPLES
@@ -103,11 +107,19 @@ class DistillationTrial:
         self.name: str = teacher.name
         self.student = student
         self.data = images_for(teacher, data, examples)
-        self.class_names = data.class_names if isinstance(data, Dataset) else ()
+        labels = data.validation if isinstance(data, Dataset) else data
+        _check_classes(teacher, student, labels.take(len(self.data)))
         self.pair = copy_model(teacher), copy_model(student)
         self._epochs = epochs
-        self._said = teacher_logits(self.pair[0], self.data.x)
-        self._answers = teacher_logits(self.pair[1], self.data.x)
+        self._said = class_logits(self.pair[0], self.data.x)
+        self._answers = class_logits(self.pair[1], self.data.x)
+        named = data.class_names if isinstance(data, Dataset) else ()
+        classes = self._said.shape[1]
+        self.class_names = (
+            named
+            if len(named) >= classes
+            else tuple(f"class {one}" for one in range(classes))
+        )
         self._training = (
             StudentTraining(*self.pair, data, self.data)
             if isinstance(data, Dataset)
@@ -222,7 +234,7 @@ class DistillationTrial:
             )
         step = replace(choice, student=self.pair[1])
         accuracies, student = self._training.run(step, heard)
-        answers = teacher_logits(student, self.data.x)
+        answers = class_logits(student, self.data.x)
         self._taught[choice] = self._right(answers), answers
         return accuracies
 
@@ -261,6 +273,21 @@ class DistillationTrial:
             temperature=choice.temperature,
             student_loss_weight=choice.student_loss_weight,
             squared=choice.loss == "mse",
+            single=self.pair[0].output_shape[-1] == 1,
+        )
+
+
+def _check_classes(teacher: keras.Model, student: keras.Model, data: Data) -> None:
+    """Raise a `ValueError` of a single unit that the pass would teach a real number."""
+    if teacher.output_shape[-1] != 1:
+        return
+    (loss,) = task_of(student, data, context=Context(original=teacher)).losses
+    if head_of(loss, output_scale(student)) != "binary":
+        raise ValueError(
+            "A single unit says yes or no where it has a sigmoid, whole numbers for "
+            f"labels or a binary cross-entropy for its loss. Received: {teacher.name!r} "
+            "with none of these, as in a regression, for which there are no "
+            "probabilities to show. Use the pass itself: Distillation takes any model."
         )
 
 

@@ -7,12 +7,12 @@ from typing import Any, Final
 import keras
 import numpy as np
 
-from nncompress_lab import measure, progress
+from nncompress_lab import progress
 from nncompress_lab.data.datasets import Data, Dataset
 from nncompress_lab.data.streams import Batch
 from nncompress_lab.distillation.distillation import Distillation
 from nncompress_lab.passes import Context
-from nncompress_lab.training.teacher_outputs import teacher_logits
+from nncompress_lab.trials.answers import class_logits
 
 LABELS: Final = "labels only"
 HARD: Final = "hard labels"
@@ -74,11 +74,11 @@ class StudentTraining:
             if key not in self._curves:
                 train = self._train if way == LABELS else self._train.mapped(self._hard)
                 curve, student = self._trained(way, labels, train, heard)
-                self._curves[key] = curve, measure.accuracy(student, self._judged_on)
+                self._curves[key] = curve, self._accuracy(student)
             curve, found[way] = self._curves[key]
             heard(way, 1.0, curve)
         _, student = self._trained(TAUGHT, step, self._train, heard)
-        found[TAUGHT] = measure.accuracy(student, self._judged_on)
+        found[TAUGHT] = self._accuracy(student)
         return found, student
 
     def _trained(
@@ -98,9 +98,13 @@ class StudentTraining:
         heard(way, 1.0, tuple(curve))
         return tuple(curve), student
 
+    def _accuracy(self, student: keras.Model) -> float:
+        answers = np.argmax(class_logits(student, self._judged_on.x), axis=-1)
+        return float(np.mean(answers == self._judged_on.y))
+
     def _hard(self, x: Any, y: Any, weight: Any) -> Batch:
         """The images with what the teacher finds likeliest, in the form of their labels."""
-        labels = np.argmax(teacher_logits(self._teacher, x), axis=-1)
+        labels = np.argmax(class_logits(self._teacher, x), axis=-1)
         if y.ndim == 2:
             labels = np.eye(y.shape[1])[labels] if y.shape[1] > 1 else labels[:, None]
         return x, labels.astype(y.dtype), weight

@@ -110,8 +110,54 @@ def test_images_are_chosen_and_the_label_is_marked(explorer):
         explorer._view.image.set_state({"value": number})
         label = trial.data.y[trial.unsure_first[number - 1]]
         assert f"▸ {('coat', 'shirt', 'bag')[label]}" in words(explorer)
-        assert len(widths(explorer, "chosen")) == 1
-        assert len(widths(explorer, "frame")) == 8
+        assert explorer._view.strip.buttons.value == number
+
+
+def test_a_press_on_an_image_of_the_strip_chooses_it(explorer):
+    strip = explorer._view.strip
+    strip.buttons.set_state({"index": 4})
+    assert (explorer.image, explorer._view.image.value) == (5, 5)
+    assert "Image 5 of 24" in words(explorer)
+    first = strip.buttons.options
+    assert [number for _, number in first] == list(range(1, 10))
+
+    explorer.image = 24  # from a program, on the last page, which is not full
+    assert [number for _, number in strip.buttons.options] == list(range(19, 25))
+    assert strip.buttons.value == 24
+    assert strip._style.value.count("background-image") == 6
+    label = explorer._trial.data.y[explorer._trial.unsure_first[23]]
+    name = explorer._trial.class_names[label]
+    assert strip.buttons.tooltips[-1] == f"Image 24: {name}"
+    strip.buttons.set_state({"index": 0})
+    assert (explorer.image, strip.buttons.value) == (19, 19)
+    explorer.temperature = 9.0  # leaves the images alone
+    assert (explorer.image, strip.buttons.value) == (19, 19)
+
+
+def test_inputs_that_are_no_images_have_no_strip(data, eagerly):
+    rows = data.validation.x.reshape(24, 36)
+    pair = [
+        keras.Sequential([keras.Input((36,)), keras.layers.Dense(3)]) for _ in range(2)
+    ]
+    explorer = DistillationExplorer(*pair, ncl.Data(rows, data.validation.y))
+
+    explorer.image = 3
+    assert explorer._view.strip.widgets == []
+    assert "Image 3 of 24, labelled class" in words(explorer)
+    assert "<image" not in explorer._view.picture.value
+
+
+def test_yes_or_no_has_two_bars(data, eagerly):
+    def single(units: int) -> keras.Model:
+        layers = [keras.layers.Flatten(), keras.layers.Dense(units, "relu")]
+        last = keras.layers.Dense(1, "sigmoid")
+        return keras.Sequential([keras.Input((6, 6, 1)), *layers, last])
+
+    part = ncl.Data(data.validation.x, data.validation.y % 2)
+    explorer = DistillationExplorer(single(8), single(2), part)
+
+    assert ["class 0" in words(explorer), "class 1" in words(explorer)] == [True, True]
+    assert len(widths(explorer, "clipped")) == 1 + 2  # the first is of the legend
 
 
 def test_a_goal_is_judged_without_any_training(explorer):
@@ -232,4 +278,12 @@ def test_curves_have_words_before_and_after_a_training():
     assert "no student has been trained yet" in nothing
     assert "labels only 70.0 %" in ET.fromstring(some).get("aria-label")
     assert some.count("<polyline") == 2
+    ring = ET.fromstring(some).find("circle[@class='nncompress-ring']")
+    assert ring is not None
+    (level,) = [
+        one.get("y1")
+        for one in ET.fromstring(some).iter("line")
+        if one.get("class") == "nncompress-threshold"
+    ]
+    assert ring.get("cy") == level  # the teacher, before any epoch
     assert "expected" in some

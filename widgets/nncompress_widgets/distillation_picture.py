@@ -1,6 +1,6 @@
 """What a teacher says about one image, and how hard that pulls, as a picture."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -8,12 +8,11 @@ import numpy.typing as npt
 from nncompress_lab.trials.arrays.teaching import Terms
 from nncompress_lab.trials.distillation import Seen
 from nncompress_lab.trials.figures import percent
-from nncompress_widgets.heat import heat
+from nncompress_widgets.image_strip import image_url
 from nncompress_widgets.plot import RIGHT, line, picture, text
 
-THUMBNAILS = 9
 MOST_CLASSES = 10
-_SIDE, _GAP = 40, 8  # of a thumbnail, and between two
+_SIDE = 64  # of the image
 _ROWS, _ROW = 112, 20  # where the classes begin, and how tall one is
 _NAMES, _BARS = 92, 150  # where the names end, and how long the longest bar is
 _MIDDLE, _REACH = 356, 70  # of the gradients
@@ -22,24 +21,24 @@ _LETTERS = 13
 
 def distillation_svg(
     seen: Seen,
-    strip: Sequence[npt.NDArray[np.floating]],
-    chosen: int,
+    image: npt.NDArray[np.floating] | None,
     names: Sequence[str],
     *,
+    which: str,
     about: str,
 ) -> str:
     """Draw one image as teacher and student see it.
 
-    Above is a strip of images with the one in question framed. For each class there are
-    the probabilities of the two at the temperature, and at the right what the teacher
-    makes of the student's logit, with the factor temperature² and, inside, without. Below
-    are the two terms of the loss, and how hard each pulls.
+    Above is the image with what the two say first. For each class there are the
+    probabilities of the two at the temperature, and at the right what the teacher makes
+    of the student's logit, with the factor temperature² and, inside, without. Below are
+    the two terms of the loss, and how hard each pulls.
 
     Args:
         seen: The image in question.
-        strip: Images, shape `(rows, columns)` each; empty if the inputs are no images.
-        chosen: Which of them is in question.
+        image: Shape `(rows, columns)`; None if the inputs are no images.
         names: Of the classes.
+        which: Names the image, for example `"Image 3 of 1,000"`.
         about: What teaches, for example `"at temperature 4"`.
 
     Returns:
@@ -48,37 +47,34 @@ def distillation_svg(
     order = np.argsort(-seen.teacher, kind="stable")[:MOST_CLASSES]
     classes = sorted({*(int(one) for one in order), seen.label})
     bottom = _ROWS + _ROW * len(classes)
-    first = int(np.argmax(seen.teacher))
-    label = (
-        f"One image {about}: the teacher says {names[first]} with "
-        f"{percent(seen.teacher[first])}, the student "
-        f"{percent(seen.student[first])}; the label is {names[seen.label]}. "
-        f"{_pull(seen.terms)}."
-    )
+    said = [
+        f"{who}: {names[int(np.argmax(each))]}, {percent(each.max())}"
+        for who, each in (("Teacher", seen.teacher), ("Student", seen.student))
+    ]
+    which = f"{which}, labelled {names[seen.label]}"
     parts = [
-        text(4, 14, "Images; of the leftmost the teacher is least sure", "start"),
-        *_strip(strip, chosen),
+        *_head(image, (which, f"{about[0].upper()}{about[1:]}", *said)),
         *_headings(seen.terms),
         *_classes(seen, classes, names),
         *_terms(seen, bottom + 22),
         *_lengths(seen.terms, bottom + 74),
     ]
+    label = f"{which}, {about}. {'. '.join(said)}. {_pull(seen.terms)}."
     return picture(parts, height=bottom + 138, label=label)
 
 
-def _strip(strip: Sequence[npt.NDArray[np.floating]], chosen: int) -> list[str]:
-    parts = []
-    for place, image in enumerate(strip):
-        x = 4 + place * (_SIDE + _GAP)
-        reach = float(np.abs(image).max())
-        # No number may be 0: what is next to nothing is drawn next to transparent.
-        parts.append(heat(image + 1e-6, (x, 24, _SIDE, _SIDE), reach=reach))
-        kind = "chosen" if place == chosen else "frame"
-        parts.append(
-            f'<rect class="nncompress-{kind}" x="{x}" y="24" width="{_SIDE}" '
-            f'height="{_SIDE}"/>'
-        )
-    return parts
+def _head(
+    image: npt.NDArray[np.floating] | None, words: Sequence[str]
+) -> Iterator[str]:
+    """The image, and beside it a line of text for each of the words."""
+    x = 4
+    if image is not None:
+        place = f'x="{x}" y="4" width="{_SIDE}" height="{_SIDE}"'
+        yield f'<image {place} href="{image_url(image)}"/>'
+        yield f'<rect class="nncompress-frame" {place}/>'
+        x += _SIDE + 10
+    for row, sentence in enumerate(words):
+        yield text(x, 15 + 16 * row, sentence, "start", "" if row else "strong")
 
 
 def _headings(terms: Terms) -> list[str]:

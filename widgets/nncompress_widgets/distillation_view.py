@@ -8,7 +8,8 @@ import numpy as np
 
 from nncompress_lab import Distillation
 from nncompress_lab.trials.distillation import DistillationTrial
-from nncompress_widgets.distillation_picture import THUMBNAILS, distillation_svg
+from nncompress_widgets.distillation_picture import distillation_svg
+from nncompress_widgets.image_strip import ImageStrip
 from nncompress_widgets.rows import labelled, row_of
 from nncompress_widgets.training_panel import TrainingPanel
 
@@ -50,6 +51,7 @@ class DistillationView:
         self.image = labelled(
             ipywidgets.IntSlider, "Image", "230px", min=1, max=trial.examples
         )
+        self.strip = ImageStrip(trial.examples, self._images, self._labels)
         self.picture = ipywidgets.HTML()
         self.training = TrainingPanel(
             can_train=trial.can_train,
@@ -57,7 +59,13 @@ class DistillationView:
             "teacher's hard labels, from the same weights",
         )
         self.details = ipywidgets.VBox(self.training.widgets)
-        self.inputs = [row_of(self.temperature, self.weight, self.loss, self.image)]
+        note = ipywidgets.HTML(
+            '<span class="nncompress-note">of the first the teacher is least sure</span>'
+        )
+        self.inputs = [
+            row_of(self.temperature, self.weight, self.loss),
+            row_of(self.image, note, *self.strip.widgets),
+        ]
 
     def on_change(self, call: Callable[[str, Any], None]) -> None:
         """Have `call(trait name, value)` called when the user moves something."""
@@ -69,6 +77,7 @@ class DistillationView:
         )
         self.loss.observe(lambda change: call("loss", change["new"]), "value")
         self.image.observe(lambda change: call("image", change["new"]), "value")
+        self.strip.on_choose(lambda number: call("image", number))
 
     def show(self, traits: Mapping[str, Any]) -> None:
         """Bring the inputs to a setting."""
@@ -79,28 +88,30 @@ class DistillationView:
         self.weight.value = round(100 * traits["student_loss_weight"])
         self.loss.value = traits["loss"]
         self.image.value = traits["image"]
+        self.strip.show(traits["image"])
 
     def draw(self, traits: Mapping[str, Any], choice: Distillation) -> None:
         """Bring the picture to a setting."""
-        trial, number = self._trial, traits["image"] - 1
-        start = min(
-            max(number - THUMBNAILS // 2, 0), max(trial.examples - THUMBNAILS, 0)
-        )
-        places = trial.unsure_first[start : start + THUMBNAILS]
-        seen = trial.seen(choice, trial.unsure_first[number])
-        images = [_plane(trial.data.x[place]) for place in places]
-        names = trial.class_names or [
-            f"class {one}" for one in range(seen.teacher.size)
-        ]
+        trial, number = self._trial, traits["image"]
+        place = trial.unsure_first[number - 1]
         self.picture.value = distillation_svg(
-            seen,
-            [one for one in images if one is not None],
-            number - start,
-            names,
+            trial.seen(choice, place),
+            _plane(trial.data.x[place]),
+            trial.class_names,
+            which=f"Image {number:,} of {trial.examples:,}",
             about="in the limit of high temperature"
             if choice.loss == "mse"
             else f"at temperature {choice.temperature:g}",
         )
+
+    def _images(self, start: int, end: int) -> list[Any]:
+        places = self._trial.unsure_first[start:end]
+        planes = [_plane(self._trial.data.x[place]) for place in places]
+        return [one for one in planes if one is not None]
+
+    def _labels(self, start: int, end: int) -> list[str]:
+        places = self._trial.unsure_first[start:end]
+        return [self._trial.class_names[self._trial.data.y[place]] for place in places]
 
 
 def _plane(image: Any) -> Any:

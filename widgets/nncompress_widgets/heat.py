@@ -31,12 +31,17 @@ def heat(
         The element; blue is positive, orange is negative.
     """
     x, y, width, height = place
-    drawn = base64.b64encode(_png(_colours(thinned(matrix), reach))).decode()
     return (
         f'<image x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" '
         'preserveAspectRatio="none" style="image-rendering: pixelated" '
-        f'href="data:image/png;base64,{drawn}"/>'
+        f'href="{heat_url(matrix, reach=reach)}"/>'
     )
+
+
+def heat_url(matrix: Matrix, *, reach: float) -> str:
+    """The same image as the address of a PNG, for a page that is no SVG."""
+    drawn = base64.b64encode(_png(_colours(thinned(matrix), reach))).decode()
+    return f"data:image/png;base64,{drawn}"
 
 
 def thinned(matrix: Matrix) -> Matrix:

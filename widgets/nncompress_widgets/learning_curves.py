@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from nncompress_lab.trials.figures import percent
-from nncompress_widgets.plot import LEFT, RIGHT, line, picture, text
+from nncompress_widgets.plot import LEFT, RIGHT, dot, line, picture, text
 
 HEIGHT = 170
 _TOP, _BOTTOM = 48, 136  # the plot inside the picture
@@ -26,7 +26,7 @@ def curves_svg(
         curves: By name, in the order of their colours; as long as they are by now.
         earlier: Those of settings that were trained before, drawn pale.
         epochs: How many there will be.
-        teacher: Its accuracy, a line.
+        teacher: Its accuracy, a line that begins with a ring: it needs no training here.
         expected: The accuracy that the user expects, a line.
 
     Returns:
@@ -37,11 +37,12 @@ def curves_svg(
     floor = max(math.floor(10 * lowest - 0.01) / 10, 0.0)
 
     def place(epoch: int, accuracy: float) -> tuple[float, float]:
-        across = (epoch - 1) / max(epochs - 1, 1)
+        across = epoch / epochs
         up = max((accuracy - floor) / (1 - floor), 0.0)
         return LEFT + 8 + across * (RIGHT - LEFT - 16), _BOTTOM - up * (_BOTTOM - _TOP)
 
-    parts = [text(4, 14, "Validation accuracy after each epoch", "start")]
+    words = "Validation accuracy after each epoch; the ring is the teacher"
+    parts = [text(4, 14, words, "start")]
     for accuracy in sorted({floor, (1 + floor) / 2, 1.0}):
         y = place(1, accuracy)[1]
         parts.append(line("grid", LEFT, RIGHT, y, y))
@@ -58,13 +59,14 @@ def curves_svg(
     x, said = 4.0, []
     for number, (name, curve) in enumerate(curves.items()):
         parts.append(_polyline(f"curve-{number}", curve, place))
-        words = f"{name} {percent(curve[-1])}" if curve else name
+        told = f"{name} {percent(curve[-1])}" if curve else name
         parts.append(line(f"curve-{number}", x, x + 14, 28, 28))
-        parts.append(text(x + 18, 32, words, "start"))
-        x += 34 + 5.6 * len(words)
-        said.append(words)
+        parts.append(text(x + 18, 32, told, "start"))
+        x += 34 + 5.6 * len(told)
+        said.append(told)
+    parts.append(dot("ring", *place(0, teacher), f"teacher {percent(teacher)}"))
     parts.append(line("axis", LEFT, RIGHT, _BOTTOM, _BOTTOM))
-    for epoch in range(1, epochs + 1):
+    for epoch in range(epochs + 1):
         parts.append(text(place(epoch, 0)[0], _BOTTOM + 15, f"{epoch}"))
     parts.append(text((LEFT + RIGHT) / 2, _BOTTOM + 30, "epoch"))
     what = "; ".join(said) or "no student has been trained yet"

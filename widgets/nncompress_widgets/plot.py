@@ -146,6 +146,15 @@ def text(x: float, y: float, words: str, anchor: str = "middle", kind: str = "")
     return f"<text{style} {place}>{html.escape(words)}</text>"
 
 
+def dot(kind: str, x: float, y: float, title: str) -> str:
+    """A setting that was visited or is shown, or the original, with words of its own."""
+    radius = {"visit": 3.5, "here": 5.5, "ring": 5.5}[kind]
+    return (
+        f'<circle class="nncompress-{kind}" cx="{x:.1f}" cy="{y:.1f}" r="{radius}">'
+        f"<title>{html.escape(title)}</title></circle>"
+    )
+
+
 def round_step(longest: float) -> float:
     """The largest of 1, 2 and 5 times a power of ten that is no longer than this."""
     size = 10.0 ** math.floor(math.log10(longest))

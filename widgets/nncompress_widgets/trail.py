@@ -7,7 +7,7 @@ from nncompress_lab.report.formats import count, size
 from nncompress_lab.trials.figures import Figures, percent
 from nncompress_lab.trials.goal import Goal
 from nncompress_widgets.outcome import Visit
-from nncompress_widgets.plot import LEFT, RIGHT, line, picture, round_step, text
+from nncompress_widgets.plot import LEFT, RIGHT, dot, line, picture, round_step, text
 
 HEIGHT = 150
 _TOP, _BOTTOM = 26, 116  # the plot inside the picture
@@ -74,9 +74,9 @@ def trail_svg(
     parts.append(f'<polyline class="nncompress-path" points="{path}"/>')
     for number, (visit, (x, y)) in enumerate(zip(visits, places, strict=True), start=1):
         kind = "here" if here and number == len(visits) else "visit"
-        parts.append(_dot(kind, x, y, _said(visit.accuracy, visit.cost, cost)))
+        parts.append(dot(kind, x, y, _said(visit.accuracy, visit.cost, cost)))
     ring = plot.place(original[cost], original["accuracy"])
-    parts.append(_dot("ring", *ring, _said(original["accuracy"], original[cost], cost)))
+    parts.append(dot("ring", *ring, _said(original["accuracy"], original[cost], cost)))
     label = f"{words}."
     if visits:
         last = _said(visits[-1].accuracy, visits[-1].cost, cost, at=" at ")
@@ -122,11 +122,3 @@ def _amount(cost: float, kind: str) -> str:
 
 def _said(accuracy: float, cost: float, kind: str, *, at: str = ", ") -> str:
     return f"{percent(accuracy)}{at}{_amount(cost, kind)}"
-
-
-def _dot(kind: str, x: float, y: float, title: str) -> str:
-    radius = {"visit": 3.5, "here": 5.5, "ring": 5.5}[kind]
-    return (
-        f'<circle class="nncompress-{kind}" cx="{x:.1f}" cy="{y:.1f}" r="{radius}">'
-        f"<title>{title}</title></circle>"
-    )

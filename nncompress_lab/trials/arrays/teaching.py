@@ -52,6 +52,7 @@ def terms(
     temperature: float,
     student_loss_weight: float,
     squared: bool = False,
+    single: bool = False,
 ) -> Terms:
     """The loss that `Distillation` makes small, taken apart.
 
@@ -62,6 +63,8 @@ def terms(
         temperature: Of the soft targets, above 0.
         student_loss_weight: Of the labels; the rest of 1 is the teacher's.
         squared: Whether the teacher teaches its logits, without any temperature.
+        single: Whether a single unit says yes or no, so that the first of two logits is
+            always 0; its squared error is that of the other one, nothing taken off.
 
     Example:
         >>> found = terms(
@@ -83,7 +86,9 @@ def terms(
         said = logit_loss(teacher, student)
         away = student - teacher
         away = away - away.mean(axis=-1, keepdims=True)
-        of_teacher, factor = 2 / classes * away, 1.0
+        share = 4 if single else 1  # a half of the difference is in each of two logits
+        said = share * said
+        of_teacher, factor = share * 2 / classes * away, 1.0
     else:
         said = soft_target_loss(teacher, student, temperature=temperature)
         softened = (
