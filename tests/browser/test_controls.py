@@ -165,3 +165,46 @@ def test_controls_of_smaller_models_answer_to_the_keyboard_with_figures_of_their
         expect(control.locator(".nncompress-stale")).to_have_count(0)
         expect(control.locator(".nncompress-error")).to_have_count(0)
         expect(control.get_by_text("ONNX Runtime", exact=True)).to_be_visible()
+
+
+TEACHING = """
+import keras, nncompress_lab as ncl
+from nncompress_widgets import DistillationExplorer
+images = ncl.data.fashion_mnist().validation.take(100)
+pair = [keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(),
+        keras.layers.Dense(10, name="logits")]) for _ in range(2)]
+DistillationExplorer(*pair, images)
+"""
+
+
+def test_a_distillation_answers_to_the_keyboard_and_to_a_press_on_an_image(page, lab):
+    write(lab, "teaching.ipynb", [TEACHING], {})
+    open_notebook(page, lab, "teaching.ipynb")
+    run_all(page)
+    control = page.locator(".nncompress-control")
+    picture = control.locator("svg[role=img]").first
+    strip = control.locator(".nncompress-strip button")
+
+    handle = control.locator(".noUi-handle").first
+    handle.focus()
+    handle.press("ArrowRight")
+    expect(picture).to_have_attribute("aria-label", re.compile("temperature 4.1"))
+    expect(handle).to_be_focused()
+
+    drawn = "node => getComputedStyle(node).backgroundImage"
+    assert "data:image/png" in strip.nth(3).evaluate(drawn)
+    strip.nth(3).focus()
+    page.keyboard.press("Enter")
+    expect(picture).to_have_attribute("aria-label", re.compile("^Image 4 of 100"))
+    expect(strip.nth(3)).to_be_focused()
+    expect(strip.nth(3)).to_have_class(re.compile("mod-active"))
+    handle = control.locator(".noUi-handle").nth(2)
+    handle.focus()
+    handle.press("End")  # another page of the strip
+    expect(picture).to_have_attribute("aria-label", re.compile("^Image 100 of 100"))
+    expect(strip).to_have_count(1)
+
+    control.locator("select").select_option("logits")
+    expect(picture).to_have_attribute("aria-label", re.compile("high temperature"))
+    expect(control.locator(".nncompress-stale")).to_have_count(0)
+    expect(control.locator(".nncompress-error")).to_have_count(0)
