@@ -60,7 +60,12 @@ def save_results(
 
 
 def kept_rows(name: str, *, folder: Path = FOLDER) -> list[dict[str, Any]]:
-    """The rows that `results/NAME.json` holds, so that a benchmark can go on; or none.
+    """The rows that `results/NAME.json` holds, so that a benchmark can go on; or none."""
+    return list(kept_figures(name, folder=folder) or [])
+
+
+def kept_figures(name: str, *, folder: Path = FOLDER) -> Any:
+    """The figures that `results/NAME.json` holds; None if there is no such file.
 
     Args:
         name: Of the benchmark.
@@ -68,9 +73,8 @@ def kept_rows(name: str, *, folder: Path = FOLDER) -> list[dict[str, Any]]:
     """
     path = folder / f"{name}.json"
     if not path.exists():
-        return []
-    rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["figures"]
-    return rows
+        return None
+    return json.loads(path.read_text(encoding="utf-8"))["figures"]
 
 
 def machine() -> dict[str, Any]:

@@ -7,9 +7,11 @@ setting was there: the first one, on 250 images, and the one on 1,000. What the 
 overtakes is missing, as it is for the user; after the last move nothing follows.
 
 Needs Chromium and playwright, as the tests in a browser do. A pause of several seconds
-between the moves hides everything that this measures.
+between the moves hides everything that this measures. `--controls` and `--models` choose
+what is measured; the results keep what they hold of the others.
 """
 
+import argparse
 import math
 import os
 import shutil
@@ -23,7 +25,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
-from results_file import save_results
+from results_file import kept_figures, save_results
 from rich.console import Console
 from rich.table import Table
 
@@ -69,11 +71,13 @@ class Moves:
         steps: From each place to the next, again and again.
         pattern: Finds the setting in the picture's description.
         says: What it finds, by the place of the slider and the name of the model.
+        made_of: What the control is called with, as code.
     """
 
     steps: tuple[int, ...]
     pattern: str
     says: Callable[[int, str], str]
+    made_of: str = "model, data"
 
     def each(self, place: int, model: str) -> list[tuple[str, str]]:
         """The key of each move, and what the picture says afterwards.
@@ -119,14 +123,25 @@ CONTROLS = {
     "FactorizationExplorer": Moves(
         (-1, -1, 1, 1), "in: 1 x 1, [0-9]+ to ([0-9]+)", lambda place, _: str(place)
     ),
+    "DistillationExplorer": Moves(  # in tenths, from 4 on
+        (1,),
+        r"at temperature ([0-9]+(?:\.[0-9]+)?)",
+        lambda place, _: f"{4 + (place - 4) / 10:g}",
+        made_of="model, ncl.Student(width=0.25)(model), data",
+    ),
 }
 
 
 def main() -> None:
     """Measure, print and write `results/widgets.json`."""
-    asked = set(sys.argv[1:])
-    models = [one for one in MODELS if one in asked] or MODELS
-    controls = [one for one in CONTROLS if one in asked] or CONTROLS
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--controls", nargs="+", choices=list(CONTROLS), default=CONTROLS
+    )
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
+    asked = parser.parse_args()
     figures: dict[str, Any] = {}
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -138,15 +153,20 @@ def main() -> None:
         )
         page = browser.new_page()
         page.set_default_timeout(120_000)
-        for control in controls:
-            for model in models:
+        for control in asked.controls:
+            for model in asked.models:
                 found = summary(moved(page, lab, control, model))
                 figures.setdefault(control, {})[model] = found
         browser.close()
     show(figures)
+    kept = kept_figures("widgets") or {}
     save_results(
         "widgets",
-        figures,
+        {
+            control: {**kept.get(control, {}), **figures.get(control, {})}
+            for control in CONTROLS
+            if control in {*kept, *figures}
+        },
         moves=MOVES,
         pause_ms=PAUSE,
         load=round(os.getloadavg()[1], 1),
@@ -162,7 +182,7 @@ def moved(page: Any, lab: Lab, control: str, model: str) -> list[Answer]:
             "import nncompress_lab as ncl\n"
             f"from nncompress_widgets import {control}\n"
             f"model, data = ncl.zoo.{model}(), ncl.data.fashion_mnist()",
-            f"{control}(model, data)",
+            f"{control}({CONTROLS[control].made_of})",
         ],
     )
     open_notebook(page, lab, name)
