@@ -56,6 +56,7 @@ def __getattr__(name: str) -> Any:
 def _register_layers(_keras: ModuleType) -> None:
     for module in (
         "models.attention",
+        "models.convolutional_cell",
         "quantization.layers.fake_quantize",
         "quantization.layers.stored",
     ):

@@ -1,7 +1,8 @@
 """Layers around layers: what a recurrent one, Bidirectional or TimeDistributed holds.
 
 A recurrent layer computes with a cell, and `keras.layers.RNN` takes any cell. So whatever
-stands in for a cell, an ordinary RNN takes the place of, say, an LSTM.
+stands in for a cell, an ordinary RNN takes the place of, say, an LSTM; a ConvolutionalRNN
+that of a ConvLSTM, which comes back once its cell is Keras's again.
 """
 
 from collections.abc import Iterator
@@ -10,6 +11,12 @@ from typing import Any
 from keras import layers
 
 from nncompress_lab.models.cloning import settings
+from nncompress_lab.models.convolutional_cell import (
+    CONV_LSTM,
+    KERAS_CELL,
+    ConvLSTMCell,
+    ConvolutionalRNN,
+)
 from nncompress_lab.models.copying import copy_weights
 from nncompress_lab.models.graph import is_graph
 
@@ -20,6 +27,8 @@ HELD = {
     layers.LSTM: ("cell",),
     layers.GRU: ("cell",),
     layers.SimpleRNN: ("cell",),
+    ConvolutionalRNN: ("cell",),
+    **dict.fromkeys(CONV_LSTM, ("cell",)),
 }
 # What any layer and what a recurrent one is made with, beside its cell.
 OF_LAYER = ("name", "trainable", "dtype", "activity_regularizer")
@@ -54,12 +63,21 @@ def with_held(layer: Any, held: list[Any]) -> Any:
     else:
         # The RNN itself sets this for the two halves of a Bidirectional.
         config["zero_output_for_mask"] = layer.zero_output_for_mask
-        wrapper = layers.RNN(held[0], **_picked(config, OF_RNN))
+        wrapper = _recurrent(held[0], _picked(config, OF_RNN))
     wrapper.build_from_config(layer.get_build_config())
-    if kind is layers.Bidirectional:  # which makes two layers like those it is given
-        for source, target in zip(held, held_by(wrapper), strict=True):
+    for source, target in zip(held, held_by(wrapper), strict=True):
+        if source is not target:  # some make layers like those they are given
             copy_weights(source, target)
     return wrapper
+
+
+def _recurrent(cell: Any, config: dict[str, Any]) -> Any:
+    if type(cell) is ConvLSTMCell:
+        own = settings(cell)
+        kind = CONV_LSTM[len(own["kernel_size"]) - 1]
+        return kind(**{**own, **dict.fromkeys(OF_LAYER), **config})
+    convolves = isinstance(cell, KERAS_CELL)
+    return (ConvolutionalRNN if convolves else layers.RNN)(cell, **config)
 
 
 def _bidirectional(layer: Any, held: list[Any], config: dict[str, Any]) -> Any:

@@ -6,10 +6,11 @@ import keras
 from keras import layers
 
 from nncompress_lab.models.cloning import cloned
+from nncompress_lab.models.convolutional_cell import CONV_LSTM
 from nncompress_lab.models.copying import copy_weights
 from nncompress_lab.models.rewrite import rewrite_layers
 
-LOOPS: Final = (layers.RNN, layers.LSTM, layers.GRU, layers.SimpleRNN)
+LOOPS: Final = (layers.RNN, layers.LSTM, layers.GRU, layers.SimpleRNN, *CONV_LSTM)
 MOST_STEPS: Final = 512
 
 

@@ -13,6 +13,7 @@ MAX_DEPTH = 60
 _QUANTIZED = "Quantized"
 _SCALES = {"none": (), "float": ("scale",), "power_of_two": ("exponent",)}
 _CELLS = ("LSTM", "GRU", "SimpleRNN")
+_GATES = {"SimpleRNNCell": 1, "GRUCell": 3, "LSTMCell": 4, "ConvLSTMCell": 4}
 _PROJECTIONS = "MultiHeadAttention"
 _NOT_LAYERS = {"dtype", "inbound_nodes"}  # policies have names too
 
@@ -167,6 +168,10 @@ class ConfigNode:
             return [*config["kernel_size"], inputs, config["depth_multiplier"]]
         if name == "pointwise_kernel":
             return [inputs * config["depth_multiplier"], config["filters"]]
+        if gates := _GATES.get(class_name):
+            units = config["filters" if class_name.startswith("Conv") else "units"]
+            rows = units if name == "recurrent_kernel" else inputs
+            return [*config.get("kernel_size", ()), rows, gates * units]
         groups = config.get("groups", 1)
         return [*config["kernel_size"], inputs // groups, config["filters"]]
 

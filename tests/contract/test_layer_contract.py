@@ -149,7 +149,7 @@ def test_layers_that_cannot_be_replaced_are_named_with_a_reason():
     assert step.explain(model) == {
         "td/inner": ncl.Skip.NOT_REPLACEABLE,
         "own": ncl.Skip.NOT_SUPPORTED,
-        "lstm/conv_lstm_cell": ncl.Skip.NOT_SUPPORTED,
+        "lstm/conv_lstm_cell": None,
         "bn": ncl.Skip.NO_KERNEL,
         "dense": None,
     }
@@ -157,7 +157,7 @@ def test_layers_that_cannot_be_replaced_are_named_with_a_reason():
         "OwnTimeDistributed",
         "OwnDense",
         "Reshape",
-        "ConvLSTM1D",
+        "ConvolutionalRNN",
         "Flatten",
         "BatchNormalization",
         "QuantizedDense",

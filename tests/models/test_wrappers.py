@@ -23,6 +23,14 @@ def masked(layer) -> keras.Model:
     return around(layers.Masking(), layer)
 
 
+def image_states() -> keras.Model:
+    x = keras.Input((4, 5, 2))
+    first = layers.ConvLSTM1D(3, 2, return_sequences=True, return_state=True)
+    rows, *states = first(x)
+    second = layers.ConvLSTM1D(3, 3, padding="same", unroll=True)
+    return keras.Model(x, second(rows, initial_state=states))
+
+
 RECURRENT = {
     "lstm": lambda: around(layers.LSTM(6)),
     "states": lambda: around(layers.GRU(6, return_sequences=True), layers.SimpleRNN(7)),
@@ -44,6 +52,11 @@ RECURRENT = {
         layers.TimeDistributed(layers.TimeDistributed(layers.Dense(6))),
         shape=(4, 5, 5),
     ),
+    "images": lambda: around(
+        layers.ConvLSTM2D(3, (2, 3), strides=(2, 1), data_format="channels_first"),
+        shape=(4, 2, 5, 5),
+    ),
+    "image states": image_states,
 }
 every_wrapper = pytest.mark.parametrize("name", RECURRENT)
 
@@ -53,7 +66,7 @@ def outputs(model, x):
 
 
 def x_for(model):
-    return STEPS if len(model.input_shape) == 3 else np.stack([STEPS] * 5, axis=2)
+    return np.resize(STEPS, (3, *model.input_shape[1:]))
 
 
 @every_wrapper
@@ -96,14 +109,25 @@ def test_a_layer_in_time_may_become_two():
     assert [one.rpartition("/")[2] for one in names] == ["dense_left", "dense_right"]
 
 
-def test_a_convolutional_cell_is_pruned_and_not_quantized():
-    model = around(layers.ConvLSTM1D(3, 2, name="lstm"), shape=(4, 5, 2))
-    (cell,) = kernel_layers(ncl.MagnitudePruning(sparsity=0.5)(model))
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (layers.ConvLSTM1D(3, 2, padding="same", unroll=True), (4, 5, 2)),
+        (layers.ConvLSTM2D(3, (2, 3), go_backwards=True, dropout=0.5), (4, 5, 5, 2)),
+        (layers.ConvLSTM3D(3, 2, use_bias=False, name="own"), (2, 3, 3, 3, 2)),
+        (layers.Bidirectional(layers.ConvLSTM1D(3, 2)), (4, 5, 2)),
+    ],
+    ids=["1D", "2D", "3D", "both ways"],
+)
+def test_a_convolutional_layer_comes_back_with_its_own_cell(layer, shape):
+    model = around(layer, shape=shape)
 
-    assert cell.kernel_names == ("kernel", "recurrent_kernel")
-    assert all(np.mean(one == 0) == 0.5 for one in cell.arrays())
-    reasons = ncl.UniformQuantization().explain(model)
-    assert set(reasons.values()) == {ncl.Skip.NOT_SUPPORTED}
+    small = ncl.UniformQuantization(bits=8)(model)
+    (again,) = ncl.dequantized(small).layers
+
+    assert small.layers[0].name == layer.name
+    assert small.output_shape == model.output_shape
+    assert again.get_config() == layer.get_config()
 
 
 @pytest.mark.parametrize(

@@ -264,10 +264,16 @@ def test_unrolled_layers_compute_what_their_loops_do():
 
 
 @needs_litert
-def test_litert_runs_recurrent_layers_of_a_fixed_length(tmp_path):
-    model = keras.Sequential(
-        [keras.Input((4, 3)), layers.Bidirectional(layers.GRU(2)), layers.Dense(2)]
-    )
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (layers.Bidirectional(layers.GRU(2)), (4, 3)),
+        (layers.ConvLSTM1D(2, 2), (2, 3, 1)),
+    ],
+    ids=["both ways", "images"],
+)
+def test_litert_runs_recurrent_layers_of_a_fixed_length(layer, shape, tmp_path):
+    model = keras.Sequential([keras.Input(shape), layer, layers.Dense(2)])
 
     assert ncl.export(model, tmp_path / "m.tflite") <= TOLERANCE
 

@@ -189,6 +189,30 @@ def test_a_kernel_with_one_table_and_scales_is_counted(tmp_path, table):
     assert row["parameters"] == np.asarray(quantized.get_layer("out").kernel).size + 10
 
 
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (layers.SimpleRNN(5), (4, 3)),
+        (layers.GRU(5), (4, 3)),
+        (layers.LSTM(5), (4, 3)),
+        (layers.ConvLSTM1D(5, 2), (4, 6, 3)),
+        (layers.ConvLSTM2D(5, (2, 1), data_format="channels_first"), (4, 3, 6, 2)),
+    ],
+    ids=["simple", "gru", "lstm", "conv 1D", "conv 2D"],
+)
+def test_packed_cells_are_shown_with_the_shapes_of_their_kernels(
+    tmp_path, layer, shape
+):
+    model = keras.Sequential([keras.Input(shape), layer])
+    quantized = ncl.UniformQuantization(bits=4)(model)
+
+    (row,) = summarize(saved(quantized, tmp_path / "q.keras"))["layers"]
+
+    for name in ("kernel", "recurrent_kernel"):
+        assert tuple(shapes(row)[name]) == getattr(layer.cell, name).shape
+    assert row["parameters"] == model.count_params()
+
+
 def test_packed_attention_says_that_its_counts_are_bounds(tmp_path):
     inputs = keras.Input((5, 8))
     outputs = layers.MultiHeadAttention(2, 4, name="attention")(inputs, inputs)

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import keras
 from keras import layers, ops
 
+from nncompress_lab.models.convolutional_cell import KERAS_CELL, ConvLSTMCell
 from nncompress_lab.models.kernels import KERNELS, channel_axes, kernel_names
 from nncompress_lab.quantization.arrays.codebook_format import format_of
 
@@ -151,9 +152,7 @@ def computed_classes(mixin: type[ComputedKernels], prefix: str) -> dict[type, An
     """
     made: dict[type, Any] = {}
     for name, kernels in KERNELS.items():
-        keras_class = getattr(layers, name, None)
-        if keras_class is None:  # a ConvLSTMCell, which only Keras itself makes
-            continue
+        keras_class = getattr(layers, name, ConvLSTMCell)  # which Keras does not export
         attributes = {
             **{kernel: _computed(kernel) for kernel in kernels},
             "keras_class": keras_class,
@@ -163,6 +162,7 @@ def computed_classes(mixin: type[ComputedKernels], prefix: str) -> dict[type, An
         made[keras_class] = keras.saving.register_keras_serializable("nncompress_lab")(
             type(f"{prefix}{name}", (mixin, keras_class), attributes)
         )
+    made[KERAS_CELL] = made[ConvLSTMCell]
     return made
 
 
