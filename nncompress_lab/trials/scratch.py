@@ -16,9 +16,9 @@ from nncompress_lab.data.structures import leaves
 from nncompress_lab.models.kernels import KernelLayer
 from nncompress_lab.models.rewrite import copy_model
 from nncompress_lab.models.selection import EVERY_LAYER
+from nncompress_lab.models.stages import BATCH_SIZE, Stages
 from nncompress_lab.trials.answers import answers, as_class_indices
 from nncompress_lab.trials.figures import Figures
-from nncompress_lab.trials.stages import BATCH_SIZE, Stages
 
 Choice = TypeVar("Choice")
 Layers = Mapping[str, KernelLayer]

@@ -12,10 +12,10 @@ import tiny_models
 
 import nncompress_lab as ncl
 from nncompress_lab import measure
+from nncompress_lab.models.stages import BATCH_SIZE
 from nncompress_lab.trials.arrays.magnitudes import Magnitudes
 from nncompress_lab.trials.goal import TOLERANCE, Goal, reached
 from nncompress_lab.trials.pruning import WHOLE_MODEL, PruningTrial
-from nncompress_lab.trials.stages import BATCH_SIZE
 from nncompress_lab.trials.trial import Trial
 
 SPARSITIES = (0.0, 0.37, 0.999)

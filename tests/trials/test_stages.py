@@ -7,9 +7,9 @@ import tiny_models
 from keras import layers
 
 import nncompress_lab as ncl
-from nncompress_lab.trials import stages
+from nncompress_lab.models import stages
+from nncompress_lab.models.stages import BATCH_SIZE, Stages
 from nncompress_lab.trials.pruning import PruningTrial
-from nncompress_lab.trials.stages import BATCH_SIZE, Stages
 
 
 def counted(made: Stages, monkeypatch) -> list[int]:
