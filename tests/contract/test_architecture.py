@@ -58,6 +58,7 @@ STOREYS = {
     "compression": 3,
     "measure": 3,
     "packing.model_file": 3,
+    "planning": 3,
     "report": 3,
     "runtimes": 3,
     "testing": 3,
