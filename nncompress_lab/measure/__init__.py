@@ -7,6 +7,7 @@ from nncompress_lab.measure.accuracy import accuracy
 from nncompress_lab.measure.device_table import DeviceTimes
 from nncompress_lab.measure.device_times import time_on_devices
 from nncompress_lab.measure.devices import Device, devices
+from nncompress_lab.measure.divergence import divergence
 from nncompress_lab.measure.dtypes import in_dtype
 from nncompress_lab.measure.evaluate import evaluate
 from nncompress_lab.measure.latency import Race, race
@@ -29,6 +30,7 @@ __all__ = [
     "accuracy",
     "bytes_in_memory",
     "devices",
+    "divergence",
     "evaluate",
     "file_sizes",
     "in_dtype",

@@ -1,0 +1,1 @@
+"""Arithmetic of measurements, NumPy only."""
