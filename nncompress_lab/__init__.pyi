@@ -42,6 +42,7 @@ from .packing.model_file import (
 )
 from .passes import Context as Context, Pass as Pass
 from .pipelines import pipeline as pipeline
+from .planning.scan import sensitivity as sensitivity
 from .planning.sensitivity import Sensitivity as Sensitivity
 from .pruning.arrays.schedules import PruningSchedule as PruningSchedule
 from .pruning.channels.channel_pruning import ChannelPruning as ChannelPruning

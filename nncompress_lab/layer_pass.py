@@ -71,6 +71,14 @@ class LayerPass(Pass):
         """Whether it replaces layers; else the weights in them change."""
         return self.replaces
 
+    @property
+    def independent(self) -> bool:
+        """Whether a layer becomes the same, whichever other layers are treated.
+
+        Then one run of the pass on a whole model tells what it makes of each layer alone.
+        """
+        return False
+
     def obstacle(self, layer: KernelLayer) -> str | None:
         """Why a layer that is selected cannot be treated; None if it can."""
         return None

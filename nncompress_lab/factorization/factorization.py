@@ -112,6 +112,11 @@ class Factorization(LayerPass):
         """Calibration data if the outputs are to count."""
         return frozenset({"calibration"} if self.data_aware else ())
 
+    @property
+    def independent(self) -> bool:
+        """Unless they share a budget."""
+        return self.parameters is None and self.macs is None
+
     def obstacle(self, layer: KernelLayer) -> str | None:
         """The method does not take such a layer."""
         return unsuited(layer.layer, self.method)

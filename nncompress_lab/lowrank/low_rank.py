@@ -121,6 +121,11 @@ data_aware=False, same_shape=False, select=Selection())
         """Not if the layers stay, and nobody counts their MACs."""
         return not self.same_shape or self.macs is not None
 
+    @property
+    def independent(self) -> bool:
+        """Unless they share a budget."""
+        return self.parameters is None and self.macs is None
+
     def obstacle(self, layer: KernelLayer) -> Skip | None:
         """Its kernel is no matrix, or so thin that no two factors are smaller."""
         return no_matrix(layer.layer) or _no_rank(MatrixLayer.of(layer))

@@ -60,7 +60,7 @@ def evaluated(model: keras.Model, data: Data, task: Task) -> dict[str, float]:
         )
     figures = {name: float(value) for name, value in found.items()}
     for name in figures.keys() & {"accuracy"}:
-        figures[name] = _exact(figures[name], model, data)
+        figures[name] = exact_fraction(figures[name], model, data)
     return figures
 
 
@@ -75,7 +75,7 @@ def _view(model: keras.Model) -> keras.Model:
     return keras.Model(inputs, outputs, name=model.name)
 
 
-def _exact(fraction: float, model: keras.Model, data: Data) -> float:
+def exact_fraction(fraction: float, model: keras.Model, data: Data) -> float:
     """The fraction of all examples that Keras has rounded to float32, not rounded."""
     shapes = shapes_of_outputs(model)
     counted = len(shapes) == 1 and len(shapes[0]) == 2

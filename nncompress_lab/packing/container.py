@@ -27,6 +27,7 @@ MAGIC = b"\x89NCZ\r\n\x1a\n"  # as PNG's: a transfer that changes line ends show
 VERSION = 1
 _HEAD = struct.Struct("<HII")  # version, bytes of the index, bytes of it unpacked
 _CHECKSUM = struct.Struct("<I")
+CHECKSUM_BYTES = _CHECKSUM.size  # before each tensor
 
 _PIECE = 2**16  # bytes that are checked at a time
 _INDEX_FLOOR, _MOST_INDEX = 2**20, 64 * 2**20

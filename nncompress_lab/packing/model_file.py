@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import keras
+import numpy as np
 
 from nncompress_lab.atomic import replace_file, scratch_folder
 from nncompress_lab.errors import (
@@ -27,11 +28,11 @@ from nncompress_lab.models.files import (
     refused_layer,
     write_model,
 )
-from nncompress_lab.models.kernels import walk
+from nncompress_lab.models.kernels import own_variables, to_numpy, walk
 from nncompress_lab.models.paths import PACKED_SUFFIX, check_packed, check_target
 from nncompress_lab.models.rewrite import copy_model
 from nncompress_lab.packing import archive, container
-from nncompress_lab.packing.tensors import Layout, layout_of
+from nncompress_lab.packing.tensors import Layout, encode, layout_of
 from nncompress_lab.quantization.layers.stored import QuantizedKernels
 
 _ANY = 2**62  # bytes: of a model that is in memory already
@@ -189,17 +190,43 @@ def _restored(reader: container.Reader) -> keras.Model:
             return keras.saving.load_model(path, compile=False, safe_mode=True)
 
 
+def layer_bytes(layer: keras.Layer) -> int:
+    """Bytes of a packed file that the weights of one layer take, without its index.
+
+    Those of layers inside it are not counted.
+    """
+    layouts = _layouts_of(layer)
+    size = 0
+    for variable in own_variables(layer):
+        array, dtype = to_numpy(variable), str(variable.dtype)
+        if dtype == "bfloat16":  # which NumPy lacks: its bits
+            array = array.view(np.uint16)
+        layout = layouts.get(id(variable), layout_of(array.shape))
+        size += container.CHECKSUM_BYTES + len(encode(array, dtype, layout))
+    return size
+
+
 def _layouts(model: keras.Model) -> dict[tuple[str, int], Layout]:
     """The layouts of packed integers, by the path of their layer and their place in it."""
     found = {}
     for path, layer in walk(model):
-        if not isinstance(layer, QuantizedKernels):
-            continue
         # In the order in which a layer saves its variables.
         saved = [*layer._trainable_variables, *layer._non_trainable_variables]
-        places = {id(variable): place for place, variable in enumerate(saved)}
-        for name, view in layer.views.items():
-            place = places[id(layer.stored_kernel(name)["q"])]
-            bits = view.format.bits if view.format.bits < 8 else 0
-            found[path, place] = Layout(columns=view.channels, bits=bits)
+        layouts = _layouts_of(layer)
+        for place, variable in enumerate(saved):
+            if id(variable) in layouts:
+                found[path, place] = layouts[id(variable)]
     return found
+
+
+def _layouts_of(layer: keras.Layer) -> dict[int, Layout]:
+    """The layouts of the packed integers of one layer, by the ids of its variables."""
+    if not isinstance(layer, QuantizedKernels):
+        return {}
+    return {
+        id(layer.stored_kernel(name)["q"]): Layout(
+            columns=view.channels,
+            bits=view.format.bits if view.format.bits < 8 else 0,
+        )
+        for name, view in layer.views.items()
+    }

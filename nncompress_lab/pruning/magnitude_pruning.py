@@ -83,6 +83,11 @@ class MagnitudePruning(WeightPruning):
                 "scope='layer', or leave the layers out with select=."
             )
 
+    @property
+    def independent(self) -> bool:
+        """Unless all kernels compete."""
+        return self.scope == "layer" or self.threshold is not None
+
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model and zero the smallest weights of the selected layers."""
         pruned = copy_model(model)

@@ -70,6 +70,11 @@ class NMPruning(LayerPass):
         """What the score needs."""
         return NEEDS[self.score]
 
+    @property
+    def independent(self) -> bool:
+        """Always: scores are those of the model as it was."""
+        return True
+
     def obstacle(self, layer: KernelLayer) -> Skip | None:
         """It has no such score, or no inputs to group."""
         return unscored(layer, self.score) or (

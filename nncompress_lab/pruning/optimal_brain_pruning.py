@@ -82,6 +82,11 @@ class OptimalBrainPruning(WeightPruning):
         """Sample inputs."""
         return frozenset({"calibration"})
 
+    @property
+    def independent(self) -> bool:
+        """Always: inputs are those of the model as it was."""
+        return True
+
     def obstacle(self, layer: KernelLayer) -> Skip | None:
         """It does not multiply its inputs, or has none to group."""
         grouped = self.m is None or has_groups(layer)

@@ -70,6 +70,11 @@ class ScorePruning(WeightPruning):
         """Training data for gradients, calibration data for inputs."""
         return NEEDS[self.score]
 
+    @property
+    def independent(self) -> bool:
+        """Unless all kernels compete."""
+        return self.scope in {"output", "layer"}
+
     def obstacle(self, layer: KernelLayer) -> Skip | None:
         """For "wanda": its inputs do not weigh its kernel."""
         return unscored(layer, self.score)

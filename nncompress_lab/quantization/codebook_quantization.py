@@ -85,6 +85,11 @@ class CodebookQuantization(StoringPass):
             scales="none" if fixed is None or apart else fixed.scales,
         )
 
+    @property
+    def independent(self) -> bool:
+        """Always."""
+        return True
+
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model with quantized layers in place of the selected ones."""
         return self.with_stored(model, type(self).encode)

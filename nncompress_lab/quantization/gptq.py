@@ -106,6 +106,11 @@ class GPTQ(StoringPass):
             self.bits, self.granularity, self.group_size, self.symmetric
         )
 
+    @property
+    def independent(self) -> bool:
+        """Unless layers see what those before them have become."""
+        return self.inputs == "float"
+
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model with quantized layers in place of the selected ones."""
         working = copy_model(model)

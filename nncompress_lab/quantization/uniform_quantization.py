@@ -76,6 +76,11 @@ class UniformQuantization(StoringPass):
         )
 
     @property
+    def independent(self) -> bool:
+        """Always."""
+        return True
+
+    @property
     def _clipping(self) -> Clipping:
         return Clipping(self.clipping, self.percentile)
 

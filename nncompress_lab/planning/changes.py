@@ -1,0 +1,271 @@
+"""What an option makes of one unit of a model: other weights, or a model, and its costs."""
+
+import glob
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import keras
+
+from nncompress_lab import measure
+from nncompress_lab.errors import UnsupportedModelError
+from nncompress_lab.layer_pass import LayerPass
+from nncompress_lab.models.kernels import (
+    Reasons,
+    computes_with_floats,
+    kernel_layers,
+    own_variables,
+    to_numpy,
+    weighted_layers,
+)
+from nncompress_lab.packing.model_file import layer_bytes
+from nncompress_lab.passes import Context, Pass
+from nncompress_lab.pipelines import pipeline
+from nncompress_lab.planning.chains import Values, values_for, values_of
+
+Parts = dict[str, dict[str, Any]]  # by the path of a layer, what has come of it by path
+UNCHANGED = "it stays as it is"
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """One unit under one option.
+
+    Args:
+        unit: Its name.
+        layers: Paths of the layers that change.
+        values: By path, what the layers of the original would have to compute with; None
+            where no such weights are known.
+        model: The result of the pass, where `values` is None.
+        bytes: Change of the bytes in memory.
+        packed_bytes: Change of the bytes of the packed tensors.
+        macs: Change of the multiply-accumulates; None where they are not known.
+        swapped: By path what each layer becomes, where that is known.
+    """
+
+    unit: str
+    layers: tuple[str, ...]
+    values: Mapping[str, Values] | None
+    bytes: int
+    packed_bytes: int
+    macs: int | None
+    model: keras.Model | None = None
+    swapped: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+
+class Costs:
+    """What the layers of a model cost, each counted once.
+
+    Args:
+        model: Built.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        self.layers = dict(weighted_layers(model))
+        self._model = model
+        self._known: dict[str, tuple[int, int]] = {}
+
+    @cached_property
+    def macs(self) -> dict[str, int] | None:
+        """Multiply-accumulates by layer; None where they cannot be counted."""
+        try:
+            return measure.layer_macs(self._model)
+        except UnsupportedModelError:
+            return None
+
+    def of(self, path: str) -> tuple[int, int]:
+        """Bytes of a layer in memory, and of its packed tensors."""
+        if path not in self._known:
+            self._known[path] = _costs_of(self.layers[path])
+        return self._known[path]
+
+
+class LayerChanges:
+    """What one option makes of each layer of a model alone.
+
+    Args:
+        model: It is not changed.
+        option: A `LayerPass`, or a pipeline of them.
+        context: What the option may use.
+        costs: Of the model.
+    """
+
+    def __init__(
+        self, model: keras.Model, option: Pass, context: Context, costs: Costs
+    ) -> None:
+        self._model = model
+        self._option = option
+        self._context = context
+        self._costs = costs
+
+    @cached_property
+    def reasons(self) -> Reasons:
+        """For each kernel layer None if the option treats it, else why it does not."""
+        each = [step.explain(self._model) for step in pipeline(self._option).passes]
+        paths = [one.path for one in kernel_layers(self._model)]
+        return {
+            path: None
+            if any(reasons[path] is None for reasons in each)
+            else each[0][path]
+            for path in paths
+        }
+
+    def change(self, path: str) -> Change | None:
+        """What becomes of one layer; None if it stays as it is."""
+        result, parts = self._result(path)
+        if parts is None or not parts[path]:
+            return self._whole(path, result)
+        layer, found = self._costs.layers[path], list(parts[path].values())
+        values = values_for(layer, found) if computes_with_floats(layer) else None
+        if values is None:
+            return self._whole(path, result)
+        if found[0].name == layer.name and _same_weights(layer, found[0]):
+            return None
+        after = [_costs_of(one) for one in found]
+        before = self._costs.of(path)
+        return Change(
+            unit=path,
+            layers=(path,),
+            values={path: values},
+            bytes=sum(one for one, _ in after) - before[0],
+            packed_bytes=sum(one for _, one in after) - before[1],
+            macs=self._more_macs(path, result, parts[path]),
+            swapped={path: found},
+        )
+
+    def _result(self, path: str) -> tuple[keras.Model, Parts | None]:
+        return self._together if self._is_independent else self._alone(path)
+
+    @property
+    def _is_independent(self) -> bool:
+        """Whether all layers may be changed at once to see what becomes of each."""
+        steps = pipeline(self._option).passes
+        # What looks at data sees what the steps before have made of all other layers.
+        return all(getattr(one, "independent", False) for one in steps) and not any(
+            one.needs for one in steps[1:]
+        )
+
+    @cached_property
+    def _together(self) -> tuple[keras.Model, Parts | None]:
+        result = self._option(self._model, self._context)
+        parts = parts_of(self._costs.layers, result)
+        return result, parts
+
+    def _alone(self, path: str) -> tuple[keras.Model, Parts | None]:
+        """The steps of the option, one after the other, on what has come of a layer."""
+        context = replace(self._context, original=self._model)
+        current, paths = self._model, [path]
+        parts: Parts | None = None
+        for step in pipeline(self._option).passes:
+            if all(one.is_float for one in kernel_layers(current)):
+                context = replace(context, unquantized=current)
+            current = only_on(step, paths)(current, context)
+            parts = parts_of(self._costs.layers, current)
+            if parts is not None and parts[path]:
+                paths = list(parts[path])
+        return current, parts
+
+    def _more_macs(
+        self, path: str, result: keras.Model, parts: Mapping[str, Any]
+    ) -> int | None:
+        if self._costs.macs is None:
+            return None
+        if path in parts:  # in its own shape
+            return 0
+        if result is not self._together_or_none:
+            counts = measure.layer_macs(result)
+        else:
+            counts = self._counts_together
+        return sum(counts.get(one, 0) for one in parts) - self._costs.macs.get(path, 0)
+
+    @property
+    def _together_or_none(self) -> keras.Model | None:
+        return self._together[0] if self._is_independent else None
+
+    @cached_property
+    def _counts_together(self) -> dict[str, int]:
+        return measure.layer_macs(self._together[0])
+
+    def _whole(self, path: str, result: keras.Model) -> Change | None:
+        """A change of which only the resulting model is known."""
+        if self._is_independent:
+            result = self._alone(path)[0]
+        costs, macs = Costs(result), None
+        if self._costs.macs is not None and costs.macs is not None:
+            macs = sum(costs.macs.values()) - sum(self._costs.macs.values())
+        before = _costs_beside(self._costs, costs.layers)
+        after = _costs_beside(costs, self._costs.layers)
+        if not (before or after):
+            return None
+        return Change(
+            unit=path,
+            layers=(path,),
+            values=None,
+            bytes=sum(one for one, _ in after) - sum(one for one, _ in before),
+            packed_bytes=sum(one for _, one in after) - sum(one for _, one in before),
+            macs=macs,
+            model=result,
+        )
+
+
+def only_on(step: Pass, paths: Sequence[str]) -> Pass:
+    """A pass of layers that treats those of some paths and no others.
+
+    Args:
+        step: A `LayerPass`; it treats the kernels of a layer that it did before.
+        paths: Of layers of the model that it will be called on.
+    """
+    if not isinstance(step, LayerPass):
+        return step
+    names = tuple(map(glob.escape, paths))
+    whole = type(step.select)(depthwise=step.select.depthwise)
+    return replace(step, select=replace(whole, names=names))
+
+
+def parts_of(before: Mapping[str, Any], result: keras.Model) -> Parts | None:
+    """Which layers of a result have come of which layers of the original.
+
+    Args:
+        before: The layers of the original that own weights, by path.
+        result: What passes made of it. Layers that stand for one are called like it, with
+            something behind.
+
+    Returns:
+        None if some layers have come of nothing that is known.
+    """
+    after = dict(weighted_layers(result))
+    parts: Parts = {path: {} for path in before}
+    gone = sorted((path for path in before if path not in after), key=len)
+    for path, layer in after.items():
+        owners = [path] if path in before else [*_owners(path, gone)]
+        if not owners:
+            return None
+        parts[owners[-1]][path] = layer
+    return parts
+
+
+def _owners(path: str, gone: Sequence[str]) -> Iterator[str]:
+    return (one for one in gone if path.startswith((f"{one}_", f"{one}/")))
+
+
+def _costs_of(layer: Any) -> tuple[int, int]:
+    held = sum(to_numpy(one).nbytes for one in own_variables(layer))
+    return held, layer_bytes(layer)
+
+
+def _costs_beside(costs: Costs, others: Mapping[str, Any]) -> list[tuple[int, int]]:
+    """The costs of the layers that are not, as they are, among others."""
+    return [
+        costs.of(path)
+        for path, layer in costs.layers.items()
+        if path not in others or not _same_weights(layer, others[path])
+    ]
+
+
+def _same_weights(layer: Any, other: Any) -> bool:
+    """Whether two layers hold the same bits, in the same types."""
+    if type(layer) is not type(other):
+        return False
+    pairs = zip(values_of(layer), values_of(other), strict=True)
+    return all(one.tobytes() == two.tobytes() for one, two in pairs)
