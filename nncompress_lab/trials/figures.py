@@ -116,8 +116,8 @@ FIGURES: Final[Mapping[str, Figure]] = {
     ),
     "macs": Figure("{} MACs", "an example takes {} MACs", number),
     "others": Figure(
-        "{} % of the teacher's probability on other classes than its first",
-        "{} of the teacher's probability is on other classes than its first",
+        "{} % for other classes than the teacher's first",
+        "other classes than the teacher's first have {}",
         percent,
         is_lower_bound=True,
         is_fraction=True,
@@ -128,8 +128,8 @@ FIGURES: Final[Mapping[str, Figure]] = {
         _bits,
     ),
     "balance": Figure(
-        "{} % of the gradient from the weaker of the two terms",
-        "the weaker of the two terms has {} of the gradient",
+        "{} % of the gradient from the weaker term",
+        "the weaker term has {} of the gradient",
         percent,
         is_lower_bound=True,
         is_fraction=True,

@@ -435,17 +435,20 @@ for temperature in (10, 100, 1000):
 # %% [markdown]
 # ## 5. Your turn, with the control
 #
-# Choose one of the images; those of which the teacher is least sure come first. Its bars and the student's melt
-# together as you raise the temperature. Below them are the two terms of the loss, and their pull on the student's
+# Press one of the images; of the first ones the teacher is least sure. Its bars and the student's melt together as
+# you raise the temperature. Below them are the two terms of the loss, and how hard each pulls on the student's
 # logits, with and without $T^2$. **Train** shows what comes of a setting, beside the two controls of section 6.
 #
 # ### Exercise 5 · Meet the goal
 #
-# Teach so that there is something to learn: on average at least 35 % of the teacher's probability on other classes
-# than its first; at most 2 bits of entropy, so that the targets still tell the classes apart; and neither term
-# drowned: the weaker one has at least 40 % of the gradient when the training begins. Press **Register** when the goal
-# is met, then **Use this in my code** and **Insert as my answer**. (Or write the pass by hand:
-# `ncl.Distillation(student=student, ...)`.)
+# Teach so that there is something to learn. The goal has three parts, and each is a figure beside the picture:
+#
+# - **Other classes** have at least 35 % of the teacher's probability, on average: soft enough.
+# - **The entropy of the targets** is at most 2 bits: not so soft that all classes look alike.
+# - **The weaker term** has at least 40 % of the gradient when the training begins: neither is drowned.
+#
+# Press **Register** when all three are met, then **Use this in my code** and **Insert as my answer**. (Or write the
+# pass by hand: `ncl.Distillation(student=student, ...)`.)
 
 # %% tags=["exercise:chosen_teaching"]
 # BEGIN SOLUTION

@@ -44,8 +44,8 @@ require_goal(
         "others.",
         "soft_entropy": "Ten classes of 10 % each have 3.32 bits and say nothing: lower "
         "the temperature.",
-        "balance": "Move the weight of the labels, and watch which of the two arrows is "
-        "the shorter one.",
+        "balance": "Move the weight of the labels, and watch the lowest bars of the "
+        "picture: which term pulls less?",
     },
 )
 
