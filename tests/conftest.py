@@ -29,10 +29,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Of `-m contract` only the files that have it: the others may need Jupyter."""
-    if config.option.markexpr != "contract" or collection_path.suffix != ".py":
+    """Of `-m contract` only the files that have it: the others may need Jupyter.
+
+    Of `-m slow`, too: they are few, and the others are thousands to import.
+    """
+    mark = config.option.markexpr
+    if mark not in {"contract", "slow"} or collection_path.suffix != ".py":
         return None
-    return "mark.contract" not in collection_path.read_text(encoding="utf-8") or None
+    return f"mark.{mark}" not in collection_path.read_text(encoding="utf-8") or None
 
 
 def pytest_collection_modifyitems(

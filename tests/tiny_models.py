@@ -1,5 +1,9 @@
 """The tiny models of `nncompress_lab.testing`, and how tests compare weights."""
 
+from collections.abc import Sequence
+from itertools import product
+from typing import Any
+
 import keras
 
 from nncompress_lab.testing import tiny_models as all_tiny_models
@@ -16,6 +20,18 @@ if keras.backend.backend() != "tensorflow":
         all_tiny_models.transformer,
         all_tiny_models.every_layer,
     )
+
+
+def crossed(*ways: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Every combination; on another backend than TensorFlow each value once, in turn.
+
+    Whether two settings agree is arithmetic, which TensorFlow shows. What another
+    backend could break breaks in each, and it compiles every one anew.
+    """
+    if keras.backend.backend() == "tensorflow":
+        return list(product(*ways))
+    count = max(map(len, ways))
+    return [tuple(way[turn % len(way)] for way in ways) for turn in range(count)]
 
 
 def assert_same_weights(one: keras.Model, other: keras.Model) -> None:

@@ -5,7 +5,7 @@ A new pass gets a line here; `test_pass_contract.py` does the rest.
 
 import nncompress_lab as ncl
 
-# On all models on every backend; the others there on two.
+# On all models on every backend; the others there on one, in turn.
 EVERYWHERE = ncl.pipeline(
     ncl.MagnitudePruning(sparsity=0.5), ncl.UniformQuantization(bits=4)
 )

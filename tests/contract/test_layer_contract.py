@@ -47,8 +47,11 @@ def test_the_tiny_models_hold_every_layer_that_can_be_quantized(quantized_models
     )
 
 
-@pytest.mark.parametrize("step", FORMATS, ids=lambda one: one.label)
-@pytest.mark.parametrize("build", tiny_models.BUILDERS, ids=lambda b: b.__name__)
+@pytest.mark.parametrize(
+    ("build", "step"),
+    tiny_models.crossed(tiny_models.BUILDERS, FORMATS),
+    ids=lambda one: getattr(one, "label", None) or one.__name__,
+)
 def test_each_weight_is_at_most_half_a_step_away(build, step):
     model = build()
     originals = {layer.path: layer for layer in kernel_layers(model)}

@@ -47,8 +47,11 @@ def every_model(function):
     )
 
 
-@every_model
-@pytest.mark.parametrize("quantization", QUANTIZATIONS, ids=lambda one: one.label)
+@pytest.mark.parametrize(
+    ("build", "quantization"),
+    tiny_models.crossed(tiny_models.BUILDERS, QUANTIZATIONS),
+    ids=lambda one: getattr(one, "label", None) or one.__name__,
+)
 def test_quantization_keeps_every_zero(build, quantization, context):
     pruned = ncl.MagnitudePruning(sparsity=0.6)(build())
 

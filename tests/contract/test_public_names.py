@@ -44,7 +44,6 @@ def test_importing_the_package_does_not_start_keras():
     assert run(code) == "False"
 
 
-@pytest.mark.contract
 @pytest.mark.parametrize(
     "imports", ["import keras, nncompress_lab", "import nncompress_lab, keras"]
 )

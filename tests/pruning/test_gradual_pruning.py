@@ -80,8 +80,12 @@ def test_the_schedule_is_followed_and_pruned_weights_stay_zero():
 
 
 @pytest.mark.usefixtures("eagerly")
-@pytest.mark.parametrize("score", ["magnitude", "taylor", "movement"])
-@pytest.mark.parametrize("scope", ["output", "layer", "global"])
+@pytest.mark.parametrize(
+    ("score", "scope"),
+    tiny_models.crossed(
+        ["magnitude", "taylor", "movement"], ["output", "layer", "global"]
+    ),
+)
 def test_the_final_sparsity_is_exact_for_every_score_and_scope(score, scope, context):
     model = tiny_models.sequential()
     schedule = PruningSchedule(sparsity=0.7, end=1.0, updates=3)
