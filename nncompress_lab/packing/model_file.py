@@ -8,6 +8,7 @@ from typing import IO, Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from nncompress_lab.atomic import replace_file, scratch_folder
 from nncompress_lab.errors import (
@@ -196,14 +197,26 @@ def layer_bytes(layer: keras.Layer) -> int:
     Those of layers inside it are not counted.
     """
     layouts = _layouts_of(layer)
-    size = 0
-    for variable in own_variables(layer):
-        array, dtype = to_numpy(variable), str(variable.dtype)
-        if dtype == "bfloat16":  # which NumPy lacks: its bits
-            array = array.view(np.uint16)
-        layout = layouts.get(id(variable), layout_of(array.shape))
-        size += container.CHECKSUM_BYTES + len(encode(array, dtype, layout))
-    return size
+    return sum(
+        array_bytes(to_numpy(one), str(one.dtype), layouts.get(id(one)))
+        for one in own_variables(layer)
+    )
+
+
+def array_bytes(
+    array: npt.NDArray[Any], dtype: str, layout: Layout | None = None
+) -> int:
+    """Bytes that an array takes in a packed file, without its place in the index.
+
+    Args:
+        array: Of any shape.
+        dtype: What Keras calls its type.
+        layout: What is known of it; None if its last axis counts outputs.
+    """
+    if dtype == "bfloat16":  # which NumPy lacks: its bits
+        array = array.view(np.uint16)
+    coded = encode(array, dtype, layout or layout_of(array.shape))
+    return container.CHECKSUM_BYTES + len(coded)
 
 
 def _layouts(model: keras.Model) -> dict[tuple[str, int], Layout]:

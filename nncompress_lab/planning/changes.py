@@ -1,8 +1,8 @@
 """What an option makes of one unit of a model: other weights, or a model, and its costs."""
 
 import glob
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -41,7 +41,7 @@ class Change:
         bytes: Change of the bytes in memory.
         packed_bytes: Change of the bytes of the packed tensors.
         macs: Change of the multiply-accumulates; None where they are not known.
-        swapped: By path what each layer becomes, where that is known.
+        swapped: Makes what each layer becomes, by path; nothing where that is not known.
     """
 
     unit: str
@@ -51,7 +51,7 @@ class Change:
     packed_bytes: int
     macs: int | None
     model: keras.Model | None = None
-    swapped: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    swapped: Callable[[], Mapping[str, Sequence[Any]]] = dict
 
 
 class Costs:
@@ -131,7 +131,7 @@ class LayerChanges:
             bytes=sum(one for one, _ in after) - before[0],
             packed_bytes=sum(one for _, one in after) - before[1],
             macs=self._more_macs(path, result, parts[path]),
-            swapped={path: found},
+            swapped=lambda: {path: found},
         )
 
     def _result(self, path: str) -> tuple[keras.Model, Parts | None]:

@@ -50,19 +50,17 @@ class Judge:
         model: The original.
         data: Arrays with labels.
         task: What the model is for.
-        reference: The outputs of the original.
     """
 
     model: keras.Model
     data: Data
     task: Task
-    reference: Outputs
 
     @classmethod
     def of(cls, model: keras.Model, data: Data, context: Context) -> "Judge":
         """The judge of a model, by the objective of a context or what labels tell."""
         task = task_to_train(model, data, context=context)
-        return cls(model, data, task, all_outputs(model, data))
+        return cls(model, data, task)
 
     @property
     def metric(self) -> Metric:
@@ -83,20 +81,22 @@ class Judge:
         masks = (getattr(one, "_keras_mask", None) for one in self.model.outputs)
         return all(mask is None for mask in masks)
 
-    def outputs(self, outputs: Outputs) -> Judged:
-        """What outputs for all examples are worth."""
+    def outputs(self, outputs: Outputs, reference: Outputs) -> Judged:
+        """What outputs for all examples are worth, and how far they are from others."""
         tensors = [*map(ops.convert_to_tensor, outputs)]
         data = self.data
         loss = self.task.total(self.model, data.y, tensors, data.sample_weight)
         found = float(ops.convert_to_numpy(loss))
-        return Judged(found, self._metric_of(outputs, found), self._divergence(outputs))
+        far = total_divergence(reference, outputs, self._kinds)
+        return Judged(found, self._metric_of(outputs, found), far)
 
-    def whole(self, model: keras.Model) -> Judged:
+    def whole(self, model: keras.Model, reference: Outputs) -> Judged:
         """What a model is worth, as its own `evaluate` says."""
         figures = evaluated(model, self.data, self.task)
         outputs = all_outputs(model, self.data)
         loss = figures.get("loss", float("nan"))
-        return Judged(loss, figures[self.task.judged_by], self._divergence(outputs))
+        far = total_divergence(reference, outputs, self._kinds)
+        return Judged(loss, figures[self.task.judged_by], far)
 
     @cached_property
     def _kinds(self) -> list[OutputKind]:
@@ -121,6 +121,3 @@ class Judge:
         found = float(ops.convert_to_numpy(metric.result()))
         is_exact = name == "accuracy"
         return exact_fraction(found, self.model, self.data) if is_exact else found
-
-    def _divergence(self, outputs: Outputs) -> float:
-        return total_divergence(self.reference, outputs, self._kinds)

@@ -18,10 +18,13 @@ from nncompress_lab.passes import Context, Pass
 from nncompress_lab.planning.altered import Altered
 from nncompress_lab.planning.cache import Cache, fingerprint
 from nncompress_lab.planning.changes import UNCHANGED, Change, Costs, LayerChanges
+from nncompress_lab.planning.channel_changes import ChannelChanges
 from nncompress_lab.planning.judging import Judge, Judged
 from nncompress_lab.planning.options import checked_options, on_every_layer
 from nncompress_lab.planning.sensitivity import Note, Point, Row, Sensitivity
+from nncompress_lab.pruning.channels.channel_pruning import ChannelPruning
 from nncompress_lab.ready import check_context
+from nncompress_lab.training.reestimate_batch_norm import ReestimateBatchNorm
 
 EXAMPLES: Final = 512
 Heard = Callable[[int, int], object]  # of how many cells are done, and of how many
@@ -33,6 +36,7 @@ def sensitivity(
     data: Any,
     *,
     examples: int = EXAMPLES,
+    reestimate: bool = False,
     cache: str | Path | None = None,
     progress: bool | Heard = True,
 ) -> Sensitivity:
@@ -49,6 +53,9 @@ def sensitivity(
         data: A data set, whose validation examples judge; or a `Context`, with the
             objective if need be; or validation examples alone, as a `Context` takes them.
         examples: How many of the validation examples, from the first on.
+        reestimate: Whether each BatchNormalization is measured anew under each option, as
+            by `ReestimateBatchNorm`: without it, high sparsities seem to destroy what
+            they only shift.
         cache: A file, or a folder for one, where rows are kept. A scan that was
             interrupted goes on; rows of a model with other weights, of other data or of
             another objective are never taken.
@@ -81,11 +88,20 @@ def sensitivity(
     check_model(model, graph=any(one.needs_graph for one in chosen))
     if examples < 1:
         raise ValueError(f"`examples` must be at least 1. Received: {examples}.")
-    context = _context_of(data, examples, chosen)
+    repair = (ReestimateBatchNorm(),) if reestimate else ()
+    context = _context_of(data, examples, (*chosen, *repair))
     check_inputs(model, _validation(context))
-    scan = _Scan(model, chosen, context, cache)
+    scan = _Scan(model, chosen, context, _Settings(cache, reestimate))
     with _heard(progress, scan.name, len(scan.cells)) as advance:
         return scan.run(advance)
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """What was asked for beside the options."""
+
+    cache: str | Path | None
+    reestimate: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,15 +120,18 @@ class _Scan:
         model: keras.Model,
         options: tuple[Pass, ...],
         context: Context,
-        cache: str | Path | None,
+        settings: _Settings,
     ) -> None:
         self.name = f"scan {model.name}"
         self._model, self._options = model, options
         self._judge = Judge.of(model, _validation(context), context)
         self._costs = Costs(model)
         self._shown = tuple(map(on_every_layer, options))
+        quiet = replace(context, progress=False)
         self._changes = [
-            LayerChanges(model, one, replace(context, progress=False), self._costs)
+            ChannelChanges(model, one, quiet, self._costs)
+            if isinstance(one, ChannelPruning)
+            else LayerChanges(model, one, quiet, self._costs)
             for one in options
         ]
         self._reasons = [one.reasons for one in self._changes]
@@ -124,27 +143,28 @@ class _Scan:
         ]
         if not self.cells:
             raise ValueError(_nothing(model, self._reasons))
+        self._statistics = context.calibration if settings.reestimate else None
+        cache = settings.cache
         self._cache = Cache(cache, self._fingerprint(context) if cache else "")
 
     def run(self, advance: Callable[[], None]) -> Sensitivity:
-        altered = Altered(self._model, self._judge)
-        first = altered.judged()
+        altered = Altered(self._model, self._judge, self._statistics)
         try:
             for cell in self.cells:
-                self._measure(cell, altered, first)
+                self._measure(cell, altered)
                 advance()
         finally:
             self._cache.write()
-        return self._table(first)
+        return self._table(altered.original)
 
-    def _measure(self, cell: _Cell, altered: Altered, first: Judged) -> None:
+    def _measure(self, cell: _Cell, altered: Altered) -> None:
         option = self._shown[cell.option]
         if self._cache.row(cell.unit, option, cell.option) is not None:
             return
         change = self._changes[cell.option].change(cell.unit)
         found: Row | str = UNCHANGED
         if change is not None:
-            found = _row(change, cell.option, altered.judged(change), first)
+            found = _row(change, cell.option, altered.judged(change), altered.original)
         self._cache.keep(cell.unit, option, found)
 
     def _table(self, first: Judged) -> Sensitivity:
@@ -186,6 +206,7 @@ class _Scan:
     def _fingerprint(self, context: Context) -> str:
         needed = frozenset[str]().union(*(one.needs for one in self._options))
         parts = {"validation": self._judge.data}
+        needed |= {"calibration"} if self._statistics else set()
         for name in sorted(needed & {"train", "calibration"}):
             part = getattr(context, name)
             parts[name] = part.take(CALIBRATION_EXAMPLES)
@@ -196,6 +217,7 @@ class _Scan:
             "judged_by": task.judged_by,
             "weights": list(task.weights),
             "seed": context.seed,
+            "reestimate": self._statistics is not None,
         }
         return fingerprint(self._model, parts, said)
 

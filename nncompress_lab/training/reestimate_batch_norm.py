@@ -1,6 +1,6 @@
 """The statistics of BatchNormalization measured anew, as a pass without any training."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import wraps
@@ -84,7 +84,7 @@ class ReestimateBatchNorm(Pass):
         layers = [layer for _, layer in normalizations(measured)]
         data = given(context.calibration).take(self.examples)
         size = self.batch_size or len(data)
-        with _measuring(layers), _without_gradients():
+        with measuring(layers):
             for x, _labels, _weights in data.batches(size) if layers else ():
                 measured(x, training=False)
         return measured
@@ -100,13 +100,20 @@ def normalizations(model: Any) -> list[tuple[str, Any]]:
 
 
 @contextmanager
-def _measuring(layers: list[Any]) -> Iterator[None]:
-    """While the block runs, normalizations take on the statistics of their inputs."""
+def measuring(layers: Sequence[Any]) -> Iterator[None]:
+    """While the block runs, normalizations take on the statistics of their inputs.
+
+    What is called in it runs without gradients.
+
+    Args:
+        layers: Normalizations of a model that is called, not run as a graph.
+    """
     # Past Keras's own attributes, which would track the function as a part of the layer.
     for layer in layers:
         layer.__dict__["call"] = _measures_first(layer)
     try:
-        yield
+        with _without_gradients():
+            yield
     finally:
         for layer in layers:
             del layer.__dict__["call"]

@@ -48,17 +48,6 @@ class Filters:
     channels: int
 
 
-def named_groups(groups: Sequence[ChannelGroup]) -> dict[str, ChannelGroup]:
-    """The groups that can be cut, each by the first layer that makes no other one."""
-    makers = [path for one in groups if one.reason is None for path in one.made_by]
-    named = {}
-    for group in groups:
-        own = [path for path in group.made_by if makers.count(path) == 1]
-        if group.reason is None and own:
-            named[own[0]] = group
-    return named
-
-
 def widths_of(
     groups: Sequence[ChannelGroup], named: Mapping[str, ChannelGroup], kept: Mask
 ) -> list[Width]:

@@ -10,9 +10,18 @@ import numpy as np
 
 from nncompress_lab.data.datasets import Data, Dataset
 from nncompress_lab.errors import UnsupportedModelError
-from nncompress_lab.models.channels.arrays.units import Indices, Mask
-from nncompress_lab.models.channels.flow import Bound
-from nncompress_lab.models.channels.groups import follow_channels, groups_of
+from nncompress_lab.models.channels.arrays.units import Mask
+from nncompress_lab.models.channels.groups import (
+    follow_channels,
+    groups_of,
+    named_groups,
+)
+from nncompress_lab.models.channels.readers import (
+    bounds_of,
+    reads_of,
+    units_read,
+    without_channels,
+)
 from nncompress_lab.models.kernels import KernelLayer
 from nncompress_lab.models.selection import EVERY_LAYER
 from nncompress_lab.passes import Context
@@ -24,7 +33,6 @@ from nncompress_lab.trials.channel_widths import (
     Filters,
     Width,
     filters_of,
-    named_groups,
     widths_of,
 )
 from nncompress_lab.trials.figures import Figures
@@ -35,7 +43,6 @@ from nncompress_lab.trials.smaller import SmallerTrial
 
 KEPT: Final = 16  # settings whose channels are remembered
 ORIGINAL: Final = ChannelPruning(sparsity=0.0)
-Reads = list[list[tuple[int, Indices]]]
 
 
 class ChannelTrial(SmallerTrial[ChannelPruning]):
@@ -92,7 +99,7 @@ class ChannelTrial(SmallerTrial[ChannelPruning]):
                 f"{len(model.layers)} layers. channel_groups(model) says why for each."
             )
         self._weights = {one.path: one.arrays() for one in EVERY_LAYER(self._original)}
-        self._reads = self._readers()
+        self._reads = reads_of(self._flow, EVERY_LAYER(self._original))
         self._scores = lru_cache(maxsize=None)(self._score)
         self._kept = lru_cache(maxsize=KEPT)(self._choose)
         self._counts = lru_cache(maxsize=KEPT)(self._count)
@@ -162,7 +169,7 @@ class ChannelTrial(SmallerTrial[ChannelPruning]):
             most: Of more channels, so many are shown, evenly spaced in the ranking.
         """
         group = self.groups[path]
-        bound = next(one for one in self._kernels_of(path) if one.made)
+        bound = next(one for one in bounds_of(self._flow, path) if one.made)
         scores = self._scores(choice.criterion, choice.scope == "global")
         kept = self._kept(choice)
         return filters_of(self._flow, bound, group, scores, kept, most)
@@ -237,45 +244,12 @@ class ChannelTrial(SmallerTrial[ChannelPruning]):
         before = None if held is None else self._kept(held)
         changed = []
         for path, reads in self._reads.items():
-            units = np.concatenate([one for kernel in reads for _, one in kernel])
+            units = units_read(self._reads, path)
             if before is None or not np.array_equal(before[units], kept[units]):
                 arrays = zip(self._weights[path], reads, strict=True)
-                layers[path].assign([_without(*one, kept) for one in arrays])
+                layers[path].assign([without_channels(*one, kept) for one in arrays])
                 changed.append(layers[path])
         return changed
-
-    def _readers(self) -> dict[str, Reads]:
-        """For each layer that reads channels and each kernel of it, along which axes."""
-        reads = {
-            one.path: [
-                [
-                    (bound.axis, bound.units)
-                    for bound in self._kernels_of(one.path)
-                    if bound.variable is kernel and not bound.made
-                ]
-                for kernel in one.kernels()
-            ]
-            for one in EVERY_LAYER(self._original)
-        }
-        return {path: kernels for path, kernels in reads.items() if any(kernels)}
-
-    def _kernels_of(self, path: str) -> list[Bound]:
-        return [
-            bound
-            for entry in self._flow.layers.values()
-            if entry.path == path
-            for bound in entry.bound.values()
-            if bound.is_kernel
-        ]
-
-
-def _without(array: Any, axes: list[tuple[int, Indices]], kept: Mask) -> Any:
-    """A kernel with zeros where it reads channels that are gone."""
-    for axis, units in axes:
-        shape = [1] * array.ndim
-        shape[axis] = -1
-        array = np.where(kept[units].reshape(shape), array, 0)
-    return array
 
 
 def _context(data: Dataset | Data, calibration: Data) -> Context:

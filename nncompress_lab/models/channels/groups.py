@@ -1,5 +1,6 @@
 """Dependency groups: the channels of a model that can only be cut together."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -98,6 +99,17 @@ def groups_of(flow: Flow) -> tuple[ChannelGroup, ...]:
         _group(roots, [path for _, path in slots], readers, reason)
         for (slots, reason), roots in groups.items()
     )
+
+
+def named_groups(groups: Sequence[ChannelGroup]) -> dict[str, ChannelGroup]:
+    """The groups that can be cut, each by the first layer that makes no other one."""
+    makers = [path for one in groups if one.reason is None for path in one.made_by]
+    named = {}
+    for group in groups:
+        own = [path for path in group.made_by if makers.count(path) == 1]
+        if group.reason is None and own:
+            named[own[0]] = group
+    return named
 
 
 def made_by_layer(flow: Flow) -> dict[str, Indices]:

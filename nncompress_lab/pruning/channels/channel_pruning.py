@@ -134,7 +134,7 @@ class ChannelPruning(LayerPass):
         flow = follow_channels(model)
         why = {
             unit: group.reason
-            for group in self._groups(flow, selected)
+            for group in self.groups(flow, selected)
             for unit in group.units.tolist()
         }
 
@@ -197,7 +197,7 @@ class ChannelPruning(LayerPass):
             scores: Of each unit, as `score_units` gives them for this criterion,
                 normalized if the scope is `"global"`.
         """
-        groups = self._groups(flow, self.select.explain(model))
+        groups = self.groups(flow, self.select.explain(model))
         free = [group for group in groups if group.reason is None]
         scored = ScoredGroups(
             units=[group.units for group in free],
@@ -215,8 +215,13 @@ class ChannelPruning(LayerPass):
         weights = flow.parameters(model.weights)
         return scored.within(weights, self.parameters or 1.0, name="parameters")
 
-    def _groups(self, flow: Flow, selected: Reasons) -> list[ChannelGroup]:
-        """The groups with the reasons that this pass adds."""
+    def groups(self, flow: Flow, selected: Reasons) -> list[ChannelGroup]:
+        """The groups of a model with the reasons that this pass adds.
+
+        Args:
+            flow: The walk through the model.
+            selected: What the selection explains of it.
+        """
         scored = has_gamma(flow) if self.criterion == "batch_norm" else None
         return [
             replace(group, reason=group.reason or self._reason(group, selected, scored))
