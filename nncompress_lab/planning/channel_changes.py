@@ -151,11 +151,18 @@ class ChannelChanges:
         return held, packed
 
     def _narrow(self, kept: Mask) -> Mapping[str, Sequence[Any]]:
-        """The narrower layers with kernels, by path."""
+        """The narrower kernel layers by path; none if one is a part of another layer."""
+        entries = [
+            one for one in self._flow.layers.values() if one.path in self._kernels
+        ]
+        cut = [
+            one
+            for one in entries
+            if not all(kept[bound.units].all() for bound in one.bound.values())
+        ]
+        if any(
+            0 not in one.inputs for one in cut
+        ):  # as the projections of an attention
+            return {}
         narrowing = Narrowing(self._flow, kept)
-        made = {
-            entry.path: narrowing(entry.layer)
-            for entry in self._flow.layers.values()
-            if entry.path in self._kernels
-        }
-        return {path: [one] for path, one in made.items() if one is not None}
+        return {one.path: [narrowing(one.layer)] for one in cut}

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from nncompress_lab.passes import Pass
+from nncompress_lab.planning import plots
 from nncompress_lab.planning.arrays.rank_correlation import rank_correlation
 from nncompress_lab.recipe import from_recipe, to_recipe
 
@@ -159,6 +160,17 @@ class Sensitivity:
             ) from error
         rows = [{**vars(one), "label": self.labels[one.option]} for one in self.rows]
         return pandas.DataFrame(rows)
+
+    def plot(self) -> Any:
+        """Draw divergence against what is saved: a small panel a unit, shared axes.
+
+        Returns:
+            The matplotlib figure.
+
+        Raises:
+            ImportError: If matplotlib is not installed.
+        """
+        return plots.plot(self)
 
     def to_json(self) -> str:
         """All of it as a JSON object, which `from_json` reads."""
