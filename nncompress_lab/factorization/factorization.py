@@ -13,12 +13,12 @@ from nncompress_lab.layer_pass import LayerPass
 from nncompress_lab.lowrank.arrays.rank import (
     check_energy,
     check_fraction,
-    choose_under_budget,
 )
 from nncompress_lab.models.kernels import KernelLayer, Reasons, Skip
 from nncompress_lab.models.layer_inputs import input_second_moments
 from nncompress_lab.models.rewrite import rewrite_layers
 from nncompress_lab.passes import Context
+from nncompress_lab.planning.arrays.allocation import choose_under_budget
 from nncompress_lab.training.loop import given
 
 RankSelection = Literal["vbmf"]

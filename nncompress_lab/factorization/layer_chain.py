@@ -19,11 +19,12 @@ from nncompress_lab.factorization.arrays.methods import (
     costs,
 )
 from nncompress_lab.factorization.arrays.vbmf import vbmf_rank
-from nncompress_lab.lowrank.arrays.rank import ROUNDING, Options, rank_for_fraction
+from nncompress_lab.lowrank.arrays.rank import ROUNDING, rank_for_fraction
 from nncompress_lab.lowrank.arrays.svd import Floats
 from nncompress_lab.models.cloning import made, settings
 from nncompress_lab.models.kernels import Skip, to_numpy
 from nncompress_lab.models.magnitudes import ordinary, scaled_back
+from nncompress_lab.planning.arrays.allocation import Options
 
 Sizes = tuple[int, int]
 

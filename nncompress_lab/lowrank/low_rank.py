@@ -10,12 +10,10 @@ import numpy as np
 from nncompress_lab.decisions import decided
 from nncompress_lab.layer_pass import LayerPass
 from nncompress_lab.lowrank.arrays.rank import (
-    Options,
     break_even_rank,
     check_energy,
     check_error,
     check_fraction,
-    choose_under_budget,
     rank_for_energy,
     rank_for_error,
     rank_for_fraction,
@@ -32,6 +30,7 @@ from nncompress_lab.lowrank.factoring import (
 from nncompress_lab.lowrank.two_layers import MatrixLayer, no_matrix
 from nncompress_lab.models.kernels import KernelLayer, Reasons, Skip
 from nncompress_lab.passes import Context
+from nncompress_lab.planning.arrays.allocation import Options, choose_under_budget
 from nncompress_lab.training.loop import given
 
 GOALS = ("rank", "energy", "error", "parameters", "macs")

@@ -57,8 +57,8 @@ STOREYS = {
     # 3: models -> facts
     "compression": 3,
     "measure": 3,
-    "packing.model_file": 3,
     "planning": 3,
+    "packing.model_file": 3,
     "report": 3,
     "runtimes": 3,
     "testing": 3,
