@@ -1,0 +1,273 @@
+"""`plan`: from a model and a budget to passes, chosen by what was measured."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import keras
+
+from nncompress_lab import progress
+from nncompress_lab.data.datasets import Dataset
+from nncompress_lab.errors import CompressionError, MissingContextError
+from nncompress_lab.passes import Context
+from nncompress_lab.pipelines import Pipeline
+from nncompress_lab.planning.applying import applied
+from nncompress_lab.planning.budget import Budget, drop
+from nncompress_lab.planning.choices import (
+    ChoiceFront,
+    Choices,
+    divergence_of,
+    front_of,
+    predicted,
+    uniform_choices,
+)
+from nncompress_lab.planning.plan import AS_IT_IS, Candidate, Plan
+from nncompress_lab.planning.points import Measuring
+from nncompress_lab.planning.scan import sensitivity
+from nncompress_lab.planning.sensitivity import Point, Sensitivity
+from nncompress_lab.planning.techniques import Technique, options_of
+
+REPAIRS = 8  # plans made anew because the real cost is not the sum
+SLACK = 1.05  # of the limit: sums may exceed it where they exceed the real cost
+NEAR = 0.99  # of the limit: not worth another try
+UNIFORM = 2  # candidates that treat all units alike
+PRECISION = 0.01  # of the smallest file that a drop allows
+PLAN = "plan"
+
+
+def plan(
+    model: keras.Model,
+    budget: Budget,
+    data: Dataset | Context,
+    *,
+    techniques: Sequence[Technique] = ("pruning", "quantization"),
+    scan: Sensitivity | None = None,
+    examples: int = 512,
+    epochs: int = 3,
+) -> Plan:
+    """Choose for each layer how far to compress it, so that the model fits a budget.
+
+    What every option does to the outputs is measured layer by layer (`sensitivity`), and
+    the options that change them least within the budget are chosen together. The result
+    is applied and its real cost measured; where that is not the sum, the choice is made
+    anew. It is compared on the validation data with the options that treat all layers
+    alike and fit the budget, too, so a plan is never worse than these there.
+
+    Args:
+        model: A trained model. It is not changed.
+        budget: What the result may cost and lose.
+        data: With validation data to choose by, and calibration data where options need
+            it; a data set will do. The test data is not looked at.
+        techniques: What may become of a layer, in the order in which it is applied: names
+            (`"pruning"`, `"quantization"`, `"gptq"`, `"codebook"`, `"low_rank"`,
+            `"tucker2"`, `"channels"`), or sequences of passes that are alternatives to
+            each other. All their combinations are options.
+        scan: What has been measured, by `sensitivity`; its options are then taken in place
+            of `techniques`.
+        examples: Of the validation data, for the scan.
+        epochs: Of the recovery that `ncl.compress(model, plan)` trains; 0 for none.
+
+    Returns:
+        The plan, applied and measured without training.
+
+    Raises:
+        MissingContextError: If `data` lacks validation data, or what an option needs.
+        CompressionError: If no choice of options fits the budget; the message says how
+            small the model gets.
+        ValueError: If there is no such technique.
+
+    Example:
+        >>> from nncompress_lab import data, zoo
+        >>> lenet = zoo.lenet_300_100()
+        >>> small = plan(lenet, Budget(ratio=8), data.fashion_mnist(), examples=64,
+        ...              techniques=["quantization"])
+        >>> small.verified.packed_bytes < small.original.packed_bytes / 8
+        True
+
+    References:
+        Cai, Peng, Yao, Dong, Gholami, Mahoney, Keutzer, "ZeroQ: A Novel Zero Shot
+        Quantization Framework", CVPR 2020, section 3.3 (sensitivities by the divergence
+        of the outputs, and their sum). https://arxiv.org/abs/2001.00281
+    """
+    context = Context.of(data)
+    if context.validation is None:
+        raise MissingContextError(
+            "A plan is chosen on validation data, which the context does not hold. Pass "
+            "Context(validation=(x, y), ...), or a data set such as "
+            "ncl.data.fashion_mnist()."
+        )
+    timed = budget.cost == "latency_ms"
+    if scan is None:
+        options = options_of(techniques)
+        scan = sensitivity(model, options, context, examples=examples, latency=timed)
+    made = Planner(model, context, scan, timed=timed).plan(budget)
+    return replace(made, epochs=epochs)
+
+
+@dataclass(frozen=True, eq=False)
+class Built:
+    """A choice that has been applied.
+
+    Args:
+        choices: For each unit its option.
+        passes: That make it.
+        model: The result.
+        cost: Of it, really.
+    """
+
+    choices: Choices
+    passes: Pipeline
+    model: keras.Model
+    cost: float
+
+
+@dataclass(frozen=True, eq=False)
+class Planner:
+    """Makes plans for one model from one scan.
+
+    Args:
+        model: It is not changed.
+        context: With validation data.
+        scan: Of the model.
+        timed: Whether the points have a latency.
+    """
+
+    model: keras.Model
+    context: Context
+    scan: Sensitivity
+    timed: bool = False
+    _all_built: dict[tuple[int | str | None, ...], Built] = field(
+        default_factory=dict, init=False, repr=False
+    )
+
+    @cached_property
+    def measuring(self) -> Measuring:
+        """How the candidates are measured."""
+        return Measuring.of(self.model, self.context, latency=self.timed)
+
+    @cached_property
+    def original(self) -> Point:
+        """The model as it is, on all validation data."""
+        return self.measuring.point(self.model)
+
+    def plan(self, budget: Budget) -> Plan:
+        """The best of the candidates within a budget."""
+        limit = budget.limit(self.original)
+        if limit is None:
+            return self._smallest(budget)
+        front = front_of(self.scan, budget.cost_in_rows, limit=SLACK * limit)
+        found = {PLAN: self._fitted(front, budget, limit)}
+        found |= self._uniform(budget, limit)
+        points = {name: self.measuring.point(one.model) for name, one in found.items()}
+        best = max(points, key=lambda name: self._worth(points[name]))
+        return self._plan(budget, found[best], points[best], points)
+
+    def _fitted(self, front: ChoiceFront, budget: Budget, limit: float) -> Built:
+        """The choice that changes the outputs least and really fits."""
+        asked, tried = limit, list[Built]()
+        title = f"plan {self.model.name}"
+        with progress.bar(title, REPAIRS, show=self.context.progress) as bar:
+            for _ in range(REPAIRS):
+                choices = front.within(max(asked, front.least))
+                if any(choices == one.choices for one in tried):
+                    break
+                one = self._built(choices, budget)
+                tried.append(one)
+                bar.advance()
+                bar.say(f"{one.cost:,.6g} of {limit:,.6g} {budget.cost}")
+                if NEAR * limit <= one.cost <= limit:
+                    break
+                # What the sum misses the real cost by, it will miss again.
+                sums = getattr(predicted(self.scan, choices), budget.cost)
+                asked = limit - (one.cost - sums)
+        if fitting := [one for one in tried if one.cost <= limit]:
+            return min(fitting, key=lambda one: divergence_of(self.scan, one.choices))
+        least = min(one.cost for one in tried)
+        raise CompressionError(
+            f"The smallest model of those tried costs {least:,.6g} {budget.cost}. "
+            f"Received: {budget!r}. Allow more, or plan with options or techniques that "
+            "save more."
+        )
+
+    def _uniform(self, budget: Budget, limit: float) -> dict[str, Built]:
+        """The best options that all units can have alike within the budget, by label."""
+        alike = {
+            label: uniform_choices(self.scan, option)
+            for option, label in enumerate(self.scan.labels)
+        }
+        by_divergence = sorted(
+            alike, key=lambda label: divergence_of(self.scan, alike[label])
+        )
+        found: dict[str, Built] = {}
+        for label in by_divergence:
+            about = getattr(predicted(self.scan, alike[label]), budget.cost)
+            if about * NEAR > limit:
+                continue
+            one = self._built(alike[label], budget)
+            if one.cost <= limit:
+                found[label] = one
+            if len(found) == UNIFORM:
+                break
+        return found
+
+    def _smallest(self, budget: Budget) -> Plan:
+        """The cheapest plan whose drop is allowed, by halving the range of costs."""
+        front = front_of(self.scan, budget.cost_in_rows)
+        low = front.base + float(front.front.costs[0])
+        high = front.base + float(front.front.costs[-1])
+        steps = max(1, math.ceil(math.log2((high - low) / (PRECISION * high))))
+        best: Plan | None = None
+        for _ in range(steps + 1):
+            middle = math.sqrt(low * high)
+            one = self._built(front.within(middle), budget)
+            point = self.measuring.point(one.model)
+            lost = drop(point, self.original, mode=self.scan.mode)
+            if lost <= (budget.max_drop or 0.0) + 1e-9:
+                best, high = self._plan(budget, one, point, {PLAN: point}), middle
+            else:
+                low = middle
+        if best is None:
+            raise CompressionError(
+                f"Every plan that was tried loses more. Received: {budget!r}. Allow a "
+                "larger drop, or say a size and let `ncl.compress(model, plan)` recover."
+            )
+        return best
+
+    def _built(self, choices: Choices, budget: Budget) -> Built:
+        key = (*choices.values(), budget.cost)
+        if key not in self._all_built:
+            self._all_built[key] = self._build(choices, budget)
+        return self._all_built[key]
+
+    def _build(self, choices: Choices, budget: Budget) -> Built:
+        passes, model = applied(self.model, self.scan.options, choices, self.context)
+        return Built(choices, passes, model, self.measuring.cost(model, budget.cost))
+
+    def _worth(self, point: Point) -> tuple[float, float]:
+        """The higher the better; of equal metrics the lower loss."""
+        sign = -1.0 if self.scan.mode == "min" else 1.0
+        return sign * point.metric, -point.loss
+
+    def _plan(
+        self, budget: Budget, one: Built, point: Point, points: dict[str, Point]
+    ) -> Plan:
+        scan = self.scan
+        return Plan(
+            model=scan.model,
+            budget=budget,
+            passes=one.passes,
+            choices={
+                unit: AS_IT_IS if option is None else scan.labels[option]
+                for unit, option in one.choices.items()
+            },
+            chosen=one.choices,
+            metric=scan.metric,
+            mode=scan.mode,
+            original=self.original,
+            predicted=predicted(replace(scan, original=self.original), one.choices),
+            verified=point,
+            candidates=tuple(Candidate(*pair) for pair in points.items()),
+            is_fraction=scan.is_fraction,
+            scan=scan,
+        )
