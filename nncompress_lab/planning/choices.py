@@ -58,8 +58,8 @@ class ChoiceFront:
         if place < 0:
             raise ValueError(
                 f"With these options the model costs {self.least:,.6g} {self.cost} at "
-                f"least. Received: a limit of {limit:,.6g}. Allow more, or plan with options or "
-                "techniques that save more."
+                f"least. Received: a limit of {limit:,.6g}. Allow more, or plan with "
+                "options or techniques that save more."
             )
         return self.choices(place)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from itertools import product
+from typing import Any
 
 from nncompress_lab.factorization.factorization import Factorization
 from nncompress_lab.lowrank.low_rank import LowRank
@@ -58,15 +58,14 @@ def options_of(techniques: Sequence[Technique]) -> tuple[Pass, ...]:
             "`techniques` is a sequence. Received: "
             f"techniques={techniques!r}. Write techniques=({techniques!r},)."
         )
-    alternatives: list[tuple[Pass | None, ...]]
-    alternatives = [(None, *_settings_of(one)) for one in techniques]
-    chosen = [
-        [step for step in steps if step is not None] for steps in product(*alternatives)
-    ]
+    chosen: list[tuple[Pass, ...]] = [()]
+    for technique in techniques:
+        settings = _settings_of(technique)
+        chosen = [
+            (*before, *step) for before in chosen for step in ((), *zip(settings))
+        ]
     options = tuple(
-        steps[0] if len(steps) == 1 else pipeline(*steps)
-        for steps in chosen
-        if len(steps) > 0
+        steps[0] if len(steps) == 1 else pipeline(*steps) for steps in chosen[1:]
     )
     if not options:
         raise ValueError(
@@ -87,7 +86,9 @@ def _settings_of(technique: Technique) -> tuple[Pass, ...]:
             "or give passes, as in [UniformQuantization(bits=4), "
             "UniformQuantization(bits=8)]."
         )
-    steps = (technique,) if isinstance(technique, Pass) else tuple(technique)
+    steps: tuple[Any, ...] = (
+        (technique,) if isinstance(technique, Pass) else tuple(technique)
+    )
     if wrong := [one for one in steps if not isinstance(one, Pass)]:
         raise TypeError(
             "A technique is a name, or passes that are alternatives to each other. "
