@@ -1,7 +1,7 @@
 """`compress`: apply passes, keep every stage, and report on all of them."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import keras
 
@@ -12,6 +12,8 @@ from nncompress_lab.models.kernels import Reasons, Skip
 from nncompress_lab.models.rewrite import check_model
 from nncompress_lab.passes import Context, Pass
 from nncompress_lab.pipelines import Pipeline, pipeline, stages
+from nncompress_lab.planning.carrying_out import carried_out
+from nncompress_lab.planning.plan import Plan
 from nncompress_lab.ready import ready_context
 from nncompress_lab.report import Report, measure_stages
 from nncompress_lab.report.remarks import Applied, remarks_on
@@ -33,6 +35,7 @@ class Compression:
             is to be done about normalizations that a pass has made wrong.
         test: What the report measures the metrics of the task on.
         objective: What was said of the task, if anything.
+        plan: The plan that was carried out, with the point of its result, if it was one.
     """
 
     model: keras.Model
@@ -42,6 +45,7 @@ class Compression:
     remarks: tuple[str, ...]
     test: Data | None
     objective: Objective | None = None
+    plan: Plan | None = None
 
     @cached_property
     def report(self) -> Report:
@@ -64,14 +68,18 @@ class Compression:
 
 
 def compress(
-    model: keras.Model, *passes: Pass, context: Context | Dataset | None = None
+    model: keras.Model,
+    *passes: Pass | Plan,
+    context: Context | Dataset | None = None,
 ) -> Compression:
     """Compress a model and keep the model of every stage.
 
     Args:
         model: A built model; functional or sequential if one of the passes
             `needs_graph`. It is not changed.
-        *passes: In the order in which they are applied.
+        *passes: In the order in which they are applied; or a plan alone, which is applied,
+            recovered by distillation if the context has training data, measured, and made
+            anew where it then misses its budget.
         context: Data for passes that need it, and test data for the report; a data set
             will do.
 
@@ -91,8 +99,13 @@ def compress(
         >>> list(result.stages)
         ['original', 'MagnitudePruning(sparsity=0.5)']
     """
-    recipe = pipeline(*passes)
     context = Context.of(context)
+    if len(passes) == 1 and isinstance(passes[0], Plan):
+        return carried_out(model, passes[0], context, partial(_compress, model, context))
+    return _compress(model, context, pipeline(*passes))
+
+
+def _compress(model: keras.Model, context: Context, recipe: Pipeline) -> Compression:
     check_model(model, graph=recipe.needs_graph)
     context = ready_context(recipe, context, model)
     models = {ORIGINAL: model}

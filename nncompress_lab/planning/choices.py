@@ -113,17 +113,23 @@ def uniform_choices(scan: Sensitivity, option: int) -> dict[str, int | None]:
 
 
 def predicted(scan: Sensitivity, choices: Choices) -> Point:
-    """What a model is worth and costs under a choice, if all changes add up."""
+    """What a model is worth and costs under a choice, if all changes add up.
+
+    But for the metric, which is no better than that of the original: what single changes
+    win is the luck of a few examples.
+    """
     rows = [
         row
         for unit, option in choices.items()
         if option is not None and (row := scan.of(unit, option)) is not None
     ]
     first = scan.original
+    metric = first.metric + sum(row.metric for row in rows)
+    worst = max if scan.mode == "min" else min
     return replace(
         first,
         loss=first.loss + sum(row.loss for row in rows),
-        metric=first.metric + sum(row.metric for row in rows),
+        metric=worst(first.metric, metric),
         bytes=first.bytes + sum(row.bytes for row in rows),
         packed_bytes=first.packed_bytes + sum(row.packed_bytes for row in rows),
         keras_bytes=first.keras_bytes + sum(row.bytes for row in rows),

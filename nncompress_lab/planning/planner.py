@@ -29,7 +29,7 @@ from nncompress_lab.planning.sensitivity import Point, Sensitivity
 from nncompress_lab.planning.techniques import Technique, options_of
 
 REPAIRS = 8  # plans made anew because the real cost is not the sum
-SLACK = 1.05  # of the limit: sums may exceed it where they exceed the real cost
+SLACK = 1.05  # of the limit: real costs may be less than the sums
 NEAR = 0.99  # of the limit: not worth another try
 UNIFORM = 2  # candidates that treat all units alike
 PRECISION = 0.01  # of the smallest file that a drop allows
@@ -201,8 +201,7 @@ class Planner:
         )
         found: dict[str, Built] = {}
         for label in by_divergence:
-            about = getattr(predicted(self.scan, alike[label]), budget.cost)
-            if about * NEAR > limit:
+            if getattr(predicted(self.scan, alike[label]), budget.cost) > SLACK * limit:
                 continue
             one = self._built(alike[label], budget)
             if one.cost <= limit:
