@@ -42,13 +42,10 @@ from .packing.model_file import (
 )
 from .passes import Context as Context, Pass as Pass
 from .pipelines import pipeline as pipeline
-<<<<<<< HEAD
-from .planning.scan import sensitivity as sensitivity
-=======
 from .planning.budget import Budget as Budget
 from .planning.plan import Plan as Plan
 from .planning.planner import plan as plan
->>>>>>> f4433bf (Carry a plan out: recover, measure, plan again where it misses)
+from .planning.scan import sensitivity as sensitivity
 from .planning.sensitivity import Sensitivity as Sensitivity
 from .pruning.arrays.schedules import PruningSchedule as PruningSchedule
 from .pruning.channels.channel_pruning import ChannelPruning as ChannelPruning

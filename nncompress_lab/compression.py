@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import Any
 
 import keras
 
@@ -90,6 +91,7 @@ def compress(
         UnsupportedModelError: As when the passes are called.
         MissingContextError: If a pass needs data that the context lacks. It is raised
             before the first pass begins.
+        TypeError: If a plan is given beside passes.
         ValueError: If inputs in the context are of another shape than the model's.
 
     Example:
@@ -100,9 +102,18 @@ def compress(
         ['original', 'MagnitudePruning(sparsity=0.5)']
     """
     context = Context.of(context)
-    if len(passes) == 1 and isinstance(passes[0], Plan):
-        return carried_out(model, passes[0], context, partial(_compress, model, context))
-    return _compress(model, context, pipeline(*passes))
+    steps = [one for one in passes if not isinstance(one, Plan)]
+    if len(steps) == len(passes):
+        return _compress(model, context, pipeline(*steps))
+    if len(passes) > 1:
+        raise TypeError(
+            "A plan is carried out alone. To put other passes before or behind it, give "
+            "`compress` plan.passes in its place, or plan.recovering() to train."
+        )
+    plan: Any = passes[0]
+    compress_with = partial(_compress, model, context)
+    done: Compression = carried_out(model, plan, context, compress_with)
+    return done
 
 
 def _compress(model: keras.Model, context: Context, recipe: Pipeline) -> Compression:

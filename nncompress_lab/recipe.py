@@ -45,7 +45,8 @@ def from_recipe(recipe: Any) -> Pipeline:
     """Make the passes that a recipe describes.
 
     Args:
-        recipe: As `to_recipe` returns it; only `passes` is required.
+        recipe: As `to_recipe` returns it; only `passes` is required. What a plan says
+            about itself in `plan` is for readers.
 
     Returns:
         The pipeline.
@@ -60,7 +61,7 @@ def from_recipe(recipe: Any) -> Pipeline:
             '[{"pass": "MagnitudePruning", "sparsity": 0.9}]}. '
             f"Received: {json.dumps(recipe, default=str)[:80]}"
         )
-    known = {"format", "nncompress_lab", "keras", "passes"}
+    known = {"format", "nncompress_lab", "keras", "passes", "plan"}
     _check_names(set(recipe), known, where="The recipe", what="field")
     written = recipe.get("format", FORMAT)
     if type(written) is not int or not 1 <= written <= FORMAT:

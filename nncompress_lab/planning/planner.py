@@ -1,6 +1,5 @@
 """`plan`: from a model and a budget to passes, chosen by what was measured."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -13,7 +12,7 @@ from nncompress_lab.errors import CompressionError, MissingContextError
 from nncompress_lab.passes import Context
 from nncompress_lab.pipelines import Pipeline
 from nncompress_lab.planning.applying import applied
-from nncompress_lab.planning.budget import Budget, drop
+from nncompress_lab.planning.budget import ROUNDING, Budget, drop
 from nncompress_lab.planning.choices import (
     ChoiceFront,
     Choices,
@@ -100,7 +99,9 @@ def plan(
     timed = budget.cost == "latency_ms"
     if scan is None:
         options = options_of(techniques)
-        scan = sensitivity(model, options, context, examples=examples, latency=timed)
+        scan = sensitivity(
+            model, options, context, examples=examples, progress=context.progress
+        )
     made = Planner(model, context, scan, timed=timed).plan(budget)
     return replace(made, epochs=epochs)
 
@@ -213,16 +214,17 @@ class Planner:
     def _smallest(self, budget: Budget) -> Plan:
         """The cheapest plan whose drop is allowed, by halving the range of costs."""
         front = front_of(self.scan, budget.cost_in_rows)
-        low = front.base + float(front.front.costs[0])
-        high = front.base + float(front.front.costs[-1])
-        steps = max(1, math.ceil(math.log2((high - low) / (PRECISION * high))))
+        low, high = (
+            -1,
+            len(front) - 1,
+        )  # places: one that loses too much, one that does not
         best: Plan | None = None
-        for _ in range(steps + 1):
-            middle = math.sqrt(low * high)
-            one = self._built(front.within(middle), budget)
+        while high - low > 1 and (best is None or self._far_apart(front, low, high)):
+            middle = (low + high) // 2
+            one = self._built(front.choices(middle), budget)
             point = self.measuring.point(one.model)
             lost = drop(point, self.original, mode=self.scan.mode)
-            if lost <= (budget.max_drop or 0.0) + 1e-9:
+            if lost <= (budget.max_drop or 0.0) + ROUNDING:
                 best, high = self._plan(budget, one, point, {PLAN: point}), middle
             else:
                 low = middle
@@ -232,6 +234,10 @@ class Planner:
                 "larger drop, or say a size and let `ncl.compress(model, plan)` recover."
             )
         return best
+
+    def _far_apart(self, front: ChoiceFront, low: int, high: int) -> bool:
+        costs = front.base + front.front.costs
+        return bool(costs[high] - costs[max(low, 0)] > PRECISION * costs[high])
 
     def _built(self, choices: Choices, budget: Budget) -> Built:
         key = (*choices.values(), budget.cost)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+Floats = npt.NDArray[np.float64]
+Places = npt.NDArray[np.intp]
 STATES = 4000  # that are followed at a time: more cost time, fewer cost exactness
 
 
@@ -133,9 +135,9 @@ class Front:
             layers before that it goes on from, and the option that it adds.
     """
 
-    costs: npt.NDArray[np.float64]
-    kept: npt.NDArray[np.float64]
-    steps: tuple[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]], ...]
+    costs: Floats
+    kept: Floats
+    steps: tuple[tuple[Places, Places], ...]
 
     def __len__(self) -> int:
         return len(self.costs)
@@ -200,20 +202,21 @@ def front_of_choices(
     least = [float(one.costs[one.cheapest]) for one in layers]
     if sum(least) > budget:
         raise ValueError(_too_little(budget, sum(least)))
-    costs, kept, steps = np.zeros(1), np.zeros(1), []
+    costs, kept = np.zeros(1), np.zeros(1)
+    steps: list[tuple[Places, Places]] = []
     for number, layer in enumerate(layers, start=1):
         sums = (costs[:, None] + layer.costs).ravel()
         keeps = (kept[:, None] + layer.kept).ravel()
         places = _best(sums, keeps, most=budget - sum(least[number:]), states=states)
         costs, kept = sums[places], keeps[places]
-        steps.append(tuple(np.divmod(places, len(layer))))
+        steps.append(np.divmod(places, len(layer)))
     return Front(costs, kept, tuple(steps))
 
 
-def _best(sums: Any, keeps: Any, *, most: float, states: int) -> npt.NDArray[np.intp]:
+def _best(sums: Floats, keeps: Floats, *, most: float, states: int) -> Places:
     """Places of which no other keeps as much at no higher cost, by ascending cost."""
     # What is added in another order may differ in the last bits.
-    places = np.flatnonzero(sums <= most + 1e-12 * abs(most))
+    places: Places = np.flatnonzero(sums <= most + 1e-12 * abs(most))
     places = places[np.lexsort((-keeps[places], sums[places]))]
     highest = np.maximum.accumulate(keeps[places])
     places = places[np.append(True, keeps[places][1:] > highest[:-1])]
@@ -223,7 +226,8 @@ def _best(sums: Any, keeps: Any, *, most: float, states: int) -> npt.NDArray[np.
     step = np.floor((sums[places] - first) * (states / (last - first)))
     dearest = np.append(step[1:] != step[:-1], True)  # which keeps most in its step
     dearest[0] = True
-    return places[dearest]
+    best: Places = places[dearest]
+    return best
 
 
 def _too_little(budget: float, least: float) -> str:
