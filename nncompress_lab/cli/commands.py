@@ -1,8 +1,7 @@
 """The command line: `nncompress lab`, `demo`, `inspect`, `compress`, `pack` and others.
 
-Keras starts only in the commands, so that help and the version come at once. Exit codes:
-0 done, 2 bad input (the message says what and how to fix it), 1 anything else; `grade`
-ends with 1 if a check does not pass.
+Keras starts only in the commands, so that help and the version come at once. Exit codes: 0
+done, 2 bad input (and how to fix it), 1 anything else, or a check of `grade` that fails.
 """
 
 import json
@@ -31,6 +30,7 @@ from nncompress_lab.cli.options import (
     show,
     start_keras,
 )
+from nncompress_lab.cli.planning import plan
 from nncompress_lab.errors import CompressionError
 from nncompress_lab.models.paths import (
     PACKED_SUFFIX,
@@ -167,6 +167,9 @@ def compress(
     result = ncl.compress(load(model), steps, context=context)
     save(result.model, output)
     show(result.measured(latency=latency), as_json=as_json)
+
+
+app.command()(plan)
 
 
 @app.command()
