@@ -43,6 +43,7 @@ from .packing.model_file import (
 from .passes import Context as Context, Pass as Pass
 from .pipelines import pipeline as pipeline
 from .planning.budget import Budget as Budget
+from .planning.pareto import pareto as pareto
 from .planning.plan import Plan as Plan
 from .planning.planner import plan as plan
 from .planning.scan import sensitivity as sensitivity

@@ -47,7 +47,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         check_settings(self)
-        given = self._given
+        given = self.given
         costs = given.keys() - {"max_drop"}
         if len(costs) > 1 or not given:
             received = ", ".join(f"{name}={value!r}" for name, value in given.items())
@@ -64,11 +64,12 @@ class Budget:
                 )
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{name}={value!r}" for name, value in self._given.items())
+        shown = ", ".join(f"{name}={value!r}" for name, value in self.given.items())
         return f"Budget({shown})"
 
     @property
-    def _given(self) -> dict[str, Any]:
+    def given(self) -> dict[str, Any]:
+        """The fields that are given, by name."""
         return {name: value for name, value in vars(self).items() if value is not None}
 
     @property

@@ -102,7 +102,7 @@ class Plan:
         """What the recipe does not say: for what, and what to expect."""
         return {
             "model": self.model,
-            "budget": {k: v for k, v in vars(self.budget).items() if v is not None},
+            "budget": self.budget.given,
             "metric": self.metric,
             "original": asdict(self.original),
             "predicted": asdict(self.predicted),
@@ -121,4 +121,4 @@ class Plan:
         )
 
     def _repr_html_(self) -> str:
-        return plan_table.html_table(self)
+        return plan_table.page(self)

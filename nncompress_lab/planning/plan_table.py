@@ -4,34 +4,29 @@ import html
 from typing import TYPE_CHECKING
 
 from nncompress_lab.planning.sensitivity import Point
+from nncompress_lab.planning.tables import aligned, html_table
 from nncompress_lab.report.formats import count, milliseconds, size
 from nncompress_lab.report.metrics import Metric, title_of
 
 if TYPE_CHECKING:
     from nncompress_lab.planning.plan import Plan
 
-Table = list[list[str]]
-
 
 def text(plan: "Plan") -> str:
     """The units and the points as plain text."""
-    parts = [_aligned(one) for one in (_points(plan), _units(plan))]
+    parts = [aligned(one) for one in (_points(plan), _units(plan))]
     return "\n\n".join([*parts, "\n".join(_captions(plan))])
 
 
-def html_table(plan: "Plan") -> str:
+def page(plan: "Plan") -> str:
     """The same for a notebook."""
-    tables = "".join(
-        f"<table>{_html_row('th', head)}{''.join(_html_row('td', r) for r in rows)}</table>"
-        for head, *rows in (_points(plan), _units(plan))
-    )
     said = "".join(
         f"<div><small>{html.escape(one)}</small></div>" for one in _captions(plan)
     )
-    return f"{tables}{said}"
+    return f"{html_table(_points(plan))}{html_table(_units(plan))}{said}"
 
 
-def _points(plan: "Plan") -> Table:
+def _points(plan: "Plan") -> list[list[str]]:
     shown = {
         "original": plan.original,
         "predicted": plan.predicted,
@@ -55,7 +50,7 @@ def _cells(metric: Metric, point: Point) -> list[str]:
     ]
 
 
-def _units(plan: "Plan") -> Table:
+def _units(plan: "Plan") -> list[list[str]]:
     return [
         ["unit", "option"],
         *([unit, label] for unit, label in plan.choices.items()),
@@ -74,20 +69,3 @@ def _captions(plan: "Plan") -> list[str]:
     if others:
         said.append(f"Chosen from {'; '.join(others)}.")
     return said
-
-
-def _aligned(table: Table) -> str:
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) for cell, width in zip(row, widths, strict=True)
-        ).rstrip()
-        for row in table
-    )
-
-
-def _html_row(tag: str, cells: list[str]) -> str:
-    opening = f'<{tag} style="text-align:left">'
-    return (
-        f"<tr>{''.join(f'{opening}{html.escape(one)}</{tag}>' for one in cells)}</tr>"
-    )

@@ -244,7 +244,7 @@ def _breaking(text: str) -> str:
 
 def dataframe(rows: list[dict[str, Any]]) -> Any:
     """Rows as a pandas DataFrame, indexed by their first field."""
-    pandas = _optional("pandas")
+    pandas = optional("pandas")
     frame = pandas.DataFrame(rows)
     return frame.set_index(frame.columns[0])
 
@@ -264,7 +264,7 @@ def plot(figures: Figures, ax: Any) -> Any:
             "The plot shows packed sizes, and this report lacks some; its remarks say why."
         )
     if ax is None:
-        _, ax = _optional("matplotlib.pyplot").subplots(
+        _, ax = optional("matplotlib.pyplot").subplots(
             figsize=(6.4, 4.0), layout="constrained"
         )
     heights = [(100 if metric.is_fraction else 1) * (one or 0.0) for one in values]
@@ -283,7 +283,8 @@ def plot(figures: Figures, ax: Any) -> Any:
     return ax
 
 
-def _optional(module: str) -> Any:
+def optional(module: str) -> Any:
+    """A module that the extra `lab` brings; an `ImportError` says so if it is not there."""
     try:
         return importlib.import_module(module)
     except ImportError as error:
