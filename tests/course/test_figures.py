@@ -42,6 +42,9 @@ DRAWN = {
         "T", {"pruned": [0.9, 0.91, 0.92]}, "accuracy", level=("all", 0.93)
     ),
     "rates": lambda: figures.rates("T", {"even": [(2, 0.5), (3, 0.25)]}),
+    "grid": lambda: figures.grid(
+        "T", MATRIX[1:] ** 2, ["a", "b"], ["2 bits", "3"], unit="nats", marked=[1, 0]
+    ),
 }
 SAID = {
     "images": "Images: x, y z, w",
@@ -61,6 +64,7 @@ SAID = {
     "code_counts": "even: 75.0%, 25.0%, 0.0%",
     "intervals": "all 0.930; pruned 0.910 ± 0.025",
     "rates": "even: 0.5 at 2.00, 0.25 at 3.00",
+    "grid": "a: 2 bits 0, 3 0.25; b: 2 bits 1, 3 0.062; marked: a 3, b 2 bits (nats)",
 }
 
 

@@ -92,11 +92,11 @@ choose_options = Exercise(
     title="Choose under a budget",
     points=3,
     hints=(
-        "Begin with `np.argmin` of each row of the costs. What is left of the budget then?",
-        "For each layer and option: `gain` is what the loss falls by, `price` what the bytes "
-        "rise by. Which steps are possible, and which of them has the largest gain / price?",
-        "Repeat: keep the best `gain / price` among the steps with `0 < price <= left`, and "
-        "take that step; stop when there is none that gains.",
+        "Begin with `np.argmin` of each row of the costs. What is left of the budget?",
+        "For each layer and option: `gain` is what the loss falls by, `price` what the "
+        "bytes rise by. Which steps are possible, and which has the largest gain / price?",
+        "Repeat: keep the best `gain / price` among the steps with `0 < price <= left`, "
+        "and take that step; stop when there is none that gains.",
     ),
     reference=_choose_options,
 )
@@ -162,8 +162,8 @@ def counts_the_gain_for_each_byte(answer):
     found = _chosen(answer, losses, costs, 1135)
     require(
         found != [1, 0, 0, 0],
-        "The step of the largest gain comes first in your choice: 0.4 for 1,000 bytes. Then "
-        "nothing is left for three steps that gain 0.9 for 65 bytes together. Compare "
+        "The step of the largest gain comes first in your choice: 0.4 for 1,000 bytes. "
+        "Then nothing is left for three steps that gain 0.9 for 65 bytes. Compare "
         "gains *for each byte*.",
     )
     _require_as_good(answer, losses, costs, 1135)
@@ -299,9 +299,7 @@ class _File:
 def _fitted(
     answer: Any, losses: Floats, file: _File, budget: float
 ) -> tuple[list[int], float]:
-    found = _require_choice(
-        call(answer, losses, file.costs, budget, file), file.costs
-    )
+    found = _require_choice(call(answer, losses, file.costs, budget, file), file.costs)
     require(
         file.calls > 0,
         "Nobody but `packed` knows how large the file is, and your function did not ask.",

@@ -84,7 +84,7 @@ def _scanned(answer: Any, seed: int, count: int) -> tuple[Array, Array, Any, _Wa
     watched = _Watched(random.normal(size=(6, WIDTHS["first"][0])))
     expected = _scan_layers(model, options, _Watched(watched.inputs))
     found = call(answer, model, options, watched)
-    same = [np.array_equal(*pair) for pair in zip(before, model.get_weights())]
+    same = list(map(np.array_equal, before, model.get_weights()))
     shape = (len(WIDTHS), count)
     require(
         isinstance(found, np.ndarray) and found.shape == shape,
@@ -129,8 +129,8 @@ def changes_one_layer_at_a_time(answer):
         require(
             right.all(),
             f"{np.count_nonzero(right)} of {right.size} numbers are right, "
-            f"{np.count_nonzero(right[0])} of {count} in the first row. Each number is that "
-            "of a model with *one* layer changed: has the layer before its own kernel "
+            f"{np.count_nonzero(right[0])} of {count} in the first row. Each number is "
+            "that of a model with *one* layer changed: has the layer before its own kernel "
             "again, as an array that was copied before the first change?",
         )
 
@@ -166,10 +166,10 @@ measure_without = Exercise(
     hints=(
         "A channel of a sum is gone when all that is added there is 0. Which arrays of a "
         "layer add something to a channel?",
-        "`kernel, bias = layer.get_weights()`; the outputs are on the kernel's last axis: "
+        "`kernel, bias = layer.get_weights()`; a kernel has its outputs on the last axis: "
         "`kernel[..., channels] = 0`.",
-        "Keep `model.get_weights()`, zero kernel and bias of every layer of the group, call "
-        "`measured(model)`, set the weights again, and return what it said.",
+        "Keep `model.get_weights()`, zero kernel and bias of every layer of the group, "
+        "call `measured(model)`, set the weights again, and return what it said.",
     ),
     reference=_measure_without,
 )
@@ -250,7 +250,7 @@ def silences_the_biases(answer):
     for place, name in enumerate(_TIED):
         require(
             not seen[2 * place + 1][[0, 2, 3]].any(),
-            f"The bias of `{name}` still adds a number to the channels that are to be gone.",
+            f"The bias of `{name}` still adds something to channels that are to be gone.",
         )
 
 

@@ -17,6 +17,7 @@ from nncompress_lab.course.figures.charts import (
     times,
 )
 from nncompress_lab.course.figures.codebook import cells, code_counts, rates, rounds
+from nncompress_lab.course.figures.grid import grid
 from nncompress_lab.course.figures.intervals import intervals
 from nncompress_lab.course.figures.low_rank import spectra, thin
 from nncompress_lab.course.figures.results import points
@@ -30,6 +31,7 @@ __all__ = [
     "code_counts",
     "curves",
     "dots",
+    "grid",
     "images",
     "intervals",
     "levels",
