@@ -197,14 +197,14 @@ def goes_on_where_one_step_does_not_fit(answer):
 
 @choose_options.check
 def skips_options_that_gain_nothing(answer):
-    costs = np.array([[10.0, 20.0, 30.0], [10.0, 40.0, 50.0]])
+    costs = np.array([[10.0, 20.0, 30.0], [10.0, 11.0, 50.0]])
     losses = np.array([[0.8, 0.8, 0.1], [0.5, 0.4, 0.4]])
-    found = _chosen(answer, losses, costs, 45)
+    found = _chosen(answer, losses, costs, 41)
     require(
-        found == [2, 0],
+        found == [2, 1],
         "From the first option of a layer to its second nothing is gained, to its third "
-        "0.7: a step may go to any option, not to the next one only. Expected [2, 0]. "
-        f"Received: {found}.",
+        "0.7: a step may go to any option, not to the next one only. With 41 bytes both "
+        f"layers can gain: [2, 1]. Received: {found}.",
     )
     found = _chosen(answer, losses, costs, 1000)
     require(
@@ -344,11 +344,11 @@ def repairs_more_than_once(answer):
     costs = np.array([[10.0, 70.0, 80.0], [10.0, 72.0, 80.0], [10.0, 74.0, 80.0]])
     losses = np.array([[0.9, 0.2, 0.1], [0.9, 0.21, 0.1], [0.9, 0.22, 0.1]])
     more = np.array([[0.0, 12.0, 1.0]] * len(costs))
-    _, size = _fitted(answer, losses, _File(costs, more), 240)
+    _, size = _fitted(answer, losses, _File(costs, more), 242)
     require(
-        size <= 240,
+        size <= 242,
         "After the first repair the file may still be too large, because the new choice "
-        f"has errors of its own. Of 240 bytes yours has {size:g}.",
+        f"has errors of its own. Of 242 bytes yours has {size:g}.",
     )
 
 
