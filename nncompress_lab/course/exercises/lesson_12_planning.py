@@ -14,7 +14,7 @@ from nncompress_lab.course.exercises.lesson_12_scans import (
 from nncompress_lab.quantization.uniform_quantization import UniformQuantization
 from nncompress_lab.trials.goal import Goal
 
-GOAL = Goal(packed_bytes=90_000, accuracy_drop=0.015)
+GOAL = Goal(packed_bytes=95_000, accuracy_drop=0.015)
 
 what_decides = choice(
     "what_decides",
