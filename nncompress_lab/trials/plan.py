@@ -79,6 +79,11 @@ class PlanTrial(ModelTrial[Choice]):
         if scan is not None:
             self._take(scan)
 
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The paths of all layers with kernels."""
+        return tuple(self._measuring.layers)
+
     def run_scan(self, heard: Callable[[int, int], object]) -> None:
         """Measure every unit under every option, which takes its time.
 

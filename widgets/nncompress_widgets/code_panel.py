@@ -64,7 +64,7 @@ class CodePanel:
     def show(self, setting: Pass, outcome: Known, choice: Any) -> None:
         """Write the programs for a setting, with what is known about it."""
         model = variable_of(self.model)
-        comments = _comments(outcome, choice)
+        comments = comments_of(outcome, choice)
         if model is None:
             comments = [
                 f"`model` is the {outcome.trial.name} of the control",
@@ -87,7 +87,8 @@ class CodePanel:
         self.programs.layout.display = None if change["new"] else "none"
 
 
-def _comments(outcome: Known, choice: Any) -> Sequence[str]:
+def comments_of(outcome: Known, choice: Any) -> Sequence[str]:
+    """What is known about a setting, a line each."""
     trial = outcome.trial
     now: Figures = trial.counted(choice)
     final = outcome.final(choice)

@@ -23,6 +23,14 @@ def _bits(count: float) -> str:
     return f"{count:.2f} bits"
 
 
+def _nats(divergence: float) -> str:
+    return f"{divergence:.2g} nats"
+
+
+def _size(count: float) -> str:
+    return size(round(count))
+
+
 # What a figure is called, how it is said, and what it means, with {} for the original's.
 _SAID: Final = {
     "snr_db": (
@@ -34,6 +42,16 @@ _SAID: Final = {
         "Code entropy",
         _bits,
         "a weight; only codes of even use need their full width",
+    ),
+    "divergence": (
+        "Divergence, added up",
+        _nats,
+        "of the outputs from the original's, by the scan",
+    ),
+    "predicted_bytes": (
+        "Packed, by the scan",
+        _size,
+        "all layers added up; the file may differ a little",
     ),
     "others": ("Other classes", percent, "of the teacher's word; {} at temperature 1"),
     "soft_entropy": ("Entropy of the targets", _bits, "{} at temperature 1"),

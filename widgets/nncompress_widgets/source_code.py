@@ -55,7 +55,7 @@ def source_of(
 def answer_of(step: Pass, name: str, *, comments: Sequence[str] = ()) -> str:
     """A program that gives a pass a name: the answer to an exercise."""
     notes = "".join(f"# {comment}\n" for comment in comments)
-    return f"import nncompress_lab as ncl\n\n{notes}{name} = {_expression(step)}"
+    return f"import nncompress_lab as ncl\n\n{notes}{name} = {expression_of(step)}"
 
 
 def variable_of(value: object) -> str | None:
@@ -85,7 +85,7 @@ def _held(holder: object) -> Iterator[tuple[str, object]]:
         return
     if isinstance(holder, Mapping):
         yield from (
-            (f"[{_expression(key)}]", one)
+            (f"[{expression_of(key)}]", one)
             for key, one in list(holder.items())
             if isinstance(key, str | int)
         )
@@ -134,19 +134,20 @@ def brief_context_of(data: Dataset | Data, training: int, judging: int) -> str |
     )
 
 
-def _expression(value: Any) -> str:
+def expression_of(value: Any) -> str:
+    """A value as code: passes, selections, and what they hold."""
     if isinstance(value, Pipeline):
-        lines = "".join(f"    {_expression(step)},\n" for step in value.passes)
+        lines = "".join(f"    {expression_of(step)},\n" for step in value.passes)
         return f"ncl.pipeline(\n{lines})" if lines else "ncl.pipeline()"
     if isinstance(value, Pass | Selection):
         arguments = [
-            f"{field.name}={_expression(argument)}"
+            f"{field.name}={expression_of(argument)}"
             for field in sorted(fields(value), key=lambda field: bool(field.kw_only))
             if (argument := getattr(value, field.name)) != field.default
         ]
         return f"ncl.{type(value).__name__}({', '.join(arguments)})"
     if isinstance(value, tuple):
-        items = "".join(f"{_expression(item)}, " for item in value)
+        items = "".join(f"{expression_of(item)}, " for item in value)
         return f"({items.removesuffix(' ' if len(value) == 1 else ', ')})"
     if isinstance(value, str):
         return json.dumps(value)

@@ -1,7 +1,8 @@
 """Every setting visited, accuracy over what it costs, as an SVG picture."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from nncompress_lab.report.formats import count, size
 from nncompress_lab.trials.figures import Figures, percent
@@ -10,6 +11,8 @@ from nncompress_widgets.outcome import Visit
 from nncompress_widgets.plot import LEFT, RIGHT, dot, line, picture, round_step, text
 
 HEIGHT = 150
+WITH_LINE = "Plans visited, accuracy over packed bytes; dotted: what the scan foretells"
+Place = tuple[float, float]  # a cost and an accuracy
 _TOP, _BOTTOM = 26, 116  # the plot inside the picture
 _COSTS = {
     "packed_bytes": "packed bytes",
@@ -23,6 +26,18 @@ _LEVELS = {  # lines of an accuracy: how each is drawn, and where its word stand
 }
 
 
+class Foretold(NamedTuple):
+    """Costs and accuracies of settings that were not measured.
+
+    Args:
+        line: Of the best settings, by their costs.
+        here: Of what the control shows.
+    """
+
+    line: Sequence[Place]
+    here: Place
+
+
 def trail_svg(
     visits: Sequence[Visit],
     original: Figures,
@@ -31,6 +46,7 @@ def trail_svg(
     goal: Goal | None = None,
     expected: float | None = None,
     cost: str = "packed_bytes",
+    foretold: Foretold | None = None,
 ) -> str:
     """Draw the settings in the order in which they were visited.
 
@@ -41,6 +57,8 @@ def trail_svg(
         goal: Its bounds are drawn as lines.
         expected: The accuracy that the user expects, drawn as a mark and a line.
         cost: The figure that the visits' cost is, which goes from left to right.
+        foretold: What was not measured but foretold: the line of all best settings, and
+            what the control shows.
 
     Returns:
         An `<svg>` element with a description for screen readers.
@@ -59,6 +77,7 @@ def trail_svg(
     places = [plot.place(one.cost, one.accuracy) for one in visits]
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
     words = f"Settings visited, accuracy over {_COSTS[cost]}; the ring is the original"
+    words = WITH_LINE if foretold else words
     parts = [plot.axes(), text(4, 14, words, "start")]
     levels = {"goal": wanted} if "accuracy_drop" in bounds else {}
     levels |= {} if expected is None else {"expected": expected}
@@ -71,6 +90,7 @@ def trail_svg(
     if cost in bounds:
         x = plot.place(bounds[cost], 0)[0]
         parts.append(line("threshold", x, x, _TOP, _BOTTOM))
+    parts += _foretold(plot, foretold) if foretold else ()
     parts.append(f'<polyline class="nncompress-path" points="{path}"/>')
     for number, (visit, (x, y)) in enumerate(zip(visits, places, strict=True), start=1):
         kind = "here" if here and number == len(visits) else "visit"
@@ -108,6 +128,22 @@ class _Scales:
             marks.append(line("axis", x, x, _BOTTOM, _BOTTOM + 4))
             marks.append(text(x, _BOTTOM + 17, _amount(number * step, self.cost)))
         return "".join(marks)
+
+
+def _foretold(plot: _Scales, foretold: Foretold) -> Iterator[str]:
+    """The line of what is foretold, and a square for what the control shows."""
+    if seen := [one for one in foretold.line if one[1] >= plot.floor]:
+        places = (plot.place(*one) for one in seen)
+        points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+        yield f'<polyline class="nncompress-foretold" points="{points}"/>'
+    cost, accuracy = foretold.here
+    if accuracy >= plot.floor:
+        x, y = plot.place(cost, accuracy)
+        yield (
+            f'<rect class="nncompress-foretold-here" x="{x - 4:.1f}" y="{y - 4:.1f}" '
+            f'width="8" height="8"><title>foretold: '
+            f"{_said(accuracy, cost, plot.cost)}</title></rect>"
+        )
 
 
 def _beside(y: float, lines: Iterable[float]) -> float:
