@@ -15,7 +15,7 @@ _DECADES = 4.0  # of divergence, from the largest down, that the tints are sprea
 _TOP = 22  # of the head
 _LINE = 14  # height of a line of the head
 _NAMES = 104  # where the cells begin
-_TALLEST, _FLATTEST = 26.0, 8.0  # a row
+_TALLEST, _FLATTEST = 44.0, 8.0  # a row
 _ROOM = 264  # for the rows of a small model
 _LEGIBLE = 12  # pixels that a number needs
 _LETTERS = 15  # of a layer's name
@@ -64,7 +64,7 @@ def plan_svg(
                         top=top,
                         title=f"{label}: {row.divergence:.2g} nats, "
                         f"{row.packed_bytes:+,} bytes packed",
-                        strong=option == taken,
+                        taken=option == taken,
                     )
                 )
         parts.append(cells.empty(place, len(options), f"{unit}: {AS_IT_IS}"))
@@ -171,7 +171,7 @@ class _Cells:
         *,
         top: float,
         title: str,
-        strong: bool,
+        taken: bool,
     ) -> str:
         """A cell in its tint, with the number where there is room for it."""
         part = 1 + math.log10(max(divergence, 1e-12) / top) / _DECADES
@@ -181,7 +181,7 @@ class _Cells:
             return cell
         x, y = self.middle(place[1]), self.base(place[0])
         return cell + text(
-            x, y, _short(divergence), kind="strong" if strong else "cell"
+            x, y, _short(divergence), kind="cell-taken" if taken else "cell"
         )
 
     def empty(self, row: int, column: int, title: str) -> str:
@@ -201,7 +201,7 @@ class _Cells:
 
 def _short(divergence: float) -> str:
     """A number in few letters, for example `".35"`, `".0023"` and `"1e-5"`."""
-    if divergence < 5e-4:
+    if divergence < 1e-3:
         digits = f"{divergence:.0e}".replace("e-0", "e-")
         return digits if divergence > 0 else "0"
     return f"{divergence:.2g}".removeprefix("0")

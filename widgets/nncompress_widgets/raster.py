@@ -136,7 +136,7 @@ def _write(
         "".join(element.itertext()).replace("$", r"\$"),
         ha=_ANCHORS[element.get("text-anchor", "start")],
         va="baseline",
-        color=_NEUTRAL,
+        color=fill if (fill := rule.get("fill", "")).startswith("#") else _NEUTRAL,
         fontsize=sizes.get(kind, 11),
         fontweight="bold" if strong else "normal",
         zorder=order,

@@ -11,7 +11,7 @@ from nncompress_widgets.outcome import Visit
 from nncompress_widgets.plot import LEFT, RIGHT, dot, line, picture, round_step, text
 
 HEIGHT = 150
-WITH_LINE = "Plans visited, accuracy over packed bytes; dotted: what the scan foretells"
+WITH_LINE = "Plans visited, accuracy over packed bytes; dotted and square: foretold"
 Place = tuple[float, float]  # a cost and an accuracy
 _TOP, _BOTTOM = 26, 116  # the plot inside the picture
 _COSTS = {
@@ -73,6 +73,7 @@ def trail_svg(
             *[one.accuracy for one in visits],
             1.0 if expected is None else expected,
         ),
+        least=min(one[0] for one in foretold.line) if foretold else None,
     )
     places = [plot.place(one.cost, one.accuracy) for one in visits]
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
@@ -105,16 +106,37 @@ def trail_svg(
 
 
 class _Scales:
-    """The scales: costs from 0, accuracies from the next ten per cent below the lowest."""
+    """The scales: costs from 0, accuracies from the next ten per cent below the lowest.
 
-    def __init__(self, cost: str, most: float, lowest: float) -> None:
-        self.cost, self.most = cost, 1.05 * most
+    With a least cost above 0 costs are on a logarithmic scale that begins there.
+    """
+
+    def __init__(
+        self, cost: str, most: float, lowest: float, least: float | None = None
+    ) -> None:
+        self.cost, self.most = cost, (1.05 if least is None else 1.2) * most
+        self._least = None if least is None else 0.9 * least
         self.floor = max(math.floor(10 * lowest - 0.01) / 10, 0.0)
 
     def place(self, cost: float, accuracy: float) -> tuple[float, float]:
-        across = min(cost / self.most, 1.0)
+        across = cost / self.most
+        if self._least is not None:
+            decades = math.log(self.most / self._least)
+            across = math.log(max(cost, self._least) / self._least) / decades
         up = max((accuracy - self.floor) / (1 - self.floor), 0.0)
+        across = min(across, 1.0)
         return LEFT + across * (RIGHT - LEFT), _BOTTOM - up * (_BOTTOM - _TOP)
+
+    @property
+    def ticks(self) -> list[float]:
+        """Round costs."""
+        if self._least is None:
+            step = round_step(self.most / 4)
+            return [number * step for number in range(int(self.most / step) + 1)]
+        first = math.floor(math.log10(self._least))
+        powers = [10.0**power for power in range(first, first + 12)]
+        each = [power * factor for power in powers for factor in (1, 2, 5)]
+        return [one for one in each if self._least <= one <= self.most]
 
     def axes(self) -> str:
         marks = [line("axis", LEFT, RIGHT, _BOTTOM, _BOTTOM)]
@@ -122,11 +144,10 @@ class _Scales:
             y = self.place(0, accuracy)[1]
             marks.append(line("grid", LEFT, RIGHT, y, y))
             marks.append(text(LEFT - 6, y + 3.5, f"{100 * accuracy:.0f} %", "end"))
-        step = round_step(self.most / 4)
-        for number in range(int(self.most / step) + 1):
-            x = self.place(number * step, 0)[0]
+        for cost in self.ticks:
+            x = self.place(cost, 0)[0]
             marks.append(line("axis", x, x, _BOTTOM, _BOTTOM + 4))
-            marks.append(text(x, _BOTTOM + 17, _amount(number * step, self.cost)))
+            marks.append(text(x, _BOTTOM + 17, _amount(cost, self.cost)))
         return "".join(marks)
 
 
@@ -140,8 +161,8 @@ def _foretold(plot: _Scales, foretold: Foretold) -> Iterator[str]:
     if accuracy >= plot.floor:
         x, y = plot.place(cost, accuracy)
         yield (
-            f'<rect class="nncompress-foretold-here" x="{x - 4:.1f}" y="{y - 4:.1f}" '
-            f'width="8" height="8"><title>foretold: '
+            f'<rect class="nncompress-foretold-here" x="{x - 8:.1f}" y="{y - 8:.1f}" '
+            f'width="16" height="16"><title>foretold: '
             f"{_said(accuracy, cost, plot.cost)}</title></rect>"
         )
 
