@@ -23,6 +23,7 @@ from nncompress_lab.data import fashion_mnist
 from nncompress_lab.distillation.distillation import Distillation
 from nncompress_lab.models.kernels import kernel_layers
 from nncompress_lab.passes import Pass
+from nncompress_lab.planning.plan import Plan
 from nncompress_lab.quantization.layers.fake_quantize import FakeQuantize
 from nncompress_lab.trials.distillation import DistillationTrial
 from nncompress_lab.trials.goal import Goal
@@ -68,8 +69,9 @@ def chosen(
 
     @exercise.check
     def is_registered(answer: Any) -> None:
-        require_chosen(answer, kind or Pass, example=example)
-        trains = [] if kind else sorted(answer.needs - GIVEN)
+        step = step_of(answer)
+        require_chosen(step, kind or Pass, example=example)
+        trains = [] if kind else sorted(step.needs - GIVEN)
         require(
             not trains,
             "The goal is to be met without any training: leave out what needs "
@@ -99,6 +101,11 @@ def require_goal(
     """
     for name in goal.bounds:
         exercise.check(_check(name, goal, model, remarks.get(name, "")))
+
+
+def step_of(answer: Any) -> Any:
+    """The passes of a plan; anything else as it is."""
+    return answer.passes if isinstance(answer, Plan) else answer
 
 
 def compressed(answer: Pass, model: Model = zoo.lenet5) -> keras.Model:
@@ -183,7 +190,7 @@ def _check(name: str, goal: Goal, model: Model, remark: str) -> Check:
     check_name, figure = _FIGURES[name]
 
     def check(answer: Any) -> None:
-        lacking = goal.shortfall(name, figure(answer, model))
+        lacking = goal.shortfall(name, figure(step_of(answer), model))
         if lacking:
             sentence = f"{lacking[0].upper()}{lacking[1:]}. {remark}"
             require(False, sentence.rstrip())

@@ -11,10 +11,13 @@ from nncompress_lab.course.exercises.lesson_12_scans import (
     measure_without,
     scan_layers,
 )
+from nncompress_lab.models.selection import Selection
+from nncompress_lab.pipelines import pipeline
+from nncompress_lab.pruning.magnitude_pruning import MagnitudePruning
 from nncompress_lab.quantization.uniform_quantization import UniformQuantization
 from nncompress_lab.trials.goal import Goal
 
-GOAL = Goal(packed_bytes=95_000, accuracy_drop=0.015)
+GOAL = Goal(packed_bytes=85_000, accuracy_drop=0.015)
 
 what_decides = choice(
     "what_decides",
@@ -57,22 +60,31 @@ what_decides = choice(
 
 chosen_plan = chosen(
     "chosen_plan",
-    example="ncl.plan(model, ncl.Budget(packed_bytes=150_000), data).passes",
+    title="Smaller than 2 bits, better than 3",
+    example="ncl.plan(model, ncl.Budget(packed_bytes=150_000), data)",
     hints=(
-        "Move the budget: which layers lose bits first, and where does the accuracy bend? "
-        "The goal is between two settings that you can mark for all layers.",
-        "With one setting for all layers 3 bits are too large and 2 bits too bad. What "
-        "does the plan choose for a budget that lies between their sizes?",
-        "Write the budget of the goal itself: the plan fills it.",
+        "Move the budget down, from large to small: which layers are given less first, and "
+        "where does the accuracy bend?",
+        "With bits alone nothing reaches the goal. Which layer holds most bytes, and which "
+        "of its cells have a small divergence and few bytes?",
+        "The budget of the goal itself, and a scan with zeros in it: ncl.plan(model, "
+        "ncl.Budget(packed_bytes=85_000), data, scan=wide)",
     ),
-    reference=UniformQuantization(bits=3, clipping="mse"),
+    reference=pipeline(
+        MagnitudePruning(sparsity=0.7, select=Selection(names=("dense1",))),
+        UniformQuantization(
+            bits=2,
+            clipping="mse",
+            per_layer={"conv*": {"bits": 6}, "logits": {"bits": 6}},
+        ),
+    ),
 )
 require_goal(
     chosen_plan,
     GOAL,
     remarks={
-        "packed_bytes": "Where is dense1, which holds most of the bytes?",
-        "accuracy_drop": "Which layer suffers, and what would a bit cost there?",
+        "packed_bytes": "What does dense1 get, which holds most of the bytes?",
+        "accuracy_drop": "Which layer suffers, and what would more bits cost there?",
     },
 )
 
