@@ -333,11 +333,9 @@ theirs = np.array(
     ]
 )
 print("the same numbers as by hand:", np.allclose(theirs, divergences, atol=1e-4))
-sizes = [model.get_layer(name).kernel.size for name in names]
-print(
-    "most sensitive at 2 bits is the smallest layer:",
-    np.argmax(theirs[:, 0]) == np.argmin(sizes),
-)
+sizes = [np.prod(model.get_layer(name).kernel.shape) for name in names]
+smallest_is_first = np.argmax(theirs[:, 0]) == np.argmin(sizes)
+print("most sensitive at 2 bits is the smallest layer:", smallest_is_first)
 
 # %% [markdown]
 # ## 3. A zero that means nothing

@@ -19,6 +19,7 @@ _TALLEST, _FLATTEST = 44.0, 8.0  # a row
 _ROOM = 264  # for the rows of a small model
 _LEGIBLE = 12  # pixels that a number needs
 _LETTERS = 15  # of a layer's name
+_THERE = "•"  # of a pass that has no such number
 
 
 def plan_svg(
@@ -27,6 +28,7 @@ def plan_svg(
     choice: Choice,
     *,
     rows: int,
+    budget: int = 0,
     done: float = 0.0,
 ) -> str:
     """Draw what each unit loses under each option, and frame what a plan takes.
@@ -36,6 +38,7 @@ def plan_svg(
         options: The columns; the last column stands for the unit as it is.
         choice: The column of each unit; nothing is framed if it is empty.
         rows: How many there are, or will be.
+        budget: Of the choice, in bytes.
         done: The part of the scan that is done.
 
     Returns:
@@ -73,7 +76,7 @@ def plan_svg(
             cells.frame(place, len(options) if option is None else option)
             for place, option in enumerate(choice)
         ]
-    label = f"{words}. {in_words(scan, choice)}"
+    label = f"{words} for {budget:,} bytes: {in_words(scan, choice)}"
     return picture(parts, height=cells.height, label=label)
 
 
@@ -93,7 +96,10 @@ def in_words(scan: Sensitivity, choice: Choice) -> str:
 
 def option_name(option: Pass) -> str:
     """An option in a few words, for example `"70 % zeros + 2 bits"`."""
-    return " + ".join(f"{value} {knob}" for knob, value in _knobs(option).items())
+    knobs = _knobs(option).items()
+    return " + ".join(
+        knob if value == _THERE else f"{value} {knob}" for knob, value in knobs
+    )
 
 
 def _knobs(option: Pass) -> dict[str, str]:
@@ -110,7 +116,7 @@ def _knob(step: Pass) -> tuple[str, str]:
             others = {"GPTQ": "GPTQ", "CodebookQuantization": "codebook"}
             named = "channels off" if channels else others.get(kind, knob)
             return named, f"{100 * value:.0f} %" if name == "sparsity" else f"{value:g}"
-    return kind.removesuffix("Quantization").removesuffix("Pruning"), "yes"
+    return kind.removesuffix("Quantization").removesuffix("Pruning"), _THERE
 
 
 def _heads(options: Sequence[Pass]) -> dict[str, list[str]]:

@@ -67,7 +67,11 @@ class PlanView:
             return
         self.budget.value, self.alike.value = budget, alike
         self.picture.value = plan_svg(
-            choices.scan, self._trial.options, choice, rows=len(choices.scan.units)
+            choices.scan,
+            self._trial.options,
+            choice,
+            rows=len(choices.scan.units),
+            budget=budget,
         )
         words = f"For {size(budget)}: {in_words(choices.scan, choice)}"
         if found := self._trial.foretold(choice):
