@@ -74,6 +74,7 @@ from .quantization.equalize_ranges import EqualizeRanges as EqualizeRanges
 from .quantization.fine_tune_codebook import FineTuneCodebook as FineTuneCodebook
 from .quantization.fold_batch_norm import FoldBatchNorm as FoldBatchNorm
 from .quantization.gptq import GPTQ as GPTQ
+from .quantization.layers.kept import keep_decoded as keep_decoded
 from .quantization.layers.replace import dequantized as dequantized
 from .quantization.quantization_aware_training import (
     QuantizationAwareTraining as QuantizationAwareTraining,

@@ -3,14 +3,16 @@
 Every class is the Keras layer of the same name with one change: instead of the float
 kernel it has integers (`kernel_q`) with their scales and, if affine, zero points, or codes
 with the tables that they point into. The layer computes with the decoded floats, so it runs
-on every backend and is as fast as before; what shrinks is the memory and the file.
+on every backend. It keeps them from its first call, with which it is as fast as before and
+takes more memory; `keep_decoded` in `kept` is the choice. What shrinks is the file.
 
 The classes are registered with Keras when `nncompress_lab` is imported. This module
-imports no other module of the library that needs Keras, because it is loaded the moment
-that Keras is.
+and `kept` import no other module of the library that needs Keras, because they are loaded
+the moment that Keras is.
 """
 
 import dataclasses
+from functools import partial
 from typing import Any, ClassVar
 
 import keras
@@ -19,6 +21,7 @@ from keras import layers, ops
 from nncompress_lab.models.convolutional_cell import KERAS_CELL, ConvLSTMCell
 from nncompress_lab.models.kernels import KERNELS, channel_axes, kernel_names
 from nncompress_lab.quantization.arrays.codebook_format import format_of
+from nncompress_lab.quantization.layers.kept import KeptKernel, StoredPart, kept_kernel
 
 UNUSED = ("initializer", "regularizer", "constraint")
 
@@ -78,6 +81,10 @@ class ComputedKernels(layers.Layer):
         """A kernel as a float tensor."""
         raise NotImplementedError
 
+    def read_kernel(self, name: str) -> Any:
+        """A kernel as a float tensor, computed now or kept since it was."""
+        return self.compute_kernel(name)
+
     # Dense and Conv override these two and would look for a float kernel.
     def save_own_variables(self, store: Any) -> None:
         """Store every variable under its position, as the base layer does."""
@@ -102,6 +109,7 @@ class QuantizedKernels(ComputedKernels):
     def __init__(self, *args: Any, quantization: dict[str, Any], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.quantization = format_of(quantization)
+        self.kept: dict[str, KeptKernel] = {}
 
     @property
     def kernel_format(self) -> Any:
@@ -112,18 +120,24 @@ class QuantizedKernels(ComputedKernels):
         """Create the variables that hold a kernel: q and scale, or q and table."""
         variables = {}
         for part, (shape, dtype) in self.views[name].stored.items():
-            variables[part] = self.add_weight(
+            variables[part] = StoredPart(
+                "zeros",
                 name=f"{name}_{part}",
                 shape=shape,
                 dtype=dtype,
-                initializer="zeros",
                 trainable=part == "table",
                 autocast=False,
             )
+            self._track_variable(variables[part])
             # TensorFlow follows only what was made trainable: a table can be made to
             # train (see FineTuneCodebook), and does not unless it is.
             variables[part].trainable = False
+        self.kept[name] = kept_kernel(variables, partial(self.compute_kernel, name))
         return variables
+
+    def read_kernel(self, name: str) -> Any:
+        """A kernel, decoded now or kept since it was; see `keep_decoded`."""
+        return self.kept[name].read()
 
     def compute_kernel(self, name: str) -> Any:
         """A kernel, decoded."""
@@ -174,7 +188,7 @@ def _computed(name: str) -> property:
             raise AttributeError(
                 f"Build layer {layer.name!r} before its {name} is read."
             )
-        return ops.cast(layer.compute_kernel(name), layer.compute_dtype)
+        return ops.cast(layer.read_kernel(name), layer.compute_dtype)
 
     def drop(layer: Any, value: Any) -> None:
         pass
