@@ -56,7 +56,8 @@ def values_for(layer: Any, parts: Sequence[Any]) -> Values | None:
     if len(parts) == 1 and _is_alike(layer, parts[0]):
         return values_of(parts[0])
     names = kernel_names(layer)
-    if len(names) != 1 or not all(map(_is_bare, parts[:-1])):
+    ends_alike = _activation(parts[-1]) == _activation(layer)
+    if len(names) != 1 or not ends_alike or not all(map(_is_bare, parts[:-1])):
         return None
     kernel = _kernel_for(layer, parts)
     others = other_variables(parts[-1])
@@ -79,8 +80,13 @@ def _is_alike(layer: Any, other: Any) -> bool:
 
 def _is_bare(layer: Any) -> bool:
     """Whether a layer is nothing but a product with its kernel."""
-    activation = getattr(layer, "activation", keras.activations.linear)
-    return activation is keras.activations.linear and not other_variables(layer)
+    return _activation(layer) == "linear" and not other_variables(layer)
+
+
+def _activation(layer: Any) -> Any:
+    """As its configuration says it."""
+    function = getattr(layer, "activation", keras.activations.linear)
+    return keras.activations.serialize(function)
 
 
 def _kernel_for(layer: Any, parts: Sequence[Any]) -> Array | None:
