@@ -48,14 +48,20 @@ class Cache:
             check_writable(self._path)
         self._rows: dict[str, Any] = self._read().get(key, {})
 
-    def row(self, unit: str, option: Pass, number: int) -> Row | str | None:
-        """A row, or why there is none; None if that is not known yet."""
+    def row(self, unit: str, option: str, number: int) -> Row | str | None:
+        """A row, or why there is none; None if that is not known yet.
+
+        Args:
+            unit: Its name.
+            option: Its `key_of`.
+            number: What the row is to have as the index of its option.
+        """
         found = self._rows.get(_name(unit, option))
         if found is None or isinstance(found, str):
             return found
         return row_of({**found, "option": number})
 
-    def keep(self, unit: str, option: Pass, row: Row | str) -> None:
+    def keep(self, unit: str, option: str, row: Row | str) -> None:
         """Keep a row, or why there is none; it is written within a second or so."""
         self._rows[_name(unit, option)] = row if isinstance(row, str) else asdict(row)
         self._is_new = True
@@ -143,8 +149,13 @@ def _told(value: Any) -> Any:
     return type(value).__qualname__
 
 
-def _name(unit: str, option: Pass) -> str:
-    return json.dumps([unit, to_recipe(option)["passes"]], sort_keys=True)
+def key_of(option: Pass) -> str:
+    """An option as a text, the same in every run."""
+    return json.dumps(to_recipe(option)["passes"], sort_keys=True)
+
+
+def _name(unit: str, option: str) -> str:
+    return f"{unit} {option}"
 
 
 def _file(path: Path) -> Path:

@@ -13,7 +13,7 @@ from nncompress_lab.data.data import CALIBRATION_EXAMPLES
 from nncompress_lab.errors import check_choice
 from nncompress_lab.passes import Context, Pass
 from nncompress_lab.planning.altered import Altered
-from nncompress_lab.planning.cache import Cache, fingerprint
+from nncompress_lab.planning.cache import Cache, fingerprint, key_of
 from nncompress_lab.planning.changes import UNCHANGED, Change, Costs, LayerChanges
 from nncompress_lab.planning.channel_changes import ChannelChanges
 from nncompress_lab.planning.fisher import FisherProxy
@@ -73,6 +73,7 @@ class Scan:
         self._judge = Judge.of(model, given(context.validation), context)
         self._costs = Costs(model)
         self._shown = tuple(map(on_every_layer, options))
+        self._keys = [*map(key_of, self._shown)]
         quiet = replace(context, progress=False)
         self._changes = [
             ChannelChanges(model, one, quiet, self._costs)
@@ -116,7 +117,7 @@ class Scan:
         return self._table(altered.original)
 
     def _measure(self, cell: _Cell, altered: Altered) -> None:
-        option = self._shown[cell.option]
+        option = self._keys[cell.option]
         if self._cache.row(cell.unit, option, cell.option) is not None:
             return
         change = self._changes[cell.option].change(cell.unit)
@@ -153,7 +154,7 @@ class Scan:
             for number, reasons in enumerate(self._reasons):
                 found: Row | str | None = reasons[unit]
                 if found is None:
-                    found = self._cache.row(unit, self._shown[number], number)
+                    found = self._cache.row(unit, self._keys[number], number)
                 if isinstance(found, Row):
                     rows.append(found)
                 else:
