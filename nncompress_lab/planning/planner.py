@@ -9,6 +9,7 @@ import keras
 from nncompress_lab import progress
 from nncompress_lab.data.datasets import Dataset
 from nncompress_lab.errors import CompressionError, MissingContextError
+from nncompress_lab.measure.sizes import FileSizes, file_sizes
 from nncompress_lab.passes import Context
 from nncompress_lab.pipelines import Pipeline
 from nncompress_lab.planning.applying import applied
@@ -114,12 +115,14 @@ class Built:
         choices: For each unit its option.
         passes: That make it.
         model: The result.
-        cost: Of it, really.
+        sizes: Of its files.
+        cost: What the budget limits.
     """
 
     choices: Choices
     passes: Pipeline
     model: keras.Model
+    sizes: FileSizes
     cost: float
 
 
@@ -160,7 +163,7 @@ class Planner:
         front = front_of(self.scan, budget.cost_in_rows, limit=SLACK * limit)
         found = {PLAN: self._fitted(front, budget, limit)}
         found |= self._uniform(budget, limit)
-        points = {name: self.measuring.point(one.model) for name, one in found.items()}
+        points = {name: self._point(one) for name, one in found.items()}
         best = max(points, key=lambda name: self._worth(points[name]))
         return self._plan(budget, found[best], points[best], points)
 
@@ -222,7 +225,7 @@ class Planner:
         while high - low > 1 and (best is None or self._far_apart(front, low, high)):
             middle = (low + high) // 2
             one = self._built(front.choices(middle), budget)
-            point = self.measuring.point(one.model)
+            point = self._point(one)
             lost = drop(point, self.original, mode=self.scan.mode)
             if lost <= (budget.max_drop or 0.0) + ROUNDING:
                 best, high = self._plan(budget, one, point, {PLAN: point}), middle
@@ -247,7 +250,12 @@ class Planner:
 
     def _build(self, choices: Choices, budget: Budget) -> Built:
         passes, model = applied(self.model, self.scan.options, choices, self.context)
-        return Built(choices, passes, model, self.measuring.cost(model, budget.cost))
+        sizes = file_sizes(model)
+        cost = self.measuring.cost(model, sizes, budget.cost)
+        return Built(choices, passes, model, sizes, cost)
+
+    def _point(self, one: Built) -> Point:
+        return self.measuring.point(one.model, one.sizes)
 
     def _worth(self, point: Point) -> tuple[float, float]:
         """The higher the better; of equal metrics the lower loss."""

@@ -42,10 +42,12 @@ class Measuring:
         task = task_to_train(model, validation, context=context)
         return cls(model, validation, task, latency)
 
-    def point(self, model: keras.Model) -> Point:
-        """What a model is worth and what it costs."""
+    def point(
+        self, model: keras.Model, sizes: measure.FileSizes | None = None
+    ) -> Point:
+        """What a model is worth and what it costs; its file sizes may be known."""
         figures = evaluated(model, self.validation, self.task)
-        sizes = measure.file_sizes(model)
+        sizes = sizes or measure.file_sizes(model)
         return Point(
             loss=figures.get("loss", math.nan),
             metric=figures[self.task.judged_by],
@@ -56,13 +58,12 @@ class Measuring:
             latency_ms=self._latency(model) if self.latency else None,
         )
 
-    def cost(self, model: keras.Model, name: str) -> float:
+    def cost(self, model: keras.Model, sizes: measure.FileSizes, name: str) -> float:
         """One of the costs of a model, by its name in a `Point`."""
         if name == "macs":
             return measure.macs(model)
         if name == "latency_ms":
             return self._latency(model)
-        sizes = measure.file_sizes(model)
         return sizes.packed if name == "packed_bytes" else sizes.keras
 
     def _latency(self, model: keras.Model) -> float:
