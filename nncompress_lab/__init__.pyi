@@ -45,9 +45,9 @@ from .pipelines import pipeline as pipeline
 from .planning.budget import Budget as Budget
 from .planning.pareto import pareto as pareto
 from .planning.plan import Plan as Plan
-from .planning.planner import plan as plan
 from .planning.scan import sensitivity as sensitivity
 from .planning.sensitivity import Sensitivity as Sensitivity
+from .planning.under_budget import plan as plan
 from .pruning.arrays.schedules import PruningSchedule as PruningSchedule
 from .pruning.channels.channel_pruning import ChannelPruning as ChannelPruning
 from .pruning.channels.remove_dead_channels import (

@@ -18,10 +18,9 @@ from nncompress_lab.passes import Context
 from nncompress_lab.pipelines import Pipeline
 from nncompress_lab.planning.budget import Budget
 from nncompress_lab.planning.pareto_front import Found, ParetoFront
-from nncompress_lab.planning.planner import plan
-from nncompress_lab.planning.scan import sensitivity
 from nncompress_lab.planning.sensitivity import Point, Sensitivity
 from nncompress_lab.planning.techniques import Technique, options_of
+from nncompress_lab.planning.under_budget import plan, scan_for
 from nncompress_lab.recipe import from_recipe, to_recipe
 from nncompress_lab.report.formats import optional
 
@@ -77,8 +76,7 @@ def pareto(
     if path is not None:
         check_writable(Path(path))
     if scan is None:
-        options = options_of(techniques)
-        scan = sensitivity(model, options, context, progress=context.progress)
+        scan = scan_for(wanted[0], model, options_of(techniques), context)
     kept = _Kept(path, scan, epochs)
     missing = [one for one in wanted if one not in kept.found]
     quiet = Context.of(context, progress=False)

@@ -1,17 +1,15 @@
-"""`plan`: from a model and a budget to passes, chosen by what was measured."""
+"""Candidates within a budget, applied and measured, and the best of them as a plan."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import keras
 
 from nncompress_lab import progress
-from nncompress_lab.data.datasets import Dataset
-from nncompress_lab.errors import CompressionError, MissingContextError
+from nncompress_lab.errors import CompressionError
 from nncompress_lab.measure.sizes import FileSizes, file_sizes
 from nncompress_lab.passes import Context
-from nncompress_lab.pipelines import Pipeline
+from nncompress_lab.pipelines import Pipeline, pipeline
 from nncompress_lab.planning.applying import applied
 from nncompress_lab.planning.budget import ROUNDING, Budget, drop
 from nncompress_lab.planning.choices import (
@@ -24,9 +22,11 @@ from nncompress_lab.planning.choices import (
 )
 from nncompress_lab.planning.plan import AS_IT_IS, Candidate, Plan
 from nncompress_lab.planning.points import Measuring
-from nncompress_lab.planning.scan import sensitivity
 from nncompress_lab.planning.sensitivity import Point, Sensitivity
-from nncompress_lab.planning.techniques import Technique, options_of
+from nncompress_lab.training.reestimate_batch_norm import (
+    ReestimateBatchNorm,
+    normalizations,
+)
 
 REPAIRS = 8  # plans made anew because the real cost is not the sum
 SLACK = 1.05  # of the limit: real costs may be less than the sums
@@ -36,75 +36,9 @@ PRECISION = 0.01  # of the smallest file that a drop allows
 PLAN = "plan"
 
 
-def plan(
-    model: keras.Model,
-    budget: Budget,
-    data: Dataset | Context,
-    *,
-    techniques: Sequence[Technique] = ("pruning", "quantization"),
-    scan: Sensitivity | None = None,
-    examples: int = 512,
-    epochs: int = 3,
-) -> Plan:
-    """Choose for each layer how far to compress it, so that the model fits a budget.
-
-    What every option does to the outputs is measured layer by layer (`sensitivity`), and
-    the options that change them least within the budget are chosen together. The result
-    is applied and its real cost measured; where that is not the sum, the choice is made
-    anew. It is compared on the validation data with the options that treat all layers
-    alike and fit the budget, too, so a plan is never worse than these there.
-
-    Args:
-        model: A trained model. It is not changed.
-        budget: What the result may cost and lose.
-        data: With validation data to choose by, and calibration data where options need
-            it; a data set will do. The test data is not looked at.
-        techniques: What may become of a layer, in the order in which it is applied: names
-            (`"pruning"`, `"quantization"`, `"gptq"`, `"codebook"`, `"low_rank"`,
-            `"tucker2"`, `"channels"`), or sequences of passes that are alternatives to
-            each other. All their combinations are options.
-        scan: What has been measured, by `sensitivity`; its options are then taken in place
-            of `techniques`.
-        examples: Of the validation data, for the scan.
-        epochs: Of the recovery that `ncl.compress(model, plan)` trains; 0 for none.
-
-    Returns:
-        The plan, applied and measured without training.
-
-    Raises:
-        MissingContextError: If `data` lacks validation data, or what an option needs.
-        CompressionError: If no choice of options fits the budget; the message says how
-            small the model gets.
-        ValueError: If there is no such technique.
-
-    Example:
-        >>> from nncompress_lab import data, zoo
-        >>> lenet = zoo.lenet_300_100()
-        >>> small = plan(lenet, Budget(ratio=8), data.fashion_mnist(), examples=64,
-        ...              techniques=["quantization"])
-        >>> small.verified.packed_bytes < small.original.packed_bytes / 8
-        True
-
-    References:
-        Cai, Peng, Yao, Dong, Gholami, Mahoney, Keutzer, "ZeroQ: A Novel Zero Shot
-        Quantization Framework", CVPR 2020, section 3.3 (sensitivities by the divergence
-        of the outputs, and their sum). https://arxiv.org/abs/2001.00281
-    """
-    context = Context.of(data)
-    if context.validation is None:
-        raise MissingContextError(
-            "A plan is chosen on validation data, which the context does not hold. Pass "
-            "Context(validation=(x, y), ...), or a data set such as "
-            "ncl.data.fashion_mnist()."
-        )
-    timed = budget.cost == "latency_ms"
-    if scan is None:
-        options = options_of(techniques)
-        scan = sensitivity(
-            model, options, context, examples=examples, progress=context.progress
-        )
-    made = Planner(model, context, scan, timed=timed).plan(budget)
-    return replace(made, epochs=epochs)
+def reestimates(model: keras.Model, context: Context) -> bool:
+    """Whether a plan measures normalizations anew: if there are any, and data for it."""
+    return context.calibration is not None and bool(normalizations(model))
 
 
 @dataclass(frozen=True, eq=False)
@@ -250,6 +184,9 @@ class Planner:
 
     def _build(self, choices: Choices, budget: Budget) -> Built:
         passes, model = applied(self.model, self.scan.options, choices, self.context)
+        if passes.passes and reestimates(self.model, self.context):
+            anew = ReestimateBatchNorm()
+            passes, model = pipeline(passes, anew), anew(model, self.context)
         sizes = file_sizes(model)
         cost = self.measuring.cost(model, sizes, budget.cost)
         return Built(choices, passes, model, sizes, cost)

@@ -58,12 +58,11 @@ def options_of(techniques: Sequence[Technique]) -> tuple[Pass, ...]:
             "`techniques` is a sequence. Received: "
             f"techniques={techniques!r}. Write techniques=({techniques!r},)."
         )
+    settings = [_settings_of(one) for one in techniques]
+    _check_widths(settings)
     chosen: list[tuple[Pass, ...]] = [()]
-    for technique in techniques:
-        settings = _settings_of(technique)
-        chosen = [
-            (*before, *step) for before in chosen for step in ((), *zip(settings))
-        ]
+    for some in settings:
+        chosen = [(*before, *step) for before in chosen for step in ((), *zip(some))]
     options = tuple(
         steps[0] if len(steps) == 1 else pipeline(*steps) for steps in chosen[1:]
     )
@@ -73,6 +72,18 @@ def options_of(techniques: Sequence[Technique]) -> tuple[Pass, ...]:
             f"Received: techniques={techniques!r}."
         )
     return options
+
+
+def _check_widths(settings: Sequence[Sequence[Pass]]) -> None:
+    """Widths are no option beside others: they change what these cost elsewhere."""
+    cuts = [any(isinstance(one, ChannelPruning) for one in some) for some in settings]
+    if any(cuts) and len(cuts) > 1:
+        raise ValueError(
+            "Channels are planned by themselves, because a narrower layer changes what "
+            "every option of its neighbours costs. Received: channels beside other "
+            "techniques. Plan and apply techniques=('channels',) first, then plan the "
+            "narrower model."
+        )
 
 
 def _settings_of(technique: Technique) -> tuple[Pass, ...]:

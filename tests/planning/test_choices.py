@@ -102,6 +102,8 @@ def test_every_technique_has_options(name):
         ([], ValueError, "needs techniques"),
         ([[]], ValueError, "needs techniques"),
         ([[0.5]], TypeError, "Received: 0.5"),
+        (["channels", "pruning"], ValueError, "planned by themselves"),
+        (["gptq", [ncl.ChannelPruning(sparsity=0.5)]], ValueError, "narrower model"),
     ],
 )
 def test_other_techniques_are_refused(techniques, error, said):
