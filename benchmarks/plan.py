@@ -27,6 +27,7 @@ from plan_table import table
 from results_file import kept_rows, save_results
 
 import nncompress_lab as ncl
+from nncompress_lab.planning.recovery import with_recovery
 from nncompress_lab.planning.sensitivity import Sensitivity
 from nncompress_lab.planning.techniques import options_of
 
@@ -86,9 +87,9 @@ class Rows:
         return any(all(row.get(k) == v for k, v in key.items()) for row in self.rows)
 
     def add(self, begun: float, **row: Any) -> None:
-        """Keep a row with the minutes that it took."""
-        minutes = (time.monotonic() - begun) / 60
-        self.rows.append({**row, "minutes": round(minutes, 2)})
+        """Keep a row with the minutes of a processor that it took."""
+        minutes = (time.process_time() - begun) / 60
+        self.rows.append({**row, "cpu_minutes": round(minutes, 2)})
         save_results(RESULTS, self.rows, data="Fashion-MNIST subset", epochs=EPOCHS)
         print(self.rows[-1], flush=True)
 
@@ -101,7 +102,7 @@ def before(one: Model, done: Rows) -> None:
             key["setting"] = f"{bits} bits"
             if done.has(**key):
                 continue
-            begun = time.monotonic()
+            begun = time.process_time()
             uniform = one.facts(make(bits)(one.model, one.context))
             done.add(begun, **key, kind="uniform", **uniform)
             planned(one, done, key, [technique], uniform["packed_bytes"])
@@ -121,7 +122,7 @@ def planned(
     one: Model, done: Rows, key: dict[str, Any], techniques: Sequence[str], size: int
 ) -> None:
     """A plan for so many bytes, without training."""
-    begun = time.monotonic()
+    begun = time.process_time()
     budget = ncl.Budget(packed_bytes=size)
     try:
         made = ncl.plan(one.model, budget, one.context, scan=one.scan(techniques))
@@ -133,56 +134,58 @@ def planned(
 
 
 def after(one: Model, done: Rows, seeds: int) -> None:
-    """Uniform bits and a plan of as many bytes, both trained from the original."""
+    """Uniform bits, and a plan of as many bytes as they have then, both trained."""
     bits = RECOVERED_BITS[one.name]
+    epochs = EPOCHS[one.name]
+    step = UNIFORM["quantization"](bits)
+    made: ncl.Plan | None = None
     for seed, kind in cases(seeds):
         key = {"part": "after", "model": one.name, "techniques": "quantization"}
         key |= {"setting": f"{bits} bits", "kind": kind, "seed": seed}
         if done.has(**key):
             continue
-        begun = time.monotonic()
+        begun = time.process_time()
         keras.utils.set_random_seed(seed)
         context = replace(one.context, seed=seed)
-        step = UNIFORM["quantization"](bits)
-        made = ncl.plan(
-            one.model,
-            ncl.Budget(packed_bytes=size_of_uniform(one, done, bits, step)),
-            context,
-            scan=one.scan(["quantization"]),
-            epochs=EPOCHS[one.name],
-        )
         if kind == "uniform":
-            passes = replace(made, passes=ncl.pipeline(step)).recovering()
-            result = passes(one.model, context)
+            trained = with_recovery(ncl.pipeline(step), epochs=epochs)
+            result = trained(one.model, context)
         else:
+            made = made or plan_to_train(one, done, epochs)
             result = ncl.compress(one.model, made, context=context).model
         done.add(begun, **key, **one.facts(result))
 
 
-def size_of_uniform(one: Model, done: Rows, bits: int, step: ncl.Pass) -> int:
-    """Bytes of the trained uniform model where it is known, else of the untrained one."""
-    key = {"part": "after", "model": one.name, "kind": "uniform", "seed": 0}
-    known = [r for r in done.rows if all(r.get(k) == v for k, v in key.items())]
-    return known[0]["packed_bytes"] if known else ncl.packed_bytes(step(one.model))
+def plan_to_train(one: Model, done: Rows, epochs: int) -> ncl.Plan:
+    """For as many bytes as the smallest of the uniform models has after training."""
+    key = {"part": "after", "model": one.name, "kind": "uniform"}
+    rows = [row for row in done.rows if all(row.get(k) == v for k, v in key.items())]
+    budget = ncl.Budget(packed_bytes=min(row["packed_bytes"] for row in rows))
+    scan = one.scan(["quantization"])
+    return ncl.plan(one.model, budget, one.context, scan=scan, epochs=epochs)
 
 
 def small(one: Model, done: Rows) -> None:
     """A tenth of the bytes, from the scan to the trained model."""
-    key = {"part": "small", "model": one.name, "techniques": "pruning and quantization"}
-    key |= {"setting": "10x", "kind": "plan"}
+    key = {"part": "small", "model": one.name, "techniques": "quantization"}
+    key |= {"setting": "10x, trained", "kind": "plan"}
     if done.has(**key):
         return
-    begun = time.monotonic()
-    made = ncl.plan(one.model, ncl.Budget(ratio=10), one.context)
+    begun = time.process_time()
+    made = ncl.plan(
+        one.model,
+        ncl.Budget(ratio=10),
+        one.context,
+        techniques=["quantization"],
+        epochs=EPOCHS[one.name],
+    )
     result = ncl.compress(one.model, made, context=one.context)
     done.add(begun, **key, **one.facts(result.model))
 
 
 def cases(seeds: int) -> Iterator[tuple[int, str]]:
-    """Seeds and kinds, uniform first: a plan has the bytes that it ended with."""
-    for seed in range(seeds):
-        yield seed, "uniform"
-        yield seed, "plan"
+    """Seeds and kinds, uniform first: plans have the bytes that these end with."""
+    yield from ((seed, kind) for kind in ("uniform", "plan") for seed in range(seeds))
 
 
 def main() -> None:

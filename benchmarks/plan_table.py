@@ -53,8 +53,8 @@ def _listed(rows: list[dict[str, Any]]) -> str:
     if not rows:
         return ""
     lines = [
-        "| model | plan of | budget | test accuracy | packed |",
-        "|---|---|---|---:|---:|",
+        "| model | plan of | budget | test accuracy | packed | CPU |",
+        "|---|---|---|---:|---:|---:|",
     ]
     for row in rows:
         found = "test" in row
@@ -64,6 +64,7 @@ def _listed(rows: list[dict[str, Any]]) -> str:
             row["setting"],
             f"{row['test']:.2f} %" if found else "does not fit",
             f"{row['packed_bytes'] / 1e3:.1f} kB" if found else "-",
+            f"{row['cpu_minutes']:.1f} min",
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
