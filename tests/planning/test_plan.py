@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+import tasks
 from plans import BITS, OPTIONS, UNITS, context, hand_made, original
 
 import nncompress_lab as ncl
@@ -183,3 +184,46 @@ def test_a_plan_scans_by_itself(model):
 
     assert made.verified.packed_bytes <= made.original.packed_bytes / 2
     assert made.scan.options == tuple(options)
+
+
+@pytest.mark.parametrize("task", ["siamese", "two outputs", "regression"])
+def test_a_plan_is_for_any_task(task):
+    case = tasks.CASES[task]
+    model, options = (
+        case.build(),
+        [ncl.UniformQuantization(bits=bits) for bits in (2, 8)],
+    )
+    data = case.context()
+
+    made = ncl.plan(
+        model, ncl.Budget(ratio=1.01), data, techniques=[options], examples=8
+    )
+
+    result = made.passes(model, data)
+    assert ncl.packed_bytes(result) == made.verified.packed_bytes
+    figures = ncl.measure.evaluate(result, data.validation)
+    assert made.verified.metric == pytest.approx(figures[made.metric])
+
+
+def test_fewer_macs_are_planned_with_ranks(model):
+    limit = round(0.9 * ncl.measure.macs(model))
+    ranks = [ncl.LowRank(rank=rank) for rank in (1, 2, 4)]
+
+    made = ncl.plan(
+        model, ncl.Budget(macs=limit), context(model), techniques=[ranks], examples=16
+    )
+
+    assert ncl.measure.macs(made.passes(model, context(model))) == made.verified.macs
+    assert made.verified.macs <= limit
+
+
+def test_normalizations_are_measured_anew():
+    model = tiny_models.residual()
+    prune = [ncl.MagnitudePruning(sparsity=0.8)]
+
+    made = ncl.plan(
+        model, ncl.Budget(ratio=1.1), context(model), techniques=[prune], examples=8
+    )
+
+    assert made.passes.passes[-1] == ncl.ReestimateBatchNorm()
+    assert isinstance(made.recovering().passes[-1], ncl.FineTune)
