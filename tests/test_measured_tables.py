@@ -64,3 +64,9 @@ def test_the_tables_of_the_runtimes_are_those_of_the_results_file():
     page = (ROOT / "docs" / "measured-runtimes.md").read_text()
 
     assert tables.table(tables.kept()).strip() in page
+
+
+def test_the_table_of_the_plans_is_that_of_the_results_file():
+    table = module("plan_table").table(results("plan")["figures"])
+
+    assert table in (ROOT / "docs" / "plan.md").read_text()

@@ -151,10 +151,8 @@ class Planner:
     def _smallest(self, budget: Budget) -> Plan:
         """The cheapest plan whose drop is allowed, by halving the range of costs."""
         front = front_of(self.scan, budget.cost_in_rows)
-        low, high = (
-            -1,
-            len(front) - 1,
-        )  # places: one that loses too much, one that does not
+        # Places in the front: of one that loses too much, and of one that does not.
+        low, high = -1, len(front) - 1
         best: Plan | None = None
         while high - low > 1 and (best is None or self._far_apart(front, low, high)):
             middle = (low + high) // 2
