@@ -2,9 +2,11 @@
 
 import importlib.util
 import json
+import pickle
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from plans import OPTIONS, context, hand_made
 
@@ -149,3 +151,14 @@ def test_a_dask_cluster_finds_the_same(front, model, scan):
         found = ncl.pareto(model, context(model), BUDGETS[1:2], scan=scan)
 
     assert found.found == front.found[1:2]
+
+
+def test_a_task_can_be_sent_to_another_process(model, scan, front):
+    sent = pickle.dumps((model, context(model), scan, ncl.Budget(ratio=3), front.found))
+
+    received = pickle.loads(sent)
+
+    same = zip(received[0].get_weights(), model.get_weights(), strict=True)
+    assert all(np.array_equal(*pair) for pair in same)
+    assert received[2].rows == scan.rows
+    assert received[3:] == (ncl.Budget(ratio=3), front.found)
