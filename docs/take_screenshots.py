@@ -56,6 +56,11 @@ CONTROLS = {
     "channel": ("ChannelExplorer", "lenet5", "explorer.macs = 0.5"),
     "low-rank": ("LowRankExplorer", "lenet5", "explorer.rank = 16"),
     "factorization": ("FactorizationExplorer", "lenet5", ""),
+    "plan": (
+        "PlanExplorer",
+        "lenet5",
+        "explorer.wait()\nexplorer.budget = 84_000",
+    ),
     "over-time": (
         "PruningExplorer",
         "lenet5",

@@ -852,14 +852,13 @@ with tempfile.TemporaryDirectory() as folder:
     ncl.pack(compressed, file)
     print("the packed file fits into 84 kB:", file.stat().st_size <= 84_000)
     again = ncl.unpack(file)
-    runtime = ncl.runtimes.load(ncl.export(compressed, Path(folder) / "lenet5.onnx"))
-    theirs_now = runtime(few.x[:64])
+    exported = file.with_suffix(".onnx")
+    ncl.export(compressed, exported)
+    outputs = ncl.runtimes.load(exported).predict(few.x[:64])
 predictions = [one.predict(few.x[:64], verbose=0) for one in (compressed, again)]
 print("read again, the same predictions:", np.array_equal(*predictions))
-print(
-    "in ONNX Runtime the same classes:",
-    np.array_equal(theirs_now.argmax(1), predictions[0].argmax(1)),
-)
+classes = [each.argmax(axis=1) for each in (outputs, predictions[0])]
+print("in ONNX Runtime the same classes:", np.array_equal(*classes))
 
 # %% [markdown]
 # ### Timing, on the CPU and on the GPU if there is one

@@ -167,6 +167,37 @@ def test_controls_of_smaller_models_answer_to_the_keyboard_with_figures_of_their
         expect(control.get_by_text("ONNX Runtime", exact=True)).to_be_visible()
 
 
+PLANS = """
+import keras, nncompress_lab as ncl
+from nncompress_widgets import PlanExplorer
+images = ncl.data.fashion_mnist().validation.take(100)
+layers = [keras.layers.Flatten(), keras.layers.Dense(30), keras.layers.Dense(10)]
+model = keras.Sequential([keras.Input((28, 28, 1)), *layers])
+rounded = [ncl.UniformQuantization(bits=bits) for bits in (2, 4, 8)]
+PlanExplorer(model, images, options=rounded)
+"""
+
+
+def test_a_plan_follows_its_budget_after_the_scan(page, lab):
+    write(lab, "plans.ipynb", [PLANS], {})
+    open_notebook(page, lab, "plans.ipynb")
+    run_all(page)
+    control = page.locator(".nncompress-control")
+    picture = control.locator("svg[role=img]").first
+    plan = re.compile("for [0-9,]+ bytes: dense [a-z0-9 ]+, dense_1 ")
+    expect(picture).to_have_attribute("aria-label", plan)
+
+    before = picture.get_attribute("aria-label")
+    handle = control.locator(".noUi-handle").first
+    handle.focus()
+    handle.press("ArrowRight")
+    expect(picture).not_to_have_attribute("aria-label", before)
+    expect(handle).to_be_focused()
+    expect(picture.locator(".nncompress-planned")).to_have_count(2)
+    expect(control.locator(".nncompress-stale")).to_have_count(0)
+    expect(control.locator(".nncompress-error")).to_have_count(0)
+
+
 TEACHING = """
 import keras, nncompress_lab as ncl
 from nncompress_widgets import DistillationExplorer

@@ -162,6 +162,27 @@ ALSO_RIGHT = {
         "np.linalg.lstsq(inputs, teacher)": "NumPy's default is None",
         "teacher - inputs @ best -> (inputs @ best) - (teacher)": "the square has no sign",
     },
+    "choose_options": {
+        "for _ in range(costs.size): -> for _ in list(range(costs.size))[1:]:": "there "
+        "are more rounds than steps",
+        "for _ in range(costs.size): -> for _ in list(range(costs.size))[:-1]:": "there "
+        "are more rounds than steps",
+        "costs.size -> costs.nbytes": "there are more rounds than steps",
+    },
+    "choose_for_file": {
+        "for _ in range(11): -> for _ in list(range(11))[1:]:": "few repairs are needed",
+        "for _ in range(11): -> for _ in list(range(11))[:-1]:": "few repairs are needed",
+        "11 -> 12": "few repairs are needed",
+        "choose_options(losses, costs, budget) -> choose_options(np.exp(losses), costs, "
+        "budget)": "what fits and loses little is right",
+        "choose_options(losses, costs, total_bytes(costs, chosen) - over) -> "
+        "choose_options(np.exp(losses), costs, total_bytes(costs, chosen) - over)": "what "
+        "fits and loses little is right",
+        "over <= 0 -> over < 0": "what fits to the byte is chosen again",
+    },
+    "chosen_plan": {
+        "85000 -> 85001": "the plan has some bytes to spare",
+    },
     "keep_zeros": {
         "model.layers -> model.layers[::-1]": "the layers do not depend on each other",
     },

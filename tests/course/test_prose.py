@@ -16,6 +16,7 @@ from nncompress_lab.course.exercises import (
     lesson_08_factorization,
     lesson_09_teaching,
     lesson_10_in_the_loop,
+    lesson_12_planning,
 )
 
 # Sweeping words are true of what was printed just now, or they are not written.
@@ -90,6 +91,7 @@ def test_what_a_prediction_asks_for_is_hidden_from_the_student_only(source):
         ("08", lesson_08_factorization.GOAL),
         ("09", lesson_09_teaching.GOAL),
         ("10", lesson_10_in_the_loop.GOAL),
+        ("12", lesson_12_planning.GOAL),
     ],
 )
 def test_the_control_and_the_check_have_one_goal(lesson, goal):

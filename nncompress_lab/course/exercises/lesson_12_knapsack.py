@@ -1,6 +1,6 @@
-"""Lesson 12: what a choice costs, which to take under a budget, and the real file."""
+"""Lesson 12: what a choice costs, and which to take under a budget."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -12,8 +12,6 @@ from nncompress_lab.course.wording import because, in_words
 
 Floats = npt.NDArray[np.float64]
 ROUNDING: Final = 1e-9
-MOST_PACKED: Final = 12  # files: each takes a second with a real model
-ENOUGH: Final = 0.85  # of the budget: a file that fits need not be smaller than that
 
 
 def _total_bytes(costs: Floats, chosen: Sequence[int]) -> float:
@@ -102,15 +100,12 @@ choose_options = Exercise(
 )
 
 
-def _loss(losses: Floats, chosen: Sequence[int]) -> float:
-    return _total_bytes(losses, chosen)
-
-
 def _chosen(answer: Any, losses: Floats, costs: Floats, budget: float) -> list[int]:
-    return _require_choice(call(answer, losses, costs, budget), costs)
+    return require_choice(call(answer, losses, costs, budget), costs)
 
 
-def _require_choice(found: Any, costs: Floats) -> list[int]:
+def require_choice(found: Any, costs: Floats) -> list[int]:
+    """The answer as a list, if it has one option for each layer."""
     layers, options = costs.shape
     as_array = np.asarray(found) if isinstance(found, list | tuple) else found
     good = (
@@ -143,9 +138,9 @@ def begins_with_the_cheapest(answer):
 @choose_options.check
 def stays_within_the_budget(answer):
     for seed, layers, options in ((31, 4, 3), (32, 3, 6)):
-        losses, costs = _draw(seed, layers, options)
+        losses, costs = draw_table(seed, layers, options)
         for part in (0.2, 0.6):
-            budget = _between(costs, part)
+            budget = between(costs, part)
             found = _chosen(answer, losses, costs, budget)
             total = _total_bytes(costs, found)
             require(
@@ -217,12 +212,12 @@ def skips_options_that_gain_nothing(answer):
 @choose_options.check
 def loses_no_more_than_the_rule(answer):
     for seed, layers, options in ((33, 4, 4), (34, 5, 3), (35, 3, 7), (36, 6, 5)):
-        losses, costs = _draw(seed, layers, options)
+        losses, costs = draw_table(seed, layers, options)
         for part in (0.05, 0.3, 0.5, 0.8):
-            _require_as_good(answer, losses, costs, _between(costs, part))
+            _require_as_good(answer, losses, costs, between(costs, part))
 
 
-def _draw(
+def draw_table(
     stream: int, layers: int, options: int, *, decades: float = 3
 ) -> tuple[Floats, Floats]:
     """Losses that fall and costs that rise, of layers whose sizes differ by decades."""
@@ -236,7 +231,7 @@ def _draw(
     return losses[:, ::-1][:, order], costs[:, order]
 
 
-def _between(costs: Floats, part: float) -> float:
+def between(costs: Floats, part: float) -> float:
     """A budget between what the cheapest and the dearest options cost together."""
     least, most = float(costs.min(axis=1).sum()), float(costs.max(axis=1).sum())
     return least + part * (most - least)
@@ -249,120 +244,10 @@ def _require_as_good(answer: Any, losses: Floats, costs: Floats, budget: float) 
         total <= budget + ROUNDING,
         f"The budget is {budget:g} bytes, and your choice {found} costs {total:g}.",
     )
-    mine, ours = _loss(losses, found), _loss(losses, rule)
+    mine, ours = _total_bytes(losses, found), _total_bytes(losses, rule)
     require(
         mine <= ours + ROUNDING,
         f"With {costs.shape[0]} layers of {costs.shape[1]} options and a budget of "
         f"{budget:.1f} bytes your choice {found} loses {mine:.4g}; by gain for each byte, "
         f"{rule}, it would be {ours:.4g}.",
     )
-
-
-def _choose_for_file(
-    losses: Floats, costs: Floats, budget: float, packed: Callable[[list[int]], float]
-) -> list[int]:
-    cheapest = [int(np.argmin(row)) for row in costs]
-    found = _choose_options(losses, costs, budget)
-    for _ in range(MOST_PACKED):
-        over = packed(found) - budget
-        if over <= 0 or found == cheapest:
-            break
-        allowed = _total_bytes(costs, found) - over
-        found = _choose_options(losses, costs, allowed)
-    return found
-
-
-choose_for_file = Exercise(
-    "choose_for_file",
-    title="★ Make the file fit",
-    points=3,
-    hints=(
-        "How many bytes is the file over? By so much the sum of the next choice is to be "
-        "below the sum of this one.",
-        "Is one repair enough? The next choice has an error of its own.",
-    ),
-    reference=_choose_for_file,
-)
-
-
-class _File:
-    """Packs: the sum, and what each option needs beside it, which nobody foretold."""
-
-    def __init__(self, costs: Floats, more: Floats) -> None:
-        self.costs, self.more, self.calls = costs, more, 0
-
-    def __call__(self, chosen: Any) -> float:
-        self.calls += 1
-        return _total_bytes(self.costs + self.more, _require_choice(chosen, self.costs))
-
-
-def _fitted(
-    answer: Any, losses: Floats, file: _File, budget: float
-) -> tuple[list[int], float]:
-    found = _require_choice(call(answer, losses, file.costs, budget, file), file.costs)
-    require(
-        file.calls > 0,
-        "Nobody but `packed` knows how large the file is, and your function did not ask.",
-    )
-    require(
-        file.calls <= MOST_PACKED,
-        f"To pack takes a second with a real model: {MOST_PACKED} times must do. You did "
-        f"it {file.calls} times.",
-    )
-    return found, _total_bytes(file.costs + file.more, found)
-
-
-@choose_for_file.check
-def keeps_a_choice_that_fits(answer):
-    losses, costs = _draw(41, 4, 5)
-    budget = _between(costs, 0.5)
-    found, _ = _fitted(answer, losses, _File(costs, 0 * costs), budget)
-    best = _choose_options(losses, costs, budget)
-    require(
-        _loss(losses, found) <= _loss(losses, best) + ROUNDING,
-        f"The file of the choice {best} fits, and nothing needs a repair; yours, {found}, "
-        "loses more.",
-    )
-
-
-@choose_for_file.check
-def makes_the_file_fit(answer):
-    for stream, layers, options, part in ((42, 5, 6, 0.4), (43, 4, 8, 0.7)):
-        losses, costs = _draw(stream, layers, options)
-        more = costs * generator(stream + 10).uniform(0.01, 0.04, costs.shape)
-        budget = _between(costs, part)
-        _, size = _fitted(answer, losses, _File(costs, more), budget)
-        require(
-            size <= budget + ROUNDING,
-            f"The file may have {budget:.1f} bytes. That of your choice has {size:.1f}.",
-        )
-
-
-@choose_for_file.check
-def repairs_more_than_once(answer):
-    # The second option of each layer packs far worse than foretold.
-    costs = np.array([[10.0, 70.0, 80.0], [10.0, 72.0, 80.0], [10.0, 74.0, 80.0]])
-    losses = np.array([[0.9, 0.2, 0.1], [0.9, 0.21, 0.1], [0.9, 0.22, 0.1]])
-    more = np.array([[0.0, 12.0, 1.0]] * len(costs))
-    _, size = _fitted(answer, losses, _File(costs, more), 242)
-    require(
-        size <= 242,
-        "After the first repair the file may still be too large, because the new choice "
-        f"has errors of its own. Of 242 bytes yours has {size:g}.",
-    )
-
-
-@choose_for_file.check
-def gives_away_no_more_than_it_must(answer):
-    for stream, layers, options, part in ((44, 9, 8, 0.5), (45, 8, 9, 0.4)):
-        losses, costs = _draw(stream, layers, options, decades=0.3)
-        more = costs * generator(stream + 10).uniform(0.0, 0.03, costs.shape)
-        budget = _between(costs, part)
-        found, _ = _fitted(answer, losses, _File(costs, more), budget)
-        spare = _choose_options(losses, costs, max(ENOUGH * budget, _between(costs, 0)))
-        require(
-            _loss(losses, found) <= _loss(losses, spare) + ROUNDING,
-            f"The file was a few per cent over. Your choice {found} loses "
-            f"{_loss(losses, found):.4g}, more than one for {100 * ENOUGH:.0f} % of the "
-            f"budget would: {_loss(losses, spare):.4g}.",
-        )

@@ -2,8 +2,8 @@
 
 from nncompress_lab.course.chosen import chosen, require_goal
 from nncompress_lab.course.exercise import Option, choice
+from nncompress_lab.course.exercises.lesson_12_files import choose_for_file
 from nncompress_lab.course.exercises.lesson_12_knapsack import (
-    choose_for_file,
     choose_options,
     total_bytes,
 )
@@ -11,6 +11,7 @@ from nncompress_lab.course.exercises.lesson_12_scans import (
     measure_without,
     scan_layers,
 )
+from nncompress_lab.models.per_layer import PerLayer
 from nncompress_lab.models.selection import Selection
 from nncompress_lab.pipelines import pipeline
 from nncompress_lab.pruning.magnitude_pruning import MagnitudePruning
@@ -75,7 +76,7 @@ chosen_plan = chosen(
         UniformQuantization(
             bits=2,
             clipping="mse",
-            per_layer={"conv*": {"bits": 6}, "logits": {"bits": 6}},
+            per_layer=PerLayer({"conv*": {"bits": 6}, "logits": {"bits": 6}}),
         ),
     ),
 )
