@@ -129,6 +129,14 @@ CONTROLS = {
         lambda place, _: f"{4 + (place - 4) / 10:g}",
         made_of="model, ncl.Student(width=0.25)(model), data",
     ),
+    "PlanExplorer": Moves(  # in steps of 2 kB; where the plan stays, so do its figures
+        (1,),
+        "for ([0-9,]+) bytes",
+        lambda place, _: f"{place // 1000 * 1000 + place % 1000 * 2000:,}",
+        made_of="model, data, scan=ncl.sensitivity(model, ["
+        "ncl.UniformQuantization(bits=bits, clipping='mse') for bits in range(2, 9)"
+        "], data, progress=False)",
+    ),
 }
 
 

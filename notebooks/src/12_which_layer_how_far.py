@@ -729,7 +729,7 @@ for name, choice, one in (
 #
 # In the plan for 100 kB `conv1` keeps more bits than `dense1`. Why?
 #
-# a) Because the first layer of a network always needs the most bits.
+# a) Because the first layer of a network needs the most bits, whatever it is like.
 #
 # b) Because a byte gains most there: the outputs suffer much without it, and its 500 weights need few.
 #
@@ -990,7 +990,7 @@ lesson.table.scatter(model="LeNet-5")
 # ## Take it to your research
 #
 # One cell that needs nothing from above. Put your own model, data and budget in. With `epochs=3` the result is trained with the original as
-# its teacher; `ncl.pareto` does the same for many budgets.
+# its teacher; `ncl.pareto` goes through many budgets.
 
 # %%
 import nncompress_lab as ncl
