@@ -123,15 +123,17 @@ def changes_one_layer_at_a_time(answer):
         found, expected, _, _ = _scanned(answer, seed, count)
         right = np.isclose(found, expected, rtol=CLOSE, atol=CLOSE)
         require(
-            right[0].any() or not right.any(),
-            "Not even the first layer's numbers are what `measured` says of its options.",
+            right[0].all(),
+            f"{np.count_nonzero(right[0])} of the first layer's {count} numbers are what "
+            "`measured` says of the model with that kernel. Is each kernel assigned before "
+            "its call, and is all else, the biases too, as it was?",
         )
         require(
             right.all(),
-            f"{np.count_nonzero(right)} of {right.size} numbers are right, "
-            f"{np.count_nonzero(right[0])} of {count} in the first row. Each number is "
-            "that of a model with *one* layer changed: has the layer before its own kernel "
-            "again, as an array that was copied before the first change?",
+            f"The first layer's numbers are right; of all {right.size} there are "
+            f"{np.count_nonzero(right)}. Each is that of a model with *one* layer changed: "
+            "has the layer before its own kernel again, as an array that was copied before "
+            "the first change?",
         )
 
 
