@@ -467,13 +467,9 @@ figures.bars(
 # %% [markdown]
 # Only the last number is that of a model which can really be narrower. `ncl.sensitivity` takes a group for one unit:
 
-# %%
-narrow = ncl.ChannelPruning(sparsity=0.25)
-groups = ncl.sensitivity(resnet, [narrow], context, examples=256, progress=False)
-
 # %% tags=["check"]
-kernels_of_resnet = len(ncl.select(resnet))
-print(f"{kernels_of_resnet} layers with kernels, {len(groups.units)} units to cut")
+able = [one for one in ncl.channel_groups(resnet) if one.reason is None]
+print(f"{len(ncl.select(resnet))} layers with kernels, {len(able)} units to narrow")
 
 # %% [markdown]
 # ## 4. A setting for each layer
@@ -728,7 +724,7 @@ for name, choice, one in (
 #
 # In the plan for 100 kB `conv1` keeps more bits than `dense1`. Why?
 #
-# a) Because the first layer of a network needs the most bits, whatever it is like.
+# a) Because a first layer needs the most bits, whatever the network.
 #
 # b) Because a byte gains most there: the outputs suffer much without it, and its 500 weights need few.
 #
@@ -971,7 +967,7 @@ lesson.compare_predictions(
 from nncompress_lab.report import measure_stages
 
 report = measure_stages(
-    {"original": model, "3 bits": uniform_3, "84 kB": compressed, "100 kB": larger},
+    {"original": model, "84 kB": compressed, "100 kB": larger},
     data=data.validation,
 )
 lesson.table.add(
@@ -986,8 +982,9 @@ lesson.table.scatter(model="LeNet-5")
 # %% [markdown]
 # ## Take it to your research
 #
-# One cell that needs nothing from above. Put your own model, data and budget in. With `epochs=3` the result is trained with the original as
-# its teacher; `ncl.pareto` goes through many budgets.
+# One cell that needs nothing from above. Put your own model, data and budget in; `"pruning"`, `"gptq"`, `"channels"` and `"low_rank"` are
+# techniques, too. `ncl.compress(my_model, plan, context=my_data)` then trains the result with the original as its teacher, and
+# `ncl.pareto` goes through many budgets.
 
 # %%
 import nncompress_lab as ncl
@@ -998,7 +995,7 @@ plan = ncl.plan(
     my_model,
     ncl.Budget(ratio=10),
     ncl.Context.of(my_data, progress=False),
-    techniques=["pruning", "quantization"],
+    techniques=["quantization"],
     examples=256,
 )
 plan

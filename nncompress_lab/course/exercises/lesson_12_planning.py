@@ -30,7 +30,7 @@ what_decides = choice(
     ),
     options={
         "a": Option(
-            "Because the first layer of a network needs the most bits, whatever it is like.",
+            "Because a first layer needs the most bits, whatever the network.",
             "It is a good guess for many networks, and the scan is there so that you need "
             "not guess. Were conv1 as large as dense1, its bits would cost 800 times as "
             "much, and the choice would be another one.",
