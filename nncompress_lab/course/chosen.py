@@ -19,6 +19,7 @@ import numpy as np
 from nncompress_lab import measure, zoo
 from nncompress_lab.course.exercise import Check, Exercise, require, require_chosen
 from nncompress_lab.course.small_student import small_student
+from nncompress_lab.course.wording import in_words
 from nncompress_lab.data import fashion_mnist
 from nncompress_lab.distillation.distillation import Distillation
 from nncompress_lab.models.kernels import kernel_layers
@@ -69,6 +70,11 @@ def chosen(
 
     @exercise.check
     def is_registered(answer: Any) -> None:
+        require(
+            kind or not isinstance(answer, list | tuple),
+            "One pass is asked for, and ncl.pipeline(...) makes one of several. Received: "
+            f"{in_words(answer)}.",
+        )
         step = step_of(answer)
         require_chosen(step, kind or Pass, example=example)
         trains = [] if kind else sorted(step.needs - GIVEN)

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import keras
 import numpy as np
 import numpy.typing as npt
 
@@ -168,6 +169,7 @@ def require_array(
     Raises:
         Mistake: If it is not an array, or has another shape, or holds other objects.
     """
+    value = _as_numpy(value)
     require(
         isinstance(value, np.ndarray),
         f"{what} must be a NumPy array. Received: {type(value).__name__}.",
@@ -190,7 +192,9 @@ def require_number(value: Any, *, what: str = "The result") -> float:
     Raises:
         Mistake: If it is not.
     """
-    scalar = np.ndim(value) == 0 and isinstance(value, int | float | np.number)
+    value = _as_numpy(value)
+    number = isinstance(value, int | float | np.number | np.ndarray)
+    scalar = number and np.ndim(value) == 0
     require(
         scalar and not isinstance(value, bool) and np.isfinite(value),
         f"{what} must be one number. Received: {in_words(value)}.",
@@ -220,6 +224,11 @@ def require_chosen(answer: Any, kind: type, *, example: str) -> None:
         f"Hand over a pass, such as {example}, or what the control inserts. Received: "
         f"{in_words(answer)}.",
     )
+
+
+def _as_numpy(value: Any) -> Any:
+    """A tensor of Keras as the array that it holds; everything else as it is."""
+    return keras.ops.convert_to_numpy(value) if keras.ops.is_tensor(value) else value
 
 
 def _copied(argument: Any) -> Any:

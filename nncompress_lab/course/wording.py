@@ -27,8 +27,16 @@ def in_words(value: Any) -> str:
     if isinstance(value, FunctionType | MethodType | BuiltinFunctionType):
         return f"the function {value.__name__} itself (to call it takes brackets)"
     text = repr(value)
-    short = len(text) <= LONGEST and "\n" not in text and not text.startswith("<")
-    return text if short else f"an object of the type {type(value).__name__}"
+    if isinstance(value, list | tuple) and not _is_short(text):
+        kinds = [type(each).__name__ for each in value]
+        named = " and ".join(filter(None, [", ".join(kinds[:-1]), kinds[-1]]))
+        inside = named if len(kinds) <= FEW else f"{len(kinds)} objects"
+        return f"a {type(value).__name__} of {inside}"
+    return text if _is_short(text) else f"an object of the type {type(value).__name__}"
+
+
+def _is_short(text: str) -> bool:
+    return len(text) <= LONGEST and "\n" not in text and "<" not in text[:2]
 
 
 def because(received: float, causes: Mapping[Any, str]) -> str:

@@ -138,6 +138,12 @@ def unfold(kernel, mode):
 
 # %% tags=["wrong:unfold:leaves_the_other_axes_in_order"]
 def unfold(kernel, mode):
+    first = np.moveaxis(kernel, mode, 0)
+    return first.reshape(kernel.shape[mode], -1, order="F")
+
+
+# %% tags=["wrong:unfold:leaves_the_other_axes_in_order"]
+def unfold(kernel, mode):
     return np.swapaxes(kernel, mode, 0).reshape(kernel.shape[mode], -1)
 
 

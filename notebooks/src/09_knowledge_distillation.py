@@ -170,6 +170,13 @@ def soft_targets(logits, temperature):
     return powers / np.sum(powers, axis=-1, keepdims=True)
 
 
+# %% tags=["wrong:soft_targets:bear_large_logits"]
+def soft_targets(logits, temperature):
+    largest = np.max(logits, axis=-1, keepdims=True)
+    powers = np.exp(logits / temperature - largest)
+    return powers / np.sum(powers, axis=-1, keepdims=True)
+
+
 # %% tags=["wrong:soft_targets:hold_for_any_shape"]
 def soft_targets(logits, temperature):
     powers = np.exp((logits - np.max(logits, axis=1, keepdims=True)) / temperature)

@@ -275,6 +275,41 @@ def keep_zeros(model):
     model.train_function = None
 
 
+# %% tags=["wrong:keep_zeros:holds_the_zeros"]
+def keep_zeros(model):
+    for layer in model.layers:
+        if hasattr(layer, "kernel"):
+            layer.kernel.constraint = lambda w: w * keras.ops.cast(w != 0, w.dtype)
+    model.train_function = None
+
+
+# %% tags=["wrong:keep_zeros:holds_the_zeros"]
+def keep_zeros(model):
+    for layer in model.layers:
+        if hasattr(layer, "kernel"):
+            mask = keras.ops.convert_to_numpy(layer.kernel) != 0
+            layer.kernel_constraint = lambda w, mask=mask: w * mask
+    model.train_function = None
+
+
+# %% tags=["wrong:keep_zeros:holds_the_zeros"]
+def keep_zeros(model):
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Dense):
+            mask = keras.ops.convert_to_numpy(layer.kernel) != 0
+            layer.kernel.constraint = lambda w, mask=mask: w * mask
+    model.train_function = None
+
+
+# %% tags=["wrong:keep_zeros:lets_the_other_weights_train"]
+def keep_zeros(model):
+    for layer in model.layers:
+        if hasattr(layer, "kernel"):
+            mask = np.abs(keras.ops.convert_to_numpy(layer.kernel)) > 0.01
+            layer.kernel.constraint = lambda w, mask=mask: w * mask
+    model.train_function = None
+
+
 # %% tags=["wrong:keep_zeros:hands_back_the_weights"]
 def keep_zeros(model):
     for layer in model.layers:
@@ -592,6 +627,13 @@ def round_straight_through(weights, step, qmax):
     return weights + keras.ops.stop_gradient(rounded - weights)
 
 
+# %% tags=["wrong:round_straight_through:has_no_gradient_beyond_the_range"]
+def round_straight_through(weights, step, qmax):
+    codes = weights / step
+    codes = codes + keras.ops.stop_gradient(keras.ops.round(codes) - codes)
+    return step * keras.ops.clip(codes, -qmax, qmax)
+
+
 # %% tags=["wrong:round_straight_through:rounds_to_the_nearest_level"]
 def round_straight_through(weights, step, qmax):
     codes = keras.ops.clip(weights / step, -qmax, qmax)
@@ -845,6 +887,20 @@ def prune_while_training(model, batches, sparsity):
             mask = np.ones(kernel.shape, bool)
             mask.flat[order[: round(now * kernel.size)]] = False
             layer.kernel.assign(np.where(mask, kernel, 0))
+
+
+# %% tags=["wrong:prune_while_training:prunes_kernels_alone"]
+def prune_while_training(model, batches, sparsity):
+    masks = {}
+    for number, (x, y) in enumerate(batches, start=1):
+        model.train_on_batch(x, y)
+        now = sparsity_at(number, 0, 0.75 * len(batches), sparsity)
+        for weight in model.trainable_variables:
+            array = keras.ops.convert_to_numpy(weight)
+            mask = masks.setdefault(weight.path, np.ones(array.shape, bool))
+            order = np.argsort(np.where(mask, np.abs(array), -1), axis=None)
+            mask.flat[order[: round(now * array.size)]] = False
+            weight.assign(np.where(mask, array, 0))
 
 
 # %% tags=["wrong:prune_while_training:ends_with_all_zeros"]

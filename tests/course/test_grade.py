@@ -1,5 +1,6 @@
 """The grader: four outcomes, the mistake by name, the learner's own line."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -154,6 +155,16 @@ def test_what_is_no_function_and_what_returns_nothing_fails(double, answer, word
 )
 def test_an_array_of_another_kind_or_shape_fails(double, answer, words):
     assert words in grade(double, answer).message
+
+
+def test_a_tensor_of_keras_is_the_array_or_the_number_that_it_holds(double):
+    exercise = Exercise("x", title="", points=1, hints=(), reference=1)
+    exercise.check(require_number)
+
+    answer = keras.ops.convert_to_tensor
+    assert grade(double, lambda w: answer(w[:2])).message.endswith("Received: (2,).")
+    assert grade(exercise, answer(2.0)).status == PASS
+    assert grade(exercise, answer([2.0, 1.0])).status == FAIL
 
 
 @pytest.mark.parametrize("value", [True, "1", np.zeros(2), float("nan"), None])

@@ -24,6 +24,8 @@ SOURCES = sorted(Path(exercises.__file__).parent.glob("lesson_*.py"))
             "a list of 2 arrays of the shapes (2,), (1, 3)",
         ),
         ([np.zeros(2)] * 9, "a list of 9 arrays"),
+        ([object(), Path, object()], "a list of object, type and object"),
+        ((object(),) * 5, "a tuple of 5 objects"),
         (Path, "the class Path"),
         (np.zeros(2).sum, "the function sum itself (to call it takes brackets)"),
         ("x" * 200, "an object of the type str"),

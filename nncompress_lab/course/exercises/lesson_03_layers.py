@@ -6,7 +6,7 @@ import numpy as np
 
 from nncompress_lab.course.draws import generator
 from nncompress_lab.course.exercise import Exercise, call, require, require_array
-from nncompress_lab.course.wording import in_words
+from nncompress_lab.course.wording import because, in_words
 from nncompress_lab.models.channels.arrays.units import take
 from nncompress_lab.pruning.channels.arrays.criteria import channel_norms
 
@@ -72,7 +72,16 @@ def adds_the_magnitudes_up(answer):
     require(
         np.allclose(norms, [4.0, 0.75], rtol=CLOSE),
         "The weights 1 and -3 have the norm 1 + 3 = 4, and 0.5 and 0.25 have 0.75. "
-        f"Received: {np.round(norms, 4).tolist()}.",
+        f"Received: {np.round(norms, 4).tolist()}."
+        + because(
+            float(norms[0]),
+            {
+                2.0: "That is the mean of the magnitudes; add them up.",
+                3.0: "That is the largest magnitude; add all of them up.",
+                10.0**0.5: "That is the root of the squares; add the magnitudes up.",
+                1.5: "These are sums over the filters: the last axis is the one to keep.",
+            },
+        ),
     )
 
 

@@ -55,7 +55,16 @@ def counts_all_layers_as_they_are(answer):
     require(
         received == expected,
         f"With all of its channels LeNet-5 has {expected:,} MACs. Received: "
-        f"{received:,.0f}.",
+        f"{received:,.0f}."
+        + because(
+            received,
+            {
+                2 * expected: "A multiplication and its addition are one MAC.",
+                0: "`fraction` is the part of the channels that stays, here all of them.",
+                sum(p * i * o for p, _, i, o in LENET5): "The window is missing: each "
+                "output looks at that many places of each input.",
+            },
+        ),
     )
 
 
@@ -80,6 +89,8 @@ def shrinks_readers_too(answer):
                 "only one side shrinks.",
                 whole / 2: "That is half of all: a layer between two others shrinks on "
                 "both of its sides.",
+                9 * 4 * 3 * 5 + 5 * 2 * 5 * 10 + 7 * 10 * 3: "The outputs of the last "
+                "layer are the classes: they stay.",
                 both_ends: "The inputs of the first layer and the outputs of the last are "
                 "the image and the classes: they stay.",
             },

@@ -67,7 +67,8 @@ def counts_squares(answer):
         rank,
         {
             5: "That is the rank for 70 % of the sum; energy is the sum of the squares.",
-            2: "Places begin at 0 and ranks at 1: is a 1 missing?",
+            2: "Places begin at 0 and ranks at 1: is a 1 missing? (A root that is taken "
+            "of the energy leads to 2 as well.)",
             7: "That is 70 % of how many there are, and not of their squares.",
         },
     )

@@ -76,11 +76,29 @@ def leaves_the_other_axes_in_order(answer):
     for shape in SHAPES:
         kernel = random_kernel(*shape, seed=3)
         for mode in range(4):
+            found = _unfolded(answer, kernel, mode)
             require(
-                np.array_equal(_unfolded(answer, kernel, mode), _unfold(kernel, mode)),
+                np.array_equal(found, _unfold(kernel, mode)),
                 f"For a kernel of shape {shape} and mode {mode} the columns stand in "
-                "another order than that of the axes that are left.",
+                "another order than that of the axes that are left."
+                + _other_order(found, kernel, mode),
             )
+
+
+def _other_order(found: Any, kernel: Any, mode: int) -> str:
+    """Which well-known order the columns of an unfolding have, if any."""
+    first = np.moveaxis(kernel, mode, 0)
+    if np.array_equal(found, first.reshape(len(first), -1, order="F")):
+        return (
+            " Books on tensors let the first of them run fastest, as yours does; here it "
+            "is NumPy's own order, in which the last one does."
+        )
+    if np.array_equal(found, np.swapaxes(kernel, 0, mode).reshape(len(first), -1)):
+        return (
+            " `np.swapaxes` puts axis 0 where the mode was; `np.moveaxis` leaves the "
+            "others in their order."
+        )
+    return ""
 
 
 def _mode_basis(kernel: Any, mode: int, rank: int) -> Any:

@@ -16,7 +16,7 @@ from nncompress_lab.course.exercise import (
     require_number,
 )
 from nncompress_lab.course.figures.intervals import T95
-from nncompress_lab.course.wording import because
+from nncompress_lab.course.wording import because, in_words
 from nncompress_lab.models.kernels import to_numpy
 from nncompress_lab.training.arrays.soft_targets import soft_targets
 
@@ -61,7 +61,7 @@ def _pair(answer: Any) -> tuple[Any, Any]:
     require(
         isinstance(answer, tuple | list) and len(answer) == 2,
         "Hand over two arrays, the teacher's logits and the student's: `counterexample = "
-        f"teacher, student`. Received: {type(answer).__name__}.",
+        f"teacher, student`. Received: {in_words(answer)}.",
     )
     teacher, student = (np.asarray(one, dtype=float) for one in answer)
     require(
@@ -227,6 +227,12 @@ def knows_how_few_runs_there_are(answer):
             * np.sqrt(2 / 3): "np.std divides by the count; for a sample it is the "
             "count minus 1, `ddof=1`.",
             right * 2: "That is the whole width; return half of it.",
+            right * np.sqrt(3 / 2): "The 1 is taken off once, by `ddof=1`; the root is "
+            "of the number of runs.",
+            right * np.std(soft, ddof=1): "That is the variance; its root, np.std, is "
+            "what is asked for.",
+            right * 4.30 / T95[3]: "4.30 is rounded, and for three runs only: use "
+            "`quantile`.",
         },
     )
     require(

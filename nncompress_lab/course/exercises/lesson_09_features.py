@@ -86,6 +86,8 @@ def leaves_the_least_error(answer):
                 least * count: "That is the sum over the examples.",
                 least * wide: "That is the sum over the features.",
                 least**0.5: "That is the root of it.",
+                least / np.var(teacher, axis=0).mean(): "That is the part of the "
+                "teacher's variance that is left; the mean itself is asked for.",
             },
         )
         require(

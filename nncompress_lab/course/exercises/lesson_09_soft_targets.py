@@ -81,14 +81,8 @@ def get_softer_with_the_temperature(answer):
     reason = because(
         first,
         {
-            1
-            / (
-                1 + np.exp(-4.0)
-            ): "That is the softmax at temperature 1: use `temperature`.",
-            1
-            / (
-                1 + np.exp(-8.0)
-            ): "The logits were multiplied by the temperature, which makes them "
+            0.98201: "That is the softmax at temperature 1: use `temperature`.",
+            0.99966: "The logits were multiplied by the temperature, which makes them "
             "harder. Divide.",
             0.6667: "Divide the logits, before np.exp; not what comes out.",
         },
@@ -106,9 +100,8 @@ def bear_large_logits(answer):
     found = _probabilities(answer, logits, 1.0)
     require(
         np.isfinite(found).all(),
-        "np.exp(2000) is infinite, and np.exp(-2000) is 0, so that a sum of them cannot be "
-        f"divided by. For the logits [2000, 1998] yours is {found[0].tolist()}. Subtract "
-        "the largest logit of each example first.",
+        "np.exp(2000) is infinite, np.exp(-2000) is 0, and no sum of them divides. For "
+        f"[2000, 1998] yours is {found[0].tolist()}. Subtract the largest logit first.",
     )
     require(
         np.allclose(found, [[0.8808, 0.1192], [0.7311, 0.2689]], atol=1e-4),
@@ -116,6 +109,13 @@ def bear_large_logits(answer):
         f"yours are {np.round(found, 4).tolist()}, and they should be "
         "[0.8808, 0.1192] and [0.7311, 0.2689].",
     )
+    for temperature in (0.5, 4.0):
+        found = _probabilities(answer, np.array([[3000.0, 2999.0]]), temperature)
+        require(
+            np.isfinite(found).all(),
+            f"At temperature {temperature:g} the logits [3000, 2999] become "
+            f"{found[0].tolist()}: divide both by it, the logits and the largest of them.",
+        )
 
 
 @soft_targets.check

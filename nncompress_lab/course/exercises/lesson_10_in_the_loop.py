@@ -66,7 +66,10 @@ def prunes_enough(answer: Any) -> None:
 require_goal(
     chosen_schedule,
     GOAL,
-    remarks={"accuracy_drop": "Which weights go: who competes with whom (scope)?"},
+    remarks={
+        "accuracy_drop": "Three things decide: which weights go, so who competes with whom "
+        "(scope); for how long the rest may adapt (epochs); and how many zeros you ask for."
+    },
 )
 
 

@@ -7,6 +7,7 @@ from keras import ops
 
 from nncompress_lab.course.draws import generator
 from nncompress_lab.course.exercise import Exercise, call, require, require_number
+from nncompress_lab.course.wording import because
 from nncompress_lab.models.kernels import to_numpy
 from nncompress_lab.quantization.layers.fake_quantize import straight_through
 from nncompress_lab.training.gradients import gradient_of
@@ -118,12 +119,18 @@ def passes_the_gradient_through(answer):
 
 @round_straight_through.check
 def has_no_gradient_beyond_the_range(answer):
-    slopes = _slopes(answer, [4.0, -9.0, 1.2], 0.5, 3)
+    slopes = _slopes(answer, [4.0, -9.0, 1.2, 1.6], 0.5, 3)
     require(
-        np.allclose(slopes, [0, 0, 1], rtol=CLOSE),
+        np.allclose(slopes[:3], [0, 0, 1], rtol=CLOSE),
         "The weights 4 and -9 are clipped to the ends of the range: moving them changes "
         "nothing, and their gradient is 0. That of 1.2, within the range, is 1. Received: "
-        f"{_told(slopes)}. What is clipped must not stand in `stop_gradient`.",
+        f"{_told(slopes[:3])}. What is clipped must not stand in `stop_gradient`.",
+    )
+    require(
+        np.isclose(slopes[3], 0, atol=CLOSE),
+        "The weight 1.6 lies at 3.2 steps, beyond the largest code 3, and its gradient is "
+        f"0. Received: {_told(slopes[3])}. Clip before you round: rounded first, 3.2 "
+        "becomes 3 and seems to be within the range.",
     )
 
 
@@ -232,5 +239,14 @@ def equals_the_gradient_by_automatic_differentiation(answer):
         require(
             np.isclose(found, expected, rtol=1e-3, atol=1e-4),
             f"For 9 x 5 random weights, the step {step:g} and codes to {qmax}, automatic "
-            f"differentiation finds {expected:.4f}. Received: {found:.4f}.",
+            f"differentiation finds {expected:.4f}. Received: {found:.4f}."
+            + because(
+                found,
+                {
+                    expected
+                    * np.sqrt(45 / count): "The n of the factor is the number of "
+                    "all weights, `weights.size`."
+                    for count in (9, 5)
+                },
+            ),
         )

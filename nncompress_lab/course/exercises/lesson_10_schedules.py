@@ -18,6 +18,7 @@ from nncompress_lab.pruning.arrays.schedules import cubic_sparsity
 from nncompress_lab.training.while_training import build_steps_anew, keep_zeros_of
 
 CLOSE = 1e-6
+TINY = 1e-3
 FAR = 0.9  # for a weight of at most 1 in two steps at a small learning rate
 # Begin, end and final sparsity of some prunings: none begins where another ends.
 SCHEDULES = ((0, 10, 0.8), (40, 100, 0.95), (7, 27, 0.3))
@@ -134,15 +135,17 @@ class _Training(NamedTuple):
     start: list[Any]
     called: list[Any]
     end: list[Any]
+    remark: str  # on the constraints
 
 
 def two_layers(*, seed: int) -> keras.Model:
-    """Two Dense layers with kernels of one shape and one without, compiled."""
+    """A convolution and a Dense layer, each with 36 weights, and some without, compiled."""
     model = keras.Sequential(
         [
-            keras.Input((6,)),
-            keras.layers.Dense(6, name="first"),
+            keras.Input((1, 6)),
+            keras.layers.Conv1D(6, 1, name="first"),
             keras.layers.LeakyReLU(),
+            keras.layers.Flatten(),
             keras.layers.Dense(6, name="second"),
         ]
     )
@@ -165,14 +168,29 @@ def examples(count: int, *, seed: int) -> tuple[Any, Any]:
     """Random inputs and targets for `two_layers`."""
     random = generator(seed)
     x, y = random.normal(size=(2, count, 6)).astype(np.float32)
-    return x, y
+    return x[:, None], y
 
 
 def _prune(model: keras.Model) -> None:
-    """Set a half of each kernel to zero, another half in each."""
+    """Set a half of each kernel to zero, another half in each, and one next to it."""
     for layer in with_kernels(model):
         kept = np.indices((6, 6)).sum(axis=0) % 2 == (layer.name == "first")
-        layer.kernel.assign(np.where(kept, to_numpy(layer.kernel), 0))
+        kernel = np.where(kept.reshape(layer.kernel.shape), to_numpy(layer.kernel), 0)
+        kernel.flat[np.flatnonzero(kernel)[7]] = TINY
+        layer.kernel.assign(kernel)
+
+
+def _remark(model: keras.Model) -> str:
+    """What is likely to be wrong with the constraints of a model, as a question or not."""
+    for layer in with_kernels(model):
+        constraint = layer.kernel.constraint
+        if constraint is None and layer.kernel_constraint is not None:
+            return "`layer.kernel_constraint` came too late: set the kernel's own."
+        if constraint is None:
+            return f"The kernel of the {type(layer).__name__} layer has no constraint."
+        if np.all(to_numpy(constraint(keras.ops.ones(layer.kernel.shape))) == 1):
+            return "Updates come before it: make the mask when you are called."
+    return "Has each kernel a mask of its own, True where the weight is not 0 now?"
 
 
 @lru_cache(maxsize=2)
@@ -192,7 +210,7 @@ def _training(answer: Any, *, fitted: bool) -> _Training:
     called = model.get_weights()
     for _ in range(2):
         model.train_on_batch(x, y)
-    return _Training(start, called, model.get_weights())
+    return _Training(start, called, model.get_weights(), _remark(model))
 
 
 def _kernels(training: _Training) -> list[tuple[Any, Any]]:
@@ -213,13 +231,13 @@ def changes_no_weight_itself(answer):
 
 @keep_zeros.check
 def holds_the_zeros(answer):
-    kernels = _kernels(_training(answer, fitted=False))
+    training = _training(answer, fitted=False)
+    kernels = _kernels(training)
     filled = [int(np.count_nonzero(end[start == 0])) for start, end in kernels]
     require(
         not any(filled),
         "Two kernels of 36 weights had 18 zeros each. After two steps of training "
-        f"{filled[0]} and {filled[1]} of these are no longer 0. Has each kernel a "
-        "constraint with a mask of its own?",
+        f"{filled[0]} and {filled[1]} of these are no longer 0. {training.remark}",
     )
 
 
@@ -236,7 +254,7 @@ def lets_the_other_weights_train(answer):
     require(
         not any(zeroed),
         f"{zeroed[0]} and {zeroed[1]} weights that were not zero are now: is the mask the "
-        "wrong way round?",
+        f"wrong way round? A weight of {TINY:g} is small and not zero: it trains.",
     )
 
 

@@ -76,8 +76,8 @@ class _Watched(Sequence[tuple[Any, Any]]):
 
 
 @lru_cache(maxsize=2)
-def _run(answer: Any, sparsity: float) -> tuple[list[list[Any]], bool]:
-    """The kernels before each batch and in the end; whether the biases trained."""
+def _run(answer: Any, sparsity: float) -> tuple[list[list[Any]], Any]:
+    """The kernels before each batch and in the end; the biases in the end."""
     require(
         callable(answer),
         f"This must be a function. Received: {type(answer).__name__}.",
@@ -88,14 +88,13 @@ def _run(answer: Any, sparsity: float) -> tuple[list[list[Any]], bool]:
     batches = _Watched(model)
     answer(model, batches, sparsity)
     batches.look()
-    moved = all(np.any(to_numpy(layer.bias)) for layer in with_kernels(model))
-    return batches.seen, moved
+    return batches.seen, np.stack([to_numpy(one.bias) for one in with_kernels(model)])
 
 
 @prune_while_training.check
 def trains_on_each_batch_once(answer):
     _run.cache_clear()
-    seen, moved = _run(answer, SPARSITIES[0])
+    seen, biases = _run(answer, SPARSITIES[0])
     require(
         len(seen) == BATCHES + 1,
         f"Of {BATCHES} batches {len(seen) - 1} were taken: train on each of them once, "
@@ -105,7 +104,7 @@ def trains_on_each_batch_once(answer):
         not np.array_equal(before[0], after[0]) for before, after in pairwise(seen)
     ]
     require(
-        moved and all(changes),
+        biases.any(axis=1).all() and all(changes),
         "Between two batches nothing was trained: `model.train_on_batch(x, y)` does one "
         "step.",
     )
@@ -122,6 +121,17 @@ def ends_with_all_zeros(answer):
             f"Asked for a sparsity of {sparsity:g}, each of the two kernels of 36 weights "
             f"should have {wanted} zeros in the end. They have {zeros[0]} and {zeros[1]}.",
         )
+
+
+@prune_while_training.check
+def prunes_kernels_alone(answer):
+    _, biases = _run(answer, SPARSITIES[0])
+    zeros = int(np.sum(biases[-1] == 0))  # those before have no gradient if cut off
+    require(
+        zeros == 0,
+        f"{zeros} of the last layer's 6 biases are 0 in the end. Prune kernels alone: "
+        "there are few biases, and each moves a whole channel.",
+    )
 
 
 @prune_while_training.check
