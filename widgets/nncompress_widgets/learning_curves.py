@@ -71,7 +71,7 @@ def curves_svg(
     parts.append(text((LEFT + RIGHT) / 2, _BOTTOM + 30, "epoch"))
     what = "; ".join(said) or "no student has been trained yet"
     if not said:
-        parts.append(text((LEFT + RIGHT) / 2, (_TOP + _BOTTOM) / 2, what))
+        parts.append(text((LEFT + RIGHT) / 2, (3 * _TOP + _BOTTOM) / 4 + 4, what))
     return picture(
         parts,
         height=HEIGHT,

@@ -47,7 +47,7 @@ def intervals(
         level: A name and a value to compare with, as a dotted line.
     """
     figure, (axis,) = new_figure(size=(7.6, 1.2 + 0.5 * len(groups)))
-    axis.axvline(level[1], color=GREY, linestyle=":", label=level[0])
+    axis.axvline(level[1], color=GREY, linestyle=":")
     alt = [f"{level[0]} {level[1]:.3f}"]
     for place, (name, runs) in enumerate(groups.items()):
         mean, half = float(np.mean(runs)), half_width(runs)
@@ -66,6 +66,16 @@ def intervals(
         )
         alt.append(f"{name} {mean:.3f} ± {half:.3f}")
     axis.set_yticks(range(len(groups)), labels=list(groups))
-    axis.set(ylim=(len(groups) - 0.4, -0.7), xlabel=xlabel)
-    axis.legend(loc="lower left", fontsize=9, labelcolor=TEXT, frameon=False)
+    axis.set(ylim=(len(groups) - 0.4, -0.9), xlabel=xlabel)
+    is_right = level[1] > sum(axis.get_xlim()) / 2
+    axis.annotate(
+        level[0],
+        (level[1], -0.9),
+        xytext=(-4 if is_right else 4, -2),
+        textcoords="offset points",
+        ha="right" if is_right else "left",
+        va="top",
+        fontsize=9,
+        color=TEXT,
+    )
     finish(figure, title, alt="; ".join(alt))
