@@ -25,7 +25,7 @@ def keep_decoded(keep: bool) -> None:
     """Whether quantized layers keep their decoded kernels; they do unless told otherwise.
 
     A layer that keeps them computes about as fast as one of floats, and takes the memory
-    of the float32 kernel beside that of its integers or codes: 4 bytes more for each weight,
+    of the float32 kernel beside that of its integers or codes: 4 bytes more a weight,
     from its first use. A layer that does not holds what its file holds, and decodes it at
     each call. Files, sizes and what a model predicts are the same.
 
