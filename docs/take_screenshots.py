@@ -40,41 +40,47 @@ SOLVED = ("prune_below", "magnitude_mask", "global_masks")
 LESSON = catalogue.find("02")
 MODEL = "pruned-lenet5.keras"
 SETUP = """import nncompress_lab as ncl
+from nncompress_lab.course.small_student import small_student
 from nncompress_widgets import {explorer}
-model, data = ncl.zoo.{model}(), ncl.data.fashion_mnist()
-explorer = {explorer}(model, data)
+model, data = ncl.zoo.lenet5(), ncl.data.fashion_mnist()
+explorer = {explorer}({made_of})
 {setting}
 explorer"""
-# A name for the picture, then what the control shows on it.
+OF_A_MODEL = "model, data"
+# A name for the picture, then the control, what it is made of and what it shows.
 CONTROLS = {
     "quantization": (
         "QuantizationExplorer",
-        "lenet5",
+        OF_A_MODEL,
         "explorer.bits, explorer.clipping = 3, 'mse'",
     ),
-    "codebook": ("CodebookExplorer", "lenet5", "explorer.bits = 3"),
-    "channel": ("ChannelExplorer", "lenet5", "explorer.macs = 0.5"),
-    "low-rank": ("LowRankExplorer", "lenet5", "explorer.rank = 16"),
-    "factorization": ("FactorizationExplorer", "lenet5", ""),
+    "codebook": ("CodebookExplorer", OF_A_MODEL, "explorer.bits = 3"),
+    "channel": ("ChannelExplorer", OF_A_MODEL, "explorer.macs = 0.5"),
+    "low-rank": ("LowRankExplorer", OF_A_MODEL, "explorer.rank = 16"),
+    "factorization": ("FactorizationExplorer", OF_A_MODEL, ""),
     "plan": (
         "PlanExplorer",
-        "lenet5",
+        OF_A_MODEL,
         "explorer.wait()\nexplorer.budget = 84_000",
     ),
     "over-time": (
         "PruningExplorer",
-        "lenet5",
-        "explorer = PruningExplorer(model, data, trains=True)\n"
-        "_ = explorer.over_time.train()\n"
-        "explorer.over_time.moment = 12",
+        f"{OF_A_MODEL}, trains=True",
+        "_ = explorer.over_time.train()\nexplorer.over_time.moment = 12",
+    ),
+    "distillation": (
+        "DistillationExplorer",
+        "model, small_student(seed=0), data",
+        "explorer.temperature, explorer.student_loss_weight = 5.0, 0.75\n"
+        "_, explorer.image = explorer.train(), 4",
     ),
 }
 
 
 def main() -> None:
-    """Take the pictures that are named, or all: `lesson`, `controls`, `viewer`."""
+    """Take those that are named, or all: `lesson`, `viewer`, and each of the controls."""
     IMAGES.mkdir(exist_ok=True)
-    wanted = set(sys.argv[1:]) or {*TAKERS}
+    wanted = set(sys.argv[1:]) or {*TAKERS, *CONTROLS}
     with tempfile.TemporaryDirectory() as folder, running_lab(Path(folder)) as lab:
         write_files(lab)
         with sync_playwright() as playwright:
@@ -88,6 +94,7 @@ def main() -> None:
             for name, take in TAKERS.items():
                 if name in wanted:
                     take(page, lab)
+            take_controls(page, lab, [one for one in CONTROLS if one in wanted])
             browser.close()
 
 
@@ -142,10 +149,11 @@ def take_lesson(page: Any, lab: Lab) -> None:
     run_command(page, "docmanager:save")
 
 
-def take_controls(page: Any, lab: Lab) -> None:
-    """Every other control, each in a notebook of its own, when it is at rest."""
-    for picture, (explorer, model, setting) in CONTROLS.items():
-        cell = SETUP.format(explorer=explorer, model=model, setting=setting)
+def take_controls(page: Any, lab: Lab, pictures: list[str]) -> None:
+    """Other controls, each in a notebook of its own, when it is at rest."""
+    for picture in pictures:
+        explorer, made_of, setting = CONTROLS[picture]
+        cell = SETUP.format(explorer=explorer, made_of=made_of, setting=setting)
         write_notebook(lab.root / f"{picture}.ipynb", [cell])
         open_notebook(page, lab, f"{picture}.ipynb")
         run_all(page, seconds=300)
@@ -215,7 +223,7 @@ def take_viewer(page: Any, lab: Lab) -> None:
         page.screenshot(path=IMAGES / f"viewer-{theme}.png")
 
 
-TAKERS = {"lesson": take_lesson, "controls": take_controls, "viewer": take_viewer}
+TAKERS = {"lesson": take_lesson, "viewer": take_viewer}
 
 if __name__ == "__main__":
     main()

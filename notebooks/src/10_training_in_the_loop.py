@@ -465,8 +465,9 @@ lesson.check("what_brought_it_back", what_brought_it_back)
 #
 # The tab **Over time** trains LeNet-5 on 2,560 images while it prunes, in some seconds, and keeps what happened on the way.
 # Then drag the moment and watch the hole grow in the histogram, and the accuracy bend beside the sparsity. The dashed
-# line is what pruning at once leaves. At most four epochs: reach the goal that the control states. Press **Register**,
-# then **Use this in my code** and **Insert as my answer**. (Or write the pass by hand, `ncl.GradualPruning(...)`.)
+# line is what pruning at once leaves. It begins with two epochs and prunes each layer by itself, which is not enough: reach
+# the goal that it states, with at most four epochs. Press **Register**, then **Use this in my code** and **Insert as my
+# answer**. (Or write the pass by hand, `ncl.GradualPruning(...)`.)
 
 # %% tags=["exercise:chosen_schedule"]
 # BEGIN SOLUTION
@@ -483,6 +484,7 @@ explorer = PruningExplorer(
     answer="chosen_schedule",
     trains=True,
 )
+explorer.over_time.scope, explorer.over_time.epochs = "layer", 2
 explorer
 
 # %% tags=["wrong:chosen_schedule:prunes_enough"]

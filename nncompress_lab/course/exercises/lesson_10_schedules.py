@@ -189,7 +189,7 @@ def _remark(model: keras.Model) -> str:
         if constraint is None:
             return f"The kernel of the {type(layer).__name__} layer has no constraint."
         if np.all(to_numpy(constraint(keras.ops.ones(layer.kernel.shape))) == 1):
-            return "Updates come before it: make the mask when you are called."
+            return "Updates come before a constraint: make its mask when called."
     return "Has each kernel a mask of its own, True where the weight is not 0 now?"
 
 
