@@ -79,6 +79,9 @@ from .quantization.layers.replace import dequantized as dequantized
 from .quantization.quantization_aware_training import (
     QuantizationAwareTraining as QuantizationAwareTraining,
 )
+from .quantization.rate_aware_quantization import (
+    RateAwareQuantization as RateAwareQuantization,
+)
 from .quantization.short_floats import ShortFloats as ShortFloats
 from .quantization.uniform_quantization import (
     UniformQuantization as UniformQuantization,

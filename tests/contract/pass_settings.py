@@ -33,6 +33,7 @@ PASSES: tuple[ncl.Pass, ...] = (
         ncl.UniformQuantization(bits=8), ncl.ActivationQuantization(calibration="mse")
     ),
     ncl.GPTQ(bits=4),
+    ncl.RateAwareQuantization(rate=1e-8),
     ncl.pipeline(
         ncl.FoldBatchNorm(),
         ncl.EqualizeRanges(),

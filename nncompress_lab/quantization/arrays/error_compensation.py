@@ -5,6 +5,7 @@ the outputs, and where inputs go together, the error of one weight can be cancel
 moving another. NumPy only.
 """
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -88,24 +89,42 @@ def gptq_round(
         np.broadcast_to(one, matrix.shape)[sequence].astype(np.float64)
         for one in params
     )
-    spread = _spread(second_moment[np.ix_(sequence, sequence)], damping)
+    spread = error_spread(second_moment[np.ix_(sequence, sequence)], damping)
     qmin, qmax = integer_range(bits=bits, symmetric=symmetric)
     kept = weights != 0
     codes = np.empty(weights.shape)
+
+    def rounded(row: int, values: Floats) -> Floats:
+        steps = np.rint(values / scale[row]) + zero_point[row]
+        codes[row] = np.where(kept[row], np.clip(steps, qmin, qmax), zero_point[row])
+        near: Floats = scale[row] * (codes[row] - zero_point[row])
+        return near
+
+    compensated(weights, spread, rounded)
+    in_place = codes[np.argsort(sequence)]
+    return in_place.astype(np.int8) if symmetric else in_place.astype(np.uint8)
+
+
+def compensated(
+    weights: Floats, spread: Floats, rounded: Callable[[int, Floats], Floats]
+) -> None:
+    """Round row after row, and change the rows not yet rounded to make up for the error.
+
+    Args:
+        weights: Shape `(rows, channels)`; they are changed in place.
+        spread: As `error_spread` returns it.
+        rounded: What a row becomes; called with its number and what it has become so far.
+    """
+    rows = len(weights)
     for start in range(0, rows, BLOCK):
         end = min(start + BLOCK, rows)
         errors = np.empty((end - start, weights.shape[1]))
         for row in range(start, end):
-            steps = np.rint(weights[row] / scale[row]) + zero_point[row]
-            steps = np.where(kept[row], np.clip(steps, qmin, qmax), zero_point[row])
-            codes[row] = steps
-            error = weights[row] - scale[row] * (steps - zero_point[row])
+            error = weights[row] - rounded(row, weights[row])
             errors[row - start] = error / spread[row, row]
             later = slice(row + 1, end)
             weights[later] -= np.outer(spread[row, later], errors[row - start])
         weights[end:] -= spread[start:end, end:].T @ errors
-    in_place = codes[np.argsort(sequence)]
-    return in_place.astype(np.int8) if symmetric else in_place.astype(np.uint8)
 
 
 def check_damping(damping: float) -> None:
@@ -117,10 +136,17 @@ def check_damping(damping: float) -> None:
         )
 
 
-def _spread(second_moment: Floats, damping: float) -> Floats:
+def error_spread(second_moment: Floats, damping: float) -> Floats:
     """The upper triangular U with `inverse(second_moment) = U.T @ U`.
 
     Its row says how the error of that row's weight spreads over the rows after it.
+
+    Args:
+        second_moment: Shape `(rows, rows)`.
+        damping: Added to its diagonal, as a fraction of its mean.
+
+    Raises:
+        ValueError: If it is not positive definite.
     """
     damped = second_moment.astype(np.float64)
     size = len(damped)
