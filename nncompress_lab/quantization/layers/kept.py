@@ -124,15 +124,17 @@ class KeptVariable(KeptKernel):
         return self._held
 
     def _refresh(self) -> None:
-        if self._held:
-            with self._lock:
-                for name, value in self._now().items():
-                    self._held[name].assign(value)
+        with self._lock:  # or another thread could just now hold what was before
+            for name, value in self._now().items() if self._held else ():
+                self._held[name].assign(value)
 
     def _now(self) -> dict[str, Any]:
-        """The kernel, and then the table that says what it was decoded from."""
-        table = {name: self.parts[name].value for name in self.parts if name == "table"}
-        return {"kernel": self.decode(), **table}
+        """The kernel and a table that is not newer than that, to be kept in this order."""
+        import tensorflow as tf
+
+        table = self.parts.get("table")
+        before = {} if table is None else {"table": tf.convert_to_tensor(table.value)}
+        return {"kernel": self.decode(), **before}
 
 
 class KeptArray(KeptKernel):
