@@ -90,6 +90,7 @@ class Scan:
         ]
         if not self.cells:
             raise ValueError(_nothing(model, self._reasons))
+        self._sizes = measure.file_sizes(model)  # what no file can hold fails at once
         self._statistics = context.calibration if settings.reestimate else None
         self._times = LayerTimes(model, self._costs.layers)
         self._settings, cache = settings, settings.cache
@@ -172,14 +173,13 @@ class Scan:
         )
 
     def _point(self, first: Judged) -> Point:
-        sizes = measure.file_sizes(self._model)
         macs = self._costs.macs
         return Point(
             loss=first.loss,
             metric=first.metric,
             bytes=measure.bytes_in_memory(self._model),
-            packed_bytes=sizes.packed,
-            keras_bytes=sizes.keras,
+            packed_bytes=self._sizes.packed,
+            keras_bytes=self._sizes.keras,
             macs=None if macs is None else sum(macs.values()),
             latency_ms=self._times.whole() if self._settings.latency else None,
         )

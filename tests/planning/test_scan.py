@@ -4,6 +4,7 @@ import dataclasses
 
 import keras
 import numpy as np
+import pass_settings
 import pytest
 import tasks
 import tiny_models
@@ -12,9 +13,8 @@ from keras import layers
 import nncompress_lab as ncl
 from nncompress_lab import measure
 from nncompress_lab.errors import MissingContextError
-from nncompress_lab.models.kernels import weighted_layers
-from nncompress_lab.planning.chains import values_of
-from nncompress_lab.planning.changes import Costs, LayerChanges, only_on
+from nncompress_lab.planning.chains import values_for
+from nncompress_lab.planning.changes import Costs, LayerChanges, only_on, parts_of
 
 QUANTIZED = ncl.UniformQuantization(bits=2)
 TOGETHER = ncl.pipeline(ncl.MagnitudePruning(sparsity=0.5), ncl.GPTQ(bits=2))
@@ -78,20 +78,36 @@ def test_of_any_task(name):
     assert_are(scan.rows[:1], scan, model, context)
 
 
+def assert_alone_and_together(model, option, paths) -> None:
+    """What `independent` promises, to the last bit."""
+    context, costs = tiny_models.context(), Costs(model)
+    changes = LayerChanges(model, option, context, costs)
+    for path in paths:
+        result = alone(option, path)(model, context)
+        parts = parts_of(costs.layers, result)[path].values()
+        expected = values_for(costs.layers[path], list(parts))
+        change = changes.change(path)
+        for one, other in zip(change.values[path], expected, strict=True):
+            assert one.tobytes() == other.tobytes()
+
+
+@pytest.mark.usefixtures("eagerly")
+@pytest.mark.parametrize(
+    "option",
+    [one for one in pass_settings.PASSES if getattr(one, "independent", False)],
+    ids=lambda one: one.label,
+)
+def test_passes_are_as_independent_as_they_say(option):
+    assert_alone_and_together(tiny_models.sequential(), option, ["conv"])
+
+
 @pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("build", tiny_models.BUILDERS)
-def test_the_weights_are_those_of_the_pass_to_the_last_bit(build):
-    model, context = build(), tiny_models.context()
-    step = ncl.MagnitudePruning(sparsity=0.5)
-    changes = LayerChanges(model, step, context, Costs(model))
+def test_layers_are_found_again_wherever_they_are(build):
+    model, step = build(), ncl.MagnitudePruning(sparsity=0.5)
+    treated = [path for path, why in step.explain(model).items() if why is None]
 
-    # That a layer is the same alone and together is what `independent` says.
-    for path in [path for path, why in changes.reasons.items() if why is None][:4]:
-        layer = dict(weighted_layers(only_on(step, [path])(model)))[path]
-        for one, other in zip(
-            changes.change(path).values[path], values_of(layer), strict=True
-        ):
-            assert one.tobytes() == other.tobytes()
+    assert_alone_and_together(model, step, treated[-1:])
 
 
 @pytest.mark.usefixtures("eagerly")
@@ -273,3 +289,41 @@ def test_what_cannot_be_scanned_is_refused_with_a_remedy():
         scanned(model, ncl.GPTQ(bits=2), ncl.Context(validation=context.validation))
     with pytest.raises(ValueError, match="fisher"):
         scanned(model, QUANTIZED, proxy="hessian")
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_a_pipeline_of_named_inputs_is_read_once():
+    case, read = tasks.CASES["siamese"], []
+    one, other = case.x
+
+    def batches():
+        read.append(1)
+        for start in (0, 12):
+            part = slice(start, start + 12)
+            yield {"one": one[part], "other": other[part]}, case.y[part]
+
+    model = case.build()
+    data = ncl.Data(batches)
+
+    scan = scanned(model, ncl.GPTQ(bits=2), data)
+
+    assert len(read) <= 2  # to judge by, and more to calibrate on
+    whole = ncl.Context(validation=(case.x, case.y), calibration=(case.x, case.y))
+    arrays = scanned(model, ncl.GPTQ(bits=2), whole)
+    assert [row.divergence for row in scan.rows] == pytest.approx(
+        [row.divergence for row in arrays.rows]
+    )
+
+
+@pytest.mark.usefixtures("eagerly")
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_short_floats_are_weighed_as_such(dtype):
+    model = measure.in_dtype(tiny_models.sequential(), dtype)
+
+    (row,) = scanned(model, ncl.UniformQuantization(bits=2, select="hidden")).rows
+
+    result = ncl.UniformQuantization(bits=2, select="hidden")(model)
+    held = measure.bytes_in_memory(result) - measure.bytes_in_memory(model)
+    packed = measure.file_sizes(result).packed - measure.file_sizes(model).packed
+    assert row.bytes == held
+    assert row.packed_bytes == pytest.approx(packed, abs=200)  # its names in the index
