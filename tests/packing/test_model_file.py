@@ -1,5 +1,6 @@
 """Every model that the library makes comes back from its packed file as it was."""
 
+import io
 import json
 import math
 from pathlib import Path
@@ -14,8 +15,14 @@ from packed_files import rewritten
 
 import nncompress_lab as ncl
 from nncompress_lab import measure
-from nncompress_lab.models.kernels import to_numpy
-from nncompress_lab.packing.model_file import packed, saved_without_optimizer
+from nncompress_lab.models.kernels import to_numpy, weighted_layers
+from nncompress_lab.packing import container
+from nncompress_lab.packing.model_file import (
+    contents,
+    layer_bytes,
+    packed,
+    saved_without_optimizer,
+)
 
 SEEDS = "seed_generator_state"  # Keras does not save them
 
@@ -291,3 +298,19 @@ def test_a_model_that_cannot_be_packed_keeps_the_old_file(tmp_path, monkeypatch)
 
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.usefixtures("eagerly")
+@pytest.mark.parametrize("name", PASSES)
+def test_the_bytes_of_the_layers_are_those_of_the_tensors_of_the_file(name):
+    model = PASSES[name](tiny_models.transformer())
+    with saved_without_optimizer(model) as path:
+        about, tensors = contents(model, path)
+    file, without = io.BytesIO(), io.BytesIO()
+    container.write(file, about, tensors)
+    for one in tensors:
+        container._write_tensor(without, one)
+
+    weighed = sum(layer_bytes(layer) for _, layer in weighted_layers(model))
+
+    assert weighed == len(without.getvalue()) < len(file.getvalue())

@@ -118,3 +118,40 @@ def test_batches_have_activations_of_their_own():
         found = np.concatenate([made.outputs(start) for start in made.starts])
         assert len(found) == len(data)
         assert np.array_equal(found[:BATCH_SIZE].argmax(1), made.outputs(0).argmax(1))
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_models_of_several_inputs_and_outputs_are_cut_where_one_tensor_passes():
+    one, other = keras.Input((4,), name="one"), keras.Input((3,), name="other")
+    x = layers.Concatenate()([one, other])
+    for _ in range(6):
+        x = layers.Dense(4, activation="relu")(x)
+    model = keras.Model(
+        {"one": one, "other": other}, [layers.Dense(2)(x), layers.Dense(1)(x)]
+    )
+    data = {"other": np.ones((5, 3), np.float32), "one": np.ones((5, 4), np.float32)}
+    made = Stages(model, data, batch_size=3)
+
+    whole = model.predict_on_batch({name: array[3:] for name, array in data.items()})
+
+    assert len(made._stages) > 1
+    for found, expected in zip(made.outputs(3), whole, strict=True):
+        assert np.array_equal(found, expected)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_who_goes_through_the_layers_in_order_needs_one_activation(monkeypatch):
+    model = ncl.zoo.lenet5()
+    made = Stages(model, np.zeros((4, 28, 28, 1), np.float32))
+    ran = counted(made, monkeypatch)
+
+    for name in ("conv1", "dense1", "dense1", "logits", "conv1"):
+        layer = [model.get_layer(name)]
+        made.keep_only_before(layer)
+        made.changed(layer)
+        made.outputs(0)
+        ran.append(-1)
+        assert len(made._kept[0]) <= 1
+
+    # On the way to the next layer once; what was passed on the way back is gone.
+    assert ran == [0, 1, 2, -1, 0, 1, 2, -1, 1, 2, -1, 1, 2, -1, 0, 1, 2, -1]
