@@ -151,6 +151,7 @@ def take_lesson(page: Any, lab: Lab) -> None:
 
 def take_controls(page: Any, lab: Lab, pictures: list[str]) -> None:
     """Other controls, each in a notebook of its own, when it is at rest."""
+    page.set_viewport_size({"width": 1280, "height": 1100})
     for picture in pictures:
         explorer, made_of, setting = CONTROLS[picture]
         cell = SETUP.format(explorer=explorer, made_of=made_of, setting=setting)

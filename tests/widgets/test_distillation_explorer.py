@@ -270,7 +270,7 @@ def test_a_stored_page_shows_a_picture(explorer):
 def test_curves_have_words_before_and_after_a_training():
     nothing = curves_svg({}, [], epochs=5, teacher=0.9)
     some = curves_svg(
-        {"labels only": (0.5, 0.7)}, [(0.6,)], epochs=2, teacher=0.9, expected=0.2
+        {"labels only": (0.7, 0.5)}, [(0.6,)], epochs=2, teacher=0.9, expected=0.2
     )
 
     assert "no student has been trained yet" in nothing

@@ -20,7 +20,7 @@ def curves_svg(
     teacher: float,
     expected: float | None = None,
 ) -> str:
-    """Draw the accuracy after each epoch.
+    """Draw the accuracy after each epoch, and name the best, whose weights are kept.
 
     Args:
         curves: By name, in the order of their colours; as long as they are by now.
@@ -41,7 +41,7 @@ def curves_svg(
         up = max((accuracy - floor) / (1 - floor), 0.0)
         return LEFT + 8 + across * (RIGHT - LEFT - 16), _BOTTOM - up * (_BOTTOM - _TOP)
 
-    words = "Validation accuracy after each epoch; the ring is the teacher"
+    words = "Accuracy after each epoch, the best is kept; the ring is the teacher"
     parts = [text(4, 14, words, "start")]
     for accuracy in sorted({floor, (1 + floor) / 2, 1.0}):
         y = place(1, accuracy)[1]
@@ -59,7 +59,7 @@ def curves_svg(
     x, said = 4.0, []
     for number, (name, curve) in enumerate(curves.items()):
         parts.append(_polyline(f"curve-{number}", curve, place))
-        told = f"{name} {percent(curve[-1])}" if curve else name
+        told = f"{name} {percent(max(curve))}" if curve else name
         parts.append(line(f"curve-{number}", x, x + 14, 28, 28))
         parts.append(text(x + 18, 32, told, "start"))
         x += 34 + 5.6 * len(told)
