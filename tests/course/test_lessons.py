@@ -1,6 +1,7 @@
 """What every lesson promises: built from its source, graded fairly, budgets kept."""
 
 import json
+import re
 from functools import cache
 
 import nbformat
@@ -130,7 +131,8 @@ def test_the_last_card_names_the_next_lesson(path, kind):
 
 @pytest.mark.parametrize(("path", "kind"), BUILT)
 def test_a_notebook_holds_nothing_of_the_machine_it_was_built_on(path, kind):
-    text = path.read_text(encoding="utf-8")
+    # Images in base64 hold every short text now and then.
+    text = re.sub("[A-Za-z0-9+/]{70,}", "", path.read_text(encoding="utf-8"))
 
     assert "/root" not in text
     assert "/tmp" not in text
