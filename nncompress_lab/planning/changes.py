@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from nncompress_lab import measure
-from nncompress_lab.errors import UnsupportedModelError
+from nncompress_lab.errors import UnsupportedModelError, first_line
 from nncompress_lab.layer_pass import LayerPass
 from nncompress_lab.models.kernels import (
     Reasons,
@@ -102,17 +102,33 @@ class LayerChanges:
     @cached_property
     def reasons(self) -> Reasons:
         """For each kernel layer None if the option treats it, else why it does not."""
-        each = [step.explain(self._model) for step in pipeline(self._option).passes]
-        paths = [one.path for one in kernel_layers(self._model)]
-        return {
-            path: None
-            if any(reasons[path] is None for reasons in each)
-            else each[0][path]
-            for path in paths
-        }
+        steps = pipeline(self._option).passes
+        together = self._is_independent
+        each = [step.explain(self._model) if together else {} for step in steps]
+        found: Reasons = {}
+        for one in kernel_layers(self._model):
+            reasons = (
+                known[one.path] if together else self._reason(step, one.path)
+                for step, known in zip(steps, each, strict=True)
+            )
+            first, *others = reasons
+            found[one.path] = None if None in others else first
+        return found
 
-    def change(self, path: str) -> Change | None:
-        """What becomes of one layer; None if it stays as it is."""
+    def _reason(self, step: Pass, path: str) -> str | None:
+        """Why a step leaves a layer as it is where it treats no other; None if not."""
+        selected = (
+            step.select.explain(self._model) if isinstance(step, LayerPass) else {}
+        )
+        try:
+            return (
+                selected.get(path) or only_on(step, [path]).explain(self._model)[path]
+            )
+        except ValueError as error:  # a budget that this layer alone cannot meet, say
+            return first_line(error)
+
+    def change(self, path: str) -> Change | str:
+        """What becomes of one layer, or why it stays as it is."""
         result, parts = self._result(path)
         if parts is None or not parts[path]:
             return self._whole(path, result)
@@ -121,7 +137,7 @@ class LayerChanges:
         if values is None:
             return self._whole(path, result)
         if found[0].name == layer.name and _same_weights(layer, found[0]):
-            return None
+            return UNCHANGED
         after = [_costs_of(one) for one in found]
         before = self._costs.of(path)
         return Change(
@@ -187,7 +203,7 @@ class LayerChanges:
     def _counts_together(self) -> dict[str, int]:
         return measure.layer_macs(self._together[0])
 
-    def _whole(self, path: str, result: keras.Model) -> Change | None:
+    def _whole(self, path: str, result: keras.Model) -> Change | str:
         """A change of which only the resulting model is known."""
         if self._is_independent:
             result = self._alone(path)[0]
@@ -197,7 +213,7 @@ class LayerChanges:
         before = _costs_beside(self._costs, costs.layers)
         after = _costs_beside(costs, self._costs.layers)
         if not (before or after):
-            return None
+            return UNCHANGED
         return Change(
             unit=path,
             layers=(path,),

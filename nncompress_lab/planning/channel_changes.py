@@ -27,7 +27,7 @@ from nncompress_lab.models.selection import EVERY_LAYER
 from nncompress_lab.packing.model_file import array_bytes
 from nncompress_lab.passes import Context
 from nncompress_lab.planning.chains import Values, values_of
-from nncompress_lab.planning.changes import Change, Costs
+from nncompress_lab.planning.changes import UNCHANGED, Change, Costs
 from nncompress_lab.pruning.channels.arrays.criteria import Scores
 from nncompress_lab.pruning.channels.channel_pruning import ChannelPruning
 from nncompress_lab.pruning.channels.narrowing import Narrowing
@@ -67,11 +67,11 @@ class ChannelChanges:
         left = {path: why or Skip.NOT_SELECTED for path, why in left.items()}
         return {**left, **dict.fromkeys(self._named)}
 
-    def change(self, path: str) -> Change | None:
-        """What becomes of the group that goes by the name of a layer."""
+    def change(self, path: str) -> Change | str:
+        """What becomes of the group of a name, or why it stays as it is."""
         kept = self._kept(path)
         if kept.all():
-            return None
+            return UNCHANGED
         group = self._named[path]
         values = self._values(kept)
         held, packed = self._bytes(kept)

@@ -14,7 +14,7 @@ from nncompress_lab.errors import check_choice
 from nncompress_lab.passes import Context, Pass
 from nncompress_lab.planning.altered import Altered
 from nncompress_lab.planning.cache import Cache, fingerprint, key_of
-from nncompress_lab.planning.changes import UNCHANGED, Change, Costs, LayerChanges
+from nncompress_lab.planning.changes import Change, Costs, LayerChanges
 from nncompress_lab.planning.channel_changes import ChannelChanges
 from nncompress_lab.planning.fisher import FisherProxy
 from nncompress_lab.planning.judging import Judge, Judged
@@ -121,10 +121,9 @@ class Scan:
         option = self._keys[cell.option]
         if self._cache.row(cell.unit, option, cell.option) is not None:
             return
-        change = self._changes[cell.option].change(cell.unit)
-        found: Row | str = UNCHANGED
-        if change is not None:
-            found = self._row(change, cell.option, altered)
+        found: Row | Change | str = self._changes[cell.option].change(cell.unit)
+        if isinstance(found, Change):
+            found = self._row(found, cell.option, altered)
         self._cache.keep(cell.unit, option, found)
 
     def _row(self, change: Change, option: int, altered: Altered) -> Row:

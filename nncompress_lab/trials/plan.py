@@ -15,7 +15,7 @@ from nncompress_lab.passes import Context, Pass
 from nncompress_lab.pipelines import pipeline
 from nncompress_lab.planning.applying import applied
 from nncompress_lab.planning.chains import Values, assign_values, values_of
-from nncompress_lab.planning.changes import Costs, LayerChanges, only_on
+from nncompress_lab.planning.changes import Change, Costs, LayerChanges, only_on
 from nncompress_lab.planning.points import macs_of
 from nncompress_lab.planning.scan import sensitivity
 from nncompress_lab.planning.sensitivity import Sensitivity
@@ -170,7 +170,7 @@ class PlanTrial(ModelTrial[Choice]):
         if (unit, option) not in self._values:
             alone = _is_independent(self.options[option])
             change = self._changes[option].change(unit) if alone else None
-            values = None if change is None else change.values
+            values = change.values if isinstance(change, Change) else None
             self._values[unit, option] = None if values is None else values[unit]
         return self._values[unit, option]
 

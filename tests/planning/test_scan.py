@@ -137,8 +137,7 @@ def test_coupled_channels_go_together():
     assert row.divergence > 0
     kept = ncl.ChannelPruning(channels=((row.unit, group.channels // 2),))
     assert_are([row], scan, model, context, [kept(model, context)])
-    left = {one.unit: one.reason for one in scan.notes}
-    assert any("go with those of" in reason for reason in left.values())
+    assert any("go with those of" in one.reason for one in scan.notes)
 
 
 @pytest.mark.usefixtures("eagerly")
@@ -234,6 +233,21 @@ def test_a_layer_that_is_left_alone_has_a_reason_and_no_row():
     assert len(scan.notes) + len(scan.rows) == 3 * len(options)
     # Labels are read where the layer is said.
     assert scan.labels[0] == "UniformQuantization(bits=4)"
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_a_budget_that_one_layer_cannot_meet_is_no_end():
+    # Of the whole model's budget of 0.3, one layer would take all.
+    options = [ncl.LowRank(macs=0.2), ncl.LowRank(macs=0.3)]
+
+    scan = scanned(tiny_models.sequential(), options)
+
+    assert {(one.unit, one.option) for one in scan.rows} == {
+        ("hidden", 0),
+        ("conv", 1),
+        ("hidden", 1),
+    }
+    assert "macs=0.2" in next(one.reason for one in scan.notes if one.unit == "logits")
 
 
 @pytest.mark.usefixtures("eagerly")

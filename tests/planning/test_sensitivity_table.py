@@ -78,3 +78,14 @@ def test_rank_correlation(one, other, expected):
 
 def test_of_equal_values_there_is_no_order():
     assert np.isnan(rank_correlation([1, 1], [1, 2]))
+
+
+def test_each_unit_has_a_panel_on_shared_axes():
+    figure = TABLE.plot()
+
+    panels = [one for one in figure.axes if one.get_visible()]
+    assert [one.get_title() for one in panels] == list(TABLE.units)
+    assert panels[0].get_ylim() == panels[1].get_ylim()
+    assert len(panels[0].collections) == 2
+    (legend,) = figure.legends
+    assert [one.get_text() for one in legend.get_texts()] == list(TABLE.labels)
