@@ -993,7 +993,7 @@ my_model, my_data = ncl.zoo.lenet5(), ncl.data.fashion_mnist()
 
 plan = ncl.plan(
     my_model,
-    ncl.Budget(ratio=10),
+    ncl.Budget(ratio=8),
     ncl.Context.of(my_data, progress=False),
     techniques=["quantization"],
     examples=256,
