@@ -96,6 +96,13 @@ def keeps_a_choice_that_fits(answer):
             np.array([[0.0, -20.0], [0.0, 30.0]]),
             60.0,
         ),
+        # A large loss is not yet a large gain.
+        (
+            np.array([[5.0, 4.9], [1.0, 0.0]]),
+            np.array([[10.0, 20.0], [10.0, 20.0]]),
+            np.zeros((2, 2)),
+            30.0,
+        ),
     )
     for lost, cost, more, budget in cases:
         found, _ = _fitted(answer, lost, _File(cost, more), budget)
@@ -136,15 +143,24 @@ def repairs_more_than_once(answer):
 
 @choose_for_file.check
 def gives_away_no_more_than_it_must(answer):
+    cases = [
+        (
+            np.array([[5.0, 4.9], [1.0, 0.0], [2.0, 1.2]]),
+            np.array([[10.0, 20.0]] * 3),
+            np.array([[0.0, 1.0]] * 3),
+            60.0,
+        )
+    ]
     for stream, layers, options, part in ((44, 9, 8, 0.5), (45, 8, 9, 0.4)):
         losses, costs = draw_table(stream, layers, options, decades=0.3)
         more = costs * generator(stream + 10).uniform(0.0, 0.03, costs.shape)
-        budget = between(costs, part)
+        cases.append((losses, costs, more, between(costs, part)))
+    for losses, costs, more, budget in cases:
         found, _ = _fitted(answer, losses, _File(costs, more), budget)
         spare = _best(losses, costs, max(ENOUGH * budget, between(costs, 0)))
+        lost, enough = _total(losses, found), _total(losses, spare)
         require(
-            _total(losses, found) <= _total(losses, spare) + ROUNDING,
-            f"The file was a few per cent over. Your choice {found} loses "
-            f"{_total(losses, found):.4g}, more than one for {100 * ENOUGH:.0f} % of the "
-            f"budget would: {_total(losses, spare):.4g}.",
+            lost <= enough + ROUNDING,
+            f"The file was a few per cent over. Your choice {found} loses {lost:.4g}, more "
+            f"than one for {100 * ENOUGH:.0f} % of the budget would: {enough:.4g}.",
         )
