@@ -17,6 +17,7 @@ from nncompress_lab.training.per_output import shapes_of_outputs
 from nncompress_lab.training.task import Task
 
 BATCH_SIZE = 256
+FLOAT32 = 1e-6  # more than a fraction in float32 is off
 
 
 def evaluate(
@@ -82,4 +83,5 @@ def exact_fraction(fraction: float, model: keras.Model, data: Data) -> float:
     weighted = not data.is_stream and data.sample_weight is not None
     if not counted or weighted or not data.size:
         return fraction
-    return round(fraction * data.size) / data.size
+    exact = round(fraction * data.size) / data.size
+    return exact if abs(exact - fraction) < FLOAT32 else fraction  # of each label

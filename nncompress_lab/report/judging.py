@@ -52,7 +52,7 @@ class Judged:
         first = next(iter(models.values()))
         try:
             task = task_to_train(first, test, context=Context(objective=objective))
-            metrics = _shown(first, task)
+            metrics = task_metrics(first, task)
             figures = {
                 name: evaluated(model, test, task) for name, model in models.items()
             }
@@ -73,7 +73,7 @@ class Judged:
         return replace(stage, accuracy=shown.pop("accuracy", None), metrics=shown)
 
 
-def _shown(model: keras.Model, task: Task) -> tuple[Metric, ...]:
+def task_metrics(model: keras.Model, task: Task) -> tuple[Metric, ...]:
     """The metrics of a task; what judges it first, and the loss if there are none."""
     known = named_metrics(output_names(model), task.metrics)
     found = [

@@ -8,7 +8,6 @@ from typing import Any, Final
 import keras
 import numpy as np
 
-from nncompress_lab.data.datasets import Data, Dataset
 from nncompress_lab.errors import UnsupportedModelError
 from nncompress_lab.models.channels.arrays.units import Mask
 from nncompress_lab.models.channels.groups import (
@@ -24,7 +23,6 @@ from nncompress_lab.models.channels.readers import (
 )
 from nncompress_lab.models.kernels import KernelLayer
 from nncompress_lab.models.selection import EVERY_LAYER
-from nncompress_lab.passes import Context
 from nncompress_lab.pruning.channels.arrays.criteria import Scores
 from nncompress_lab.pruning.channels.channel_pruning import ChannelPruning
 from nncompress_lab.pruning.channels.scores import has_gamma, score_units
@@ -35,6 +33,7 @@ from nncompress_lab.trials.channel_widths import (
     filters_of,
     widths_of,
 )
+from nncompress_lab.trials.examples import Given
 from nncompress_lab.trials.figures import Figures
 from nncompress_lab.trials.model_trial import EXAMPLES
 from nncompress_lab.trials.narrow_models import reestimated, trained
@@ -56,18 +55,17 @@ class ChannelTrial(SmallerTrial[ChannelPruning]):
     The trial may be used from several threads at once.
 
     Args:
-        model: A built functional or sequential classifier. It is not changed.
+        model: A built functional or sequential model. It is not changed.
         data: As `ModelTrial` takes it. What calibrates serves the Taylor criterion and
             the statistics of BatchNormalization.
-        examples: How many of the images, from the first on.
+        examples: How many of the examples, from the first on.
         timed: As `SmallerTrial` takes it.
 
     Raises:
         UnsupportedModelError: If the model cannot be copied, its MACs cannot be counted,
             or no channel can be cut.
-        TypeError: If `data` is neither a `Dataset` nor a `Data`.
-        ValueError: If the images do not fit the model, or the labels are not class
-            indices.
+        TypeError: If `data` is none of what `ModelTrial` takes.
+        ValueError: If the examples do not fit the model, or nobody says its task.
 
     Example:
         >>> from nncompress_lab import data, zoo
@@ -81,7 +79,7 @@ class ChannelTrial(SmallerTrial[ChannelPruning]):
     def __init__(
         self,
         model: keras.Model,
-        data: Dataset | Data,
+        data: Given,
         *,
         examples: int = EXAMPLES,
         timed: bool = False,
@@ -89,7 +87,6 @@ class ChannelTrial(SmallerTrial[ChannelPruning]):
         super().__init__(
             model, data, unchanged=ORIGINAL, examples=examples, timed=timed
         )
-        self._context = _context(data, self.calibration)
         self._flow = follow_channels(self._original)
         self._all = groups_of(self._flow)
         self.groups = named_groups(self._all)
@@ -146,7 +143,7 @@ class ChannelTrial(SmallerTrial[ChannelPruning]):
     @property
     def can_train(self) -> bool:
         """Whether there are training images."""
-        return self._context.train is not None
+        return self.context.train is not None
 
     def setting(self, choice: ChannelPruning) -> ChannelPruning:
         """The pass that does what a choice says: the choice itself."""
@@ -184,22 +181,22 @@ class ChannelTrial(SmallerTrial[ChannelPruning]):
         }
 
     def weighed(self, choice: ChannelPruning) -> Figures:
-        """As `SmallerTrial.weighed`, and the accuracy with measured statistics.
+        """As `SmallerTrial.weighed`, and the score with measured statistics.
 
         Returns:
-            With `reestimated`, the accuracy once BatchNormalization is measured anew, if
+            With `reestimated`, the score once BatchNormalization is measured anew, if
             the model has any and is not the original.
         """
         figures = super().weighed(choice)
         if choice == ORIGINAL or not self.has_statistics:
             return figures
-        accuracy = reestimated(self.built(choice), self.data, self._context)
-        return {**figures, "reestimated": accuracy}
+        again = reestimated(self.built(choice), self.context)
+        return {**figures, "reestimated": self.scoring.of(again)}
 
     def trained(
         self, choice: ChannelPruning, on_step: Callable[[float], object]
     ) -> float:
-        """The accuracy after one epoch of training on the training images.
+        """The score after one epoch of training on the training examples.
 
         Args:
             choice: What is trained.
@@ -214,7 +211,8 @@ class ChannelTrial(SmallerTrial[ChannelPruning]):
                 "Training needs training images. Received: a single Data. Make the "
                 "control with a data set, such as ncl.data.fashion_mnist()."
             )
-        return trained(self.built(choice), self.data, self._context, on_step)
+        tuned = trained(self.built(choice), self.context, on_step)
+        return self.scoring.of(tuned)
 
     def _count(self, choice: ChannelPruning) -> Mask:
         """Masks with the right numbers; which channels they are may be unknown."""
@@ -234,7 +232,7 @@ class ChannelTrial(SmallerTrial[ChannelPruning]):
                 self._original,
                 criterion=criterion,
                 normalize=normalize,
-                context=Context(calibration=self.calibration),
+                context=self.context,
             )
 
     def _apply(
@@ -250,9 +248,3 @@ class ChannelTrial(SmallerTrial[ChannelPruning]):
                 layers[path].assign([without_channels(*one, kept) for one in arrays])
                 changed.append(layers[path])
         return changed
-
-
-def _context(data: Dataset | Data, calibration: Data) -> Context:
-    if isinstance(data, Dataset):
-        return Context.of(data, progress=False)
-    return Context(calibration=calibration, progress=False)

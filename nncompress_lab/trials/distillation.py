@@ -14,6 +14,7 @@ from nncompress_lab.data.datasets import Data, Dataset
 from nncompress_lab.distillation.distillation import Distillation
 from nncompress_lab.models.rewrite import check_model, copy_model
 from nncompress_lab.passes import Context
+from nncompress_lab.report.metrics import ACCURACY
 from nncompress_lab.training.arrays.features import hint_loss
 from nncompress_lab.training.arrays.soft_targets import soft_targets
 from nncompress_lab.training.known_task import task_of
@@ -27,9 +28,9 @@ from nncompress_lab.training.teacher_losses import head_of
 from nncompress_lab.training.while_training import seeded
 from nncompress_lab.trials.answers import class_logits
 from nncompress_lab.trials.arrays.teaching import Terms, entropies, others, terms
+from nncompress_lab.trials.examples import Given, context_for, images_for
 from nncompress_lab.trials.figures import Figures
 from nncompress_lab.trials.model_trial import EXAMPLES
-from nncompress_lab.trials.scratch import images_for
 from nncompress_lab.trials.student_training import Heard, StudentTraining
 from nncompress_lab.trials.trial import Measured
 
@@ -80,7 +81,7 @@ class DistillationTrial:
 
     Raises:
         UnsupportedModelError: If a model cannot be copied.
-        TypeError: If `data` is neither a `Dataset` nor a `Data`.
+        TypeError: If `data` is none of what `ModelTrial` takes.
         ValueError: If the two models do not fit each other or the images.
 
     Example:
@@ -93,11 +94,13 @@ class DistillationTrial:
         True
     """
 
+    metric = ACCURACY
+
     def __init__(
         self,
         teacher: keras.Model,
         student: keras.Model,
-        data: Dataset | Data,
+        data: Given,
         *,
         examples: int = EXAMPLES,
         epochs: int = EPOCHS,
@@ -106,8 +109,9 @@ class DistillationTrial:
         check_pair(teacher, student)
         self.name: str = teacher.name
         self.student = student
-        self.data = images_for(teacher, data, examples)
-        labels = data.validation if isinstance(data, Dataset) else data
+        self.context = context_for(teacher, data)
+        self.data = images_for(teacher, self.context, examples)
+        labels: Any = self.context.validation
         _check_classes(teacher, student, labels.take(len(self.data)))
         self.pair = copy_model(teacher), copy_model(student)
         self._epochs = epochs
@@ -121,8 +125,8 @@ class DistillationTrial:
             else tuple(f"class {one}" for one in range(classes))
         )
         self._training = (
-            StudentTraining(*self.pair, data, self.data)
-            if isinstance(data, Dataset)
+            StudentTraining(*self.pair, self.context, self.data)
+            if self.context.train is not None
             else None
         )
         self._taught: dict[Distillation, tuple[float, Array]] = {}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nncompress_lab.report.formats import size
+from nncompress_lab.report.metrics import Metric
 
 Figures = Mapping[str, float]
 
@@ -61,6 +62,25 @@ def drop_in_words(drop: float) -> str:
     if abs(drop) < 5e-4:
         return "equal to the original"
     return f"{points(abs(drop))} {'below' if drop > 0 else 'above'} the original"
+
+
+def score_in_words(metric: Metric, score: float) -> str:
+    """What a model is worth at its task, for example `"80.0 %"` or `"0.1234"`."""
+    return percent(score) if metric.is_fraction else metric.shown(score)
+
+
+def change_in_words(metric: Metric, before: float, after: float) -> str:
+    """How a score compares with the original's, for example `"3.0 % worse"`.
+
+    Example:
+        >>> change_in_words(Metric.of("mae", mode="min"), 2.0, 2.06)
+        '3.0 % worse than the original'
+    """
+    if metric.is_fraction:
+        return drop_in_words(before - after)
+    change = metric.change(before, after)
+    same = change == "same"
+    return "equal to the original" if same else f"{change} than the original"
 
 
 def number(count: float) -> str:

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any, Final
 
@@ -10,19 +10,19 @@ import keras
 import numpy as np
 
 from nncompress_lab import measure
-from nncompress_lab.data.data import CALIBRATION_EXAMPLES
-from nncompress_lab.data.datasets import Data, Dataset
+from nncompress_lab.data.datasets import Dataset
 from nncompress_lab.errors import UnsupportedModelError
 from nncompress_lab.models.kernels import kernel_layers, to_numpy
 from nncompress_lab.models.rewrite import check_model, copy_model
 from nncompress_lab.passes import Context
 from nncompress_lab.pruning.gradual_pruning import GradualPruning
 from nncompress_lab.pruning.magnitude_pruning import MagnitudePruning
+from nncompress_lab.report.metrics import ACCURACY
 from nncompress_lab.trials.answers import answers
 from nncompress_lab.trials.arrays.magnitudes import Histogram, Magnitudes
+from nncompress_lab.trials.examples import Given, context_for, images_for
 from nncompress_lab.trials.figures import Figures
 from nncompress_lab.trials.model_trial import EXAMPLES
-from nncompress_lab.trials.scratch import images_for
 
 TRAINING_EXAMPLES: Final = 2560  # enough to see it, in some seconds
 MOMENTS: Final = 20  # that are kept, after the beginning
@@ -78,15 +78,17 @@ class OverTimeTrial:
 
     Raises:
         UnsupportedModelError: If the model cannot be copied or has no kernel to prune.
-        TypeError: If `data` is neither a `Dataset` nor a `Data`.
+        TypeError: If `data` is none of what `ModelTrial` takes.
         ValueError: If the images do not fit the model, or the labels are not class
             indices.
     """
 
+    metric = ACCURACY
+
     def __init__(
         self,
         model: keras.Model,
-        data: Dataset | Data,
+        data: Given,
         *,
         examples: int = EXAMPLES,
         original: Figures | None = None,
@@ -94,12 +96,11 @@ class OverTimeTrial:
         check_model(model)
         self._known = original
         self.name: str = model.name
-        self.data = images_for(model, data, examples)
+        context = context_for(model, data)
+        self.data = images_for(model, context, examples)
         self._original = copy_model(model)
         self.context: Context | None = (
-            brief_context(data, examples=examples)
-            if isinstance(data, Dataset)
-            else None
+            None if context.train is None else brief_context(context, examples=examples)
         )
         kernels = _kernels(self._original)
         if not kernels:
@@ -222,18 +223,20 @@ def _after_each_step(look: Callable[[keras.Model, int], object]) -> Any:
     return callback
 
 
-def brief_context(data: Dataset, *, examples: int) -> Context:
+def brief_context(data: Dataset | Context, *, examples: int) -> Context:
     """What a short training is given: few training images, and none of the test images.
 
     Args:
-        data: A data set.
+        data: A data set, or a context with data to train on and to validate.
         examples: How many of the validation images choose the epoch.
     """
-    return Context(
-        train=data.train.take(TRAINING_EXAMPLES),
-        validation=data.validation.take(examples),
-        calibration=data.train.take(CALIBRATION_EXAMPLES),
-        progress=False,
+    context = Context.of(data, test=None, progress=False)
+    train: Any = context.train
+    validation: Any = context.validation
+    return replace(
+        context,
+        train=train.take(TRAINING_EXAMPLES),
+        validation=validation.take(examples),
     )
 
 

@@ -8,7 +8,6 @@ from typing import Any, Final
 import keras
 
 from nncompress_lab import measure
-from nncompress_lab.data.datasets import Data, Dataset
 from nncompress_lab.models.kernels import KernelLayer
 from nncompress_lab.models.stages import BATCH_SIZE
 from nncompress_lab.passes import Context, Pass
@@ -21,7 +20,7 @@ from nncompress_lab.planning.scan import sensitivity
 from nncompress_lab.planning.sensitivity import Sensitivity
 from nncompress_lab.pruning.magnitude_pruning import MagnitudePruning
 from nncompress_lab.quantization.uniform_quantization import UniformQuantization
-from nncompress_lab.trials.answers import answers
+from nncompress_lab.trials.examples import Given
 from nncompress_lab.trials.figures import Figures
 from nncompress_lab.trials.model_trial import EXAMPLES, ModelTrial
 from nncompress_lab.trials.plan_choices import Choice, PlanChoices
@@ -59,13 +58,19 @@ class PlanTrial(ModelTrial[Choice]):
     def __init__(
         self,
         model: keras.Model,
-        data: Dataset | Data,
+        data: Given,
         *,
         options: Sequence[Pass] = OPTIONS,
         scan: Sensitivity | None = None,
         examples: int = EXAMPLES,
     ) -> None:
         super().__init__(model, data, examples=examples, unchanged=())
+        if not self.is_classifier:
+            raise ValueError(
+                "A plan foretells the accuracy of a classifier, which needs class indices "
+                f"or one-hot rows as labels. Received: a model that is judged by its "
+                f"{self.metric.title}. ncl.plan chooses for any model."
+            )
         self.options = tuple(options) if scan is None else scan.options
         self.choices: PlanChoices | None = None
         self._context = Context(
@@ -175,14 +180,12 @@ class PlanTrial(ModelTrial[Choice]):
         return self._values[unit, option]
 
     def _measured_whole(self, choice: Choice) -> Iterator[Measured]:
-        model, right = self.made(choice), 0
+        model, count = self.made(choice), self.scoring.count()
         for start in range(0, len(self.data), BATCH_SIZE):
-            labels = self.data.y[start : start + BATCH_SIZE]
-            outputs = model.predict_on_batch(self.data.x[start : start + BATCH_SIZE])
-            right += int((answers(model, outputs) == labels).sum())
-            seen = start + len(labels)
-            lost = self._right[seen] - right
-            yield Measured(right / seen, lost / seen, seen)
+            rows = slice(start, min(start + BATCH_SIZE, len(self.data)))
+            score = count(rows, model.predict_on_batch(self.data.x[rows]))
+            drop = self.scoring.worse(score, self._of_original[rows.stop], rows.stop)
+            yield Measured(score, drop, rows.stop)
 
     def _changed(self, choice: Choice) -> list[tuple[str, int]]:
         """The units that a choice changes, and their options."""

@@ -8,7 +8,6 @@ from typing import Final
 import keras
 
 from nncompress_lab import measure
-from nncompress_lab.data.datasets import Data, Dataset
 from nncompress_lab.errors import UnsupportedModelError
 from nncompress_lab.models.kernels import KernelLayer, is_depthwise
 from nncompress_lab.models.rewrite import copy_model
@@ -20,6 +19,7 @@ from nncompress_lab.pruning.layer_masks import by_layer, keep_only
 from nncompress_lab.pruning.magnitude_pruning import MagnitudePruning
 from nncompress_lab.pruning.weight_pruning import PRUNABLE
 from nncompress_lab.trials.arrays.magnitudes import Magnitudes
+from nncompress_lab.trials.examples import Given
 from nncompress_lab.trials.figures import Figures
 from nncompress_lab.trials.model_trial import EXAMPLES, ModelTrial
 from nncompress_lab.trials.scratch import Layers, Scratch
@@ -41,16 +41,15 @@ class PruningTrial(ModelTrial[Sparsities]):
     The trial may be used from several threads at once.
 
     Args:
-        model: A built functional or sequential classifier. It is not changed.
-        data: A data set, whose validation images are used and never its test images, or
-            a single `Data`.
-        examples: How many of the images, from the first on.
+        model: A built functional or sequential model. It is not changed.
+        data: As `ModelTrial` takes it.
+        examples: How many of the examples, from the first on.
 
     Raises:
         UnsupportedModelError: If the model cannot be copied or has no kernel to prune.
-        TypeError: If `data` is neither a `Dataset` nor a `Data`.
-        ValueError: If the images do not fit the model, the labels are not class indices,
-            or a weight is not finite.
+        TypeError: If `data` is none of what `ModelTrial` takes.
+        ValueError: If the examples do not fit the model, nobody says its task, or a
+            weight is not finite.
 
     Example:
         >>> from nncompress_lab import data, zoo
@@ -60,10 +59,10 @@ class PruningTrial(ModelTrial[Sparsities]):
     """
 
     def __init__(
-        self, model: keras.Model, data: Dataset | Data, *, examples: int = EXAMPLES
+        self, model: keras.Model, data: Given, *, examples: int = EXAMPLES
     ) -> None:
         super().__init__(model, data, examples=examples, unchanged=ORIGINAL)
-        self._weighing = Scratch(model, self.data, self._apply)
+        self._weighing = Scratch(model, self.scoring, self._apply)
         if not self._measuring.layers:
             raise UnsupportedModelError(
                 f"The model {self.name!r} has no kernel that can be pruned. Received: "

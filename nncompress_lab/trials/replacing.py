@@ -10,7 +10,6 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from nncompress_lab.data.datasets import Data, Dataset
 from nncompress_lab.errors import UnsupportedModelError
 from nncompress_lab.models.kernels import KernelLayer
 from nncompress_lab.models.layer_inputs import has_input_rows, input_second_moments
@@ -18,6 +17,7 @@ from nncompress_lab.models.selection import EVERY_LAYER, Selection
 from nncompress_lab.passes import Pass
 from nncompress_lab.pipelines import pipeline
 from nncompress_lab.trials.arrays.product_error import few_inputs, relative_error
+from nncompress_lab.trials.examples import Given
 from nncompress_lab.trials.figures import Figures
 from nncompress_lab.trials.model_trial import EXAMPLES
 from nncompress_lab.trials.scratch import Layers
@@ -68,17 +68,16 @@ class ReplacingTrial(SmallerTrial[Steps], Generic[Made]):
     `_whole` what each layer that can be replaced costs as it is.
 
     Args:
-        model: A built functional or sequential classifier. It is not changed.
+        model: A built functional or sequential model. It is not changed.
         data: As `ModelTrial` takes it.
-        examples: How many of the images, from the first on.
+        examples: How many of the examples, from the first on.
         timed: As `SmallerTrial` takes it.
 
     Raises:
         UnsupportedModelError: If the model cannot be copied, its MACs cannot be counted,
             or it has no layer that can be replaced.
-        TypeError: If `data` is neither a `Dataset` nor a `Data`.
-        ValueError: If the images do not fit the model, or the labels are not class
-            indices.
+        TypeError: If `data` is none of what `ModelTrial` takes.
+        ValueError: If the examples do not fit the model, or nobody says its task.
     """
 
     SEEN: ClassVar[int] = 256  # images on which the errors of outputs are measured
@@ -86,7 +85,7 @@ class ReplacingTrial(SmallerTrial[Steps], Generic[Made]):
     def __init__(
         self,
         model: keras.Model,
-        data: Dataset | Data,
+        data: Given,
         *,
         examples: int = EXAMPLES,
         timed: bool = False,
@@ -181,7 +180,7 @@ class ReplacingTrial(SmallerTrial[Steps], Generic[Made]):
         return {"parameters": parameters, "macs": macs}
 
     def measured(self, choice: Steps) -> Iterator[Measured]:
-        """The accuracy under a choice on ever more of the images."""
+        """The score under a choice on ever more of the examples."""
         for path in choice:
             self.check_layer(path)
         return super().measured(choice)

@@ -6,9 +6,9 @@ from typing import Any, Final
 import keras
 
 from nncompress_lab import measure
-from nncompress_lab.data.datasets import Data, Dataset
-from nncompress_lab.passes import Context, Pass
+from nncompress_lab.passes import Pass
 from nncompress_lab.runtimes.racing import ONNX_RUNTIME, race_models
+from nncompress_lab.trials.examples import Given
 from nncompress_lab.trials.figures import Figures
 from nncompress_lab.trials.model_trial import EXAMPLES, ModelTrial
 from nncompress_lab.trials.scratch import Choice
@@ -35,7 +35,7 @@ class SmallerTrial(ModelTrial[Choice]):
     def __init__(
         self,
         model: keras.Model,
-        data: Dataset | Data,
+        data: Given,
         *,
         unchanged: Choice,
         examples: int = EXAMPLES,
@@ -56,8 +56,7 @@ class SmallerTrial(ModelTrial[Choice]):
         """The pass's result: an ordinary model. That of the last choice is kept."""
         with self._building:
             if self._built is None or self._built[0] != choice:
-                context = Context(calibration=self.calibration)
-                self._built = choice, self.setting(choice)(self._original, context)
+                self._built = choice, self.setting(choice)(self._original, self.context)
             return self._built[1]
 
     def weighed(self, choice: Choice) -> Figures:

@@ -9,13 +9,13 @@ from typing import Any, Final
 import keras
 
 from nncompress_lab import measure
-from nncompress_lab.data.datasets import Data, Dataset
 from nncompress_lab.models.attention import ATTENTION
 from nncompress_lab.models.kernels import KernelLayer, walk
 from nncompress_lab.models.selection import Selection
-from nncompress_lab.passes import Context, Pass
+from nncompress_lab.passes import Pass
 from nncompress_lab.pipelines import pipeline
 from nncompress_lab.quantization.activation_quantization import ActivationQuantization
+from nncompress_lab.trials.examples import Given
 from nncompress_lab.trials.figures import Figures
 from nncompress_lab.trials.kernels import WHOLE_MODEL, Choice, Kernels
 from nncompress_lab.trials.model_trial import EXAMPLES, ModelTrial
@@ -32,21 +32,18 @@ class StoringTrial(ModelTrial[Choice]):
     bit. The trial may be used from several threads at once.
 
     Args:
-        model: A built functional or sequential classifier. It is not changed.
-        data: A data set, whose validation images are used and never its test images, or
-            a single `Data`. The first 512 training images calibrate activations; of a
-            single `Data` its own.
-        examples: How many of the images, from the first on.
+        model: A built functional or sequential model. It is not changed.
+        data: As `ModelTrial` takes it.
+        examples: How many of the examples, from the first on.
 
     Raises:
         UnsupportedModelError: If the model cannot be copied or has no kernel to quantize.
-        TypeError: If `data` is neither a `Dataset` nor a `Data`.
-        ValueError: If the images do not fit the model, or the labels are not class
-            indices.
+        TypeError: If `data` is none of what `ModelTrial` takes.
+        ValueError: If the examples do not fit the model, or nobody says its task.
     """
 
     def __init__(
-        self, model: keras.Model, data: Dataset | Data, *, examples: int = EXAMPLES
+        self, model: keras.Model, data: Given, *, examples: int = EXAMPLES
     ) -> None:
         super().__init__(model, data, examples=examples, unchanged=ORIGINAL)
         self.kernels = Kernels(self._original)
@@ -91,7 +88,7 @@ class StoringTrial(ModelTrial[Choice]):
         return {"memory_bytes": self._memory - saved, "parameters": self._parameters}
 
     def measured(self, choice: Choice) -> Iterator[Measured]:
-        """The accuracy on ever more of the images, and what the kernels have lost."""
+        """The score on ever more of the examples, and what the kernels have lost."""
         self._check(choice)
         scratch = self._scratch(choice.activations)
         kernels = replace(choice, activations=None)
@@ -157,9 +154,8 @@ class StoringTrial(ModelTrial[Choice]):
         """For the one rounding that was asked for last: its model and a scratch copy."""
         with self._lock:
             if self._rounding is None or self._rounding[0] != rounds:
-                context = Context(calibration=self.calibration)
-                model = rounds(self._original, context)
-                scratch = Scratch(model, self.data, self._apply)
+                model = rounds(self._original, self.context)
+                scratch = Scratch(model, self.scoring, self._apply)
                 self._rounding = rounds, model, scratch
             return self._rounding[1:]
 

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from nncompress_lab import progress
-from nncompress_lab.data.datasets import Data, Dataset
+from nncompress_lab.data.datasets import Data
 from nncompress_lab.data.streams import Batch
 from nncompress_lab.distillation.distillation import Distillation
 from nncompress_lab.passes import Context
@@ -31,7 +31,7 @@ class StudentTraining:
     Args:
         teacher: A classifier.
         student: What each training begins with.
-        data: With training images.
+        data: With images to train on.
         judged_on: The first validation images, on which epochs are chosen and accuracies
             measured, with class indices.
         seed: Of the order of the images.
@@ -41,14 +41,15 @@ class StudentTraining:
         self,
         teacher: keras.Model,
         student: keras.Model,
-        data: Dataset,
+        data: Context,
         judged_on: Data,
         *,
         seed: int = 0,
     ) -> None:
         self._teacher, self._student = teacher, student
-        self._train = data.train
-        self._validation = data.validation.take(len(judged_on))  # labels as they came
+        self._train: Any = data.train
+        validation: Any = data.validation
+        self._validation = validation.take(len(judged_on))  # labels as they came
         self._judged_on = judged_on
         self._seed = seed
         self._curves: dict[tuple[str, int], tuple[tuple[float, ...], float]] = {}

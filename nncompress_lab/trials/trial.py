@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from nncompress_lab.passes import Pass
+from nncompress_lab.report.metrics import Metric
 from nncompress_lab.trials.figures import Figures
 
 Choice_contra = TypeVar("Choice_contra", contravariant=True)
@@ -13,29 +14,30 @@ CONFIDENCE = 1.96  # standard errors on either side: 95 of 100 intervals hold th
 
 @dataclass(frozen=True)
 class Measured:
-    """An accuracy on the first examples.
+    """What a model is worth on the first examples.
 
     Args:
-        accuracy: Fraction of the examples that are right.
-        drop: How far that is below the original model's on the same examples.
+        score: Fraction of the examples that are right; of a task that is not judged by
+            that, its own figure.
+        drop: How far that is worse than the original model's on the same examples.
         examples: How many they are.
         more: Other figures that are known no sooner.
     """
 
-    accuracy: float
+    score: float
     drop: float
     examples: int
     more: Figures = field(default_factory=dict)
 
     @property
     def margin(self) -> float:
-        """Half the width of the 95 % interval that so few examples leave open.
+        """Half the width of the 95 % interval that so few right or wrong ones leave open.
 
         Example:
-            >>> round(Measured(accuracy=0.9, drop=0.0, examples=250).margin, 3)
+            >>> round(Measured(score=0.9, drop=0.0, examples=250).margin, 3)
             0.037
         """
-        variance = self.accuracy * (1 - self.accuracy) / self.examples
+        variance = self.score * (1 - self.score) / self.examples
         return CONFIDENCE * float(variance**0.5)
 
     @property
@@ -58,12 +60,16 @@ class Trial(Protocol[Choice_contra]):
         """Of the model."""
 
     @property
+    def metric(self) -> Metric:
+        """What the score is: the accuracy of a classifier, or of another task its own."""
+
+    @property
     def examples(self) -> int:
-        """How many examples the accuracy is measured on in the end."""
+        """How many examples the score is measured on in the end."""
 
     @property
     def original(self) -> Figures:
-        """All figures of the model as it came, `accuracy` among them."""
+        """All figures of the model as it came, the score by the metric's name."""
 
     def setting(self, choice: Choice_contra) -> Pass:
         """The pass that does what a choice says."""
@@ -72,7 +78,7 @@ class Trial(Protocol[Choice_contra]):
         """What is known at once, without touching a model."""
 
     def measured(self, choice: Choice_contra) -> Iterator[Measured]:
-        """The accuracy on ever more examples; who has seen enough asks for no more."""
+        """The score on ever more examples; who has seen enough asks for no more."""
 
     def weighed(self, choice: Choice_contra) -> Figures:
         """`keras_bytes` and `packed_bytes` of a real file; this takes longest."""

@@ -42,10 +42,3 @@ def test_labels_of_classes_may_have_any_form(form):
     trial = PruningTrial(model, ncl.Data(X, labels[form]))
 
     assert trial.original["accuracy"] == 1
-
-
-def test_a_regression_is_refused_with_what_is_asked_for():
-    y = np.random.default_rng(1).normal(size=(64, 1)).astype("float32")
-
-    with pytest.raises(ValueError, match="needs class indices"):
-        PruningTrial(model_of(1, None), ncl.Data(X, y))

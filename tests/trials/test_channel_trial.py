@@ -30,7 +30,7 @@ def trial_of(model: keras.Model) -> ChannelTrial:
 
 def assert_it_is_the_pass(trial, choice, model) -> keras.Model:
     """Zeros are added where the narrow model adds nothing: roundings of 1e-5."""
-    narrow = trial.setting(choice)(model, trial._context)
+    narrow = trial.setting(choice)(model, trial.context)
     x = trial.data.x
     expected = keras.ops.convert_to_numpy(narrow(x, training=False))
     with trial._measuring.under(choice) as copy:
@@ -85,7 +85,7 @@ def test_files_latency_and_statistics_are_of_the_narrow_model():
     # Keras numbers all tensors of a session, and the file holds these names.
     assert weighed["keras_bytes"] == pytest.approx(sizes.keras, abs=400)
     assert weighed["packed_bytes"] == pytest.approx(sizes.packed, abs=100)
-    measured = ncl.ReestimateBatchNorm(batch_size=128)(narrow, trial._context)
+    measured = ncl.ReestimateBatchNorm(batch_size=128)(narrow, trial.context)
     assert weighed["reestimated"] == measure.accuracy(measured, trial.data)
     assert weighed["latency_ms"] > 0
     assert weighed["latency_band"] >= 0.02

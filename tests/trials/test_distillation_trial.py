@@ -222,14 +222,14 @@ def test_three_students_are_trained_and_one_is_that_of_the_pass():
     trial = trial_of(epochs=1)
     choice = trial.choice(temperature=2.0, learning_rate=0.05)
     data, heard = dataset(), []
-    start = next(trial.measured(choice)).accuracy
+    start = next(trial.measured(choice)).score
 
     found = trial.trained(choice, lambda *told: heard.append(told))
     context = ncl.Context(train=data.train, validation=data.validation, progress=False)
     expected = choice(trial.pair[0], context)
 
     assert start == measure.accuracy(trial.student, data.validation)
-    after = next(trial.measured(choice)).accuracy
+    after = next(trial.measured(choice)).score
     assert found[TAUGHT] == after == measure.accuracy(expected, data.validation)
     assert trial.is_trained(choice)
     ways = [way for way, done, _ in heard if done == 1.0]

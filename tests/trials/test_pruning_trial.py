@@ -145,7 +145,7 @@ def test_measuring_tells_what_it_knows_so_far():
     assert found[0].margin > found[1].margin > found[2].margin > 0
     for one, count in zip(found, counts, strict=True):
         before, after = (measure.accuracy(m, data.take(count)) for m in (model, pruned))
-        assert one.accuracy == after
+        assert one.score == after
         assert one.drop == pytest.approx(before - after)
 
 
@@ -276,8 +276,8 @@ def test_images_of_another_shape_are_refused():
         PruningTrial(ncl.zoo.lenet5(), tiny_models.context().validation)
 
 
-def test_labels_that_are_no_class_indices_are_refused():
-    data = ncl.Data(tiny_models.images(), np.zeros((4, 4), np.float32))
+def test_labels_that_fit_no_output_are_refused():
+    data = ncl.Data(tiny_models.images(), np.zeros((4, 3), np.float32))
 
     with pytest.raises(ValueError, match="class indices"):
         PruningTrial(tiny_models.sequential(), data)

@@ -2,13 +2,14 @@
 
 import pytest
 
+from nncompress_lab.report.metrics import ACCURACY
 from nncompress_lab.trials.figures import drop_in_words
 from nncompress_lab.trials.trial import Measured
 from nncompress_widgets.figures import (
     Tile,
-    accuracy_tile,
     bytes_note,
     latency_tile,
+    score_tile,
     tiles,
 )
 
@@ -55,10 +56,14 @@ def test_bytes_are_compared_as_a_ratio(now, original, note):
 
 
 def test_an_accuracy_on_a_part_of_the_images_says_what_that_leaves_open():
-    measured = Measured(accuracy=0.9, drop=0.02, examples=250)
+    measured = Measured(score=0.9, drop=0.02, examples=250)
 
-    part = accuracy_tile(measured, {"accuracy": 0.92}, examples=1000, current=True)
-    whole = accuracy_tile(measured, {"accuracy": 0.92}, examples=250, current=True)
+    part = score_tile(
+        ACCURACY, measured, {"accuracy": 0.92}, examples=1000, current=True
+    )
+    whole = score_tile(
+        ACCURACY, measured, {"accuracy": 0.92}, examples=250, current=True
+    )
 
     assert (part.value, whole.value) == ("90.0 % ± 4", "90.0 %")
     assert part.note == "on the first 250 of 1,000 images"

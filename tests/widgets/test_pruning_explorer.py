@@ -542,5 +542,5 @@ def test_a_setting_that_is_left_while_its_file_is_weighed_is_in_the_trail(
     explorer._weigh()
 
     assert [visit.choice["*"] for visit in explorer._outcome.trail] == [0.5, 0.4, 0.41]
-    assert explorer._outcome.trail[-1].accuracy == explorer._trial.accuracy({"*": 0.41})
+    assert explorer._outcome.trail[-1].score == explorer._trial.accuracy({"*": 0.41})
     assert explorer._figures.value.count("nncompress-stale") == 2  # both are bytes

@@ -6,9 +6,10 @@ from typing import Any, ClassVar
 
 import traitlets
 
-from nncompress_lab import ChannelPruning, Data, Dataset
+from nncompress_lab import ChannelPruning
 from nncompress_lab.report.formats import count
 from nncompress_lab.trials.channels import ChannelTrial
+from nncompress_lab.trials.examples import Given
 from nncompress_lab.trials.goal import Goal
 from nncompress_lab.trials.kernels import WHOLE_MODEL
 from nncompress_widgets.channel_view import ChannelView
@@ -30,10 +31,9 @@ class ChannelExplorer(TargetExplorer):
     those of the new setting.
 
     Args:
-        model: A built functional or sequential Keras classifier. It is not changed.
-        data: A data set, whose validation images are used, whose first 512 training
-            images calibrate, and whose training images the button trains on; or a single
-            `Data`, on which nothing is trained.
+        model: A built functional or sequential Keras model of any task. It is not changed.
+        data: As every `TargetExplorer` takes it. The first 512 training images calibrate,
+            and on the training images the button trains; a single `Data` has none.
         goal: What the registered setting is to reach.
         answer: The variable that a lesson wants the setting in; with it the control also
             hands out code that answers the exercise.
@@ -46,8 +46,9 @@ class ChannelExplorer(TargetExplorer):
         criterion: `"l1"`, `"l2"`, `"taylor"`, or `"batch_norm"` where a
             BatchNormalization scales every channel.
         round_to: The number of channels that stay is a multiple of this.
-        trained_accuracy: After one epoch of training of the setting that was trained
+        trained_score: After one epoch of training of the setting that was trained
             last, or None; read-only.
+        trained_accuracy: Likewise, if the score is an accuracy.
 
     Raises:
         UnsupportedModelError: If no channel of the model can be cut.
@@ -77,12 +78,13 @@ class ChannelExplorer(TargetExplorer):
     channels = traitlets.Int(1)
     criterion = traitlets.Unicode("l1")
     round_to = traitlets.Int(1)
+    trained_score = traitlets.Float(None, allow_none=True, read_only=True)
     trained_accuracy = traitlets.Float(None, allow_none=True, read_only=True)
 
     def __init__(
         self,
         model: Any,
-        data: Dataset | Data,
+        data: Given,
         goal: Goal | None = None,
         *,
         answer: str | None = None,
@@ -107,15 +109,15 @@ class ChannelExplorer(TargetExplorer):
         before = self._trial.original["macs"]
         return (
             f"ChannelExplorer of {self._trial.name}: {count(round(macs))} of "
-            f"{count(round(before))} MACs, channels by {self.criterion}, validation "
-            f"accuracy {100 * self.accuracy:.0f} % before any training."
+            f"{count(round(before))} MACs, channels by {self.criterion}, "
+            f"{self.score_in_words} before any training."
         )
 
     def train(self) -> float:
         """Train the narrow model for one epoch, as the button does.
 
         Returns:
-            The accuracy after it, which is `trained_accuracy` from now on.
+            The score after it, which is `trained_score` from now on.
 
         Raises:
             ValueError: If there are no training images.
@@ -193,8 +195,8 @@ class ChannelExplorer(TargetExplorer):
         choice = self.choice
         before = self._outcome.final(choice)
         self._view.epoch.show(
-            before.accuracy if before else None,
-            self.trained_accuracy if self._trained_of == choice else None,
+            before.score if before else None,
+            self.trained_score if self._trained_of == choice else None,
         )
 
     def _train(self) -> None:
@@ -217,12 +219,14 @@ class ChannelExplorer(TargetExplorer):
                 self._show()
 
     def _trained(self, choice: ChannelPruning, heard: Any = lambda done: None) -> float:
-        accuracy = self._trial.trained(choice, heard)
+        score = self._trial.trained(choice, heard)
         with self._lock:
             self._trained_of = choice
-            self.set_trait("trained_accuracy", accuracy)
+            self.set_trait("trained_score", score)
+            if self.accuracy is not None:
+                self.set_trait("trained_accuracy", score)
             self._show()
-        return accuracy
+        return score
 
 
 class _OvertakenError(Exception):

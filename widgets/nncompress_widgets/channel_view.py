@@ -51,7 +51,7 @@ class ChannelView:
             [(str(one), one) for one in ROUND_TO],
         )
         self.picture = ipywidgets.HTML()
-        self.epoch = EpochPanel(can_train=trial.can_train)
+        self.epoch = EpochPanel(trial.metric, can_train=trial.can_train)
         self._words = ipywidgets.HTML()
         self.details = ipywidgets.VBox([self._words, *self.epoch.widgets])
         self._row = row_of()

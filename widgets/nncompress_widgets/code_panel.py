@@ -6,15 +6,19 @@ from typing import Any, Protocol
 
 import ipywidgets
 
-from nncompress_lab import Data, Dataset, Pass
+from nncompress_lab import Pass
 from nncompress_lab.data.data import CALIBRATION_EXAMPLES
 from nncompress_lab.report.formats import count, size
-from nncompress_lab.trials.figures import Figures, percent
+from nncompress_lab.report.metrics import Metric
+from nncompress_lab.trials.examples import Given
+from nncompress_lab.trials.figures import Figures, percent, score_in_words
 from nncompress_lab.trials.trial import Measured
+from nncompress_widgets.figures import things
 from nncompress_widgets.rows import row_of
 from nncompress_widgets.source_code import (
     answer_of,
     context_of,
+    gives_class_indices,
     images_of,
     source_of,
     variable_of,
@@ -29,7 +33,7 @@ class Known(Protocol):
     weighed: Figures
 
     def final(self, choice: Any) -> Measured | None:
-        """The accuracy on all examples, if it is known for this choice."""
+        """The score on all examples, if it is known for this choice."""
 
 
 class CodePanel:
@@ -45,7 +49,7 @@ class CodePanel:
     def __init__(
         self,
         model: object,
-        data: Dataset | Data,
+        data: Given,
         *,
         answer: str | None,
         context: str | None = None,
@@ -54,6 +58,7 @@ class CodePanel:
         self.model = model
         self.data = data
         self._answer = answer
+        self._classifies = gives_class_indices(model, data)
         self.programs = ipywidgets.HTML(layout={"display": "none"})
         self.button = ipywidgets.ToggleButton(
             description="Use this in my code", icon="code", layout={"width": "auto"}
@@ -76,6 +81,7 @@ class CodePanel:
             model=model or "model",
             images=images_of(self.data, outcome.trial.examples),
             context=self._context,
+            compares=not self._classifies,
         )
         panels = [panel_of(program, "Insert below")]
         if self._answer is not None:
@@ -89,24 +95,26 @@ class CodePanel:
 
 def comments_of(outcome: Known, choice: Any) -> Sequence[str]:
     """What is known about a setting, a line each."""
-    trial = outcome.trial
+    trial, metric = outcome.trial, outcome.trial.metric
     now: Figures = trial.counted(choice)
     final = outcome.final(choice)
     if final is not None:
-        now = {"accuracy": final.accuracy, **now}
+        now = {trial.metric.name: final.score, **now}
     if outcome.weighed_of == choice:
         now = {**now, **outcome.weighed}
     return [
-        f"{trial.name}, seed 0, accuracy on {trial.examples:,} validation images",
-        f"original: {_said(trial.original)}",
-        f"this setting: {_said(now)}",
+        f"{trial.name}, seed 0, {metric.title} on {trial.examples:,} validation "
+        + things(metric),
+        f"original: {_said(metric, trial.original)}",
+        f"this setting: {_said(metric, now)}",
     ]
 
 
-def _said(figures: Figures) -> str:
+def _said(metric: Metric, figures: Figures) -> str:
     said = []
-    if "accuracy" in figures:
-        said.append(f"accuracy {percent(figures['accuracy'])}")
+    if metric.name in figures:
+        score = score_in_words(metric, figures[metric.name])
+        said.append(f"{metric.title} {score}")
     if "packed_bytes" in figures:
         said.append(f"packed {size(round(figures['packed_bytes']))}")
     if "macs" in figures:

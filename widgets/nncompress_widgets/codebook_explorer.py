@@ -22,8 +22,10 @@ class CodebookExplorer(StoringExplorer):
     those of the new setting.
 
     Args:
-        model: A built functional or sequential Keras classifier. It is not changed.
-        data: A data set, whose validation images are used, or a single `Data`.
+        model: A built functional or sequential Keras model of any task. It is not changed.
+        data: A data set or a `Context`, whose validation examples are used, or a single
+            `Data`. What judges the model is the objective of the context, or what it was
+            compiled with, or what the labels tell.
         goal: What the registered setting is to reach.
         answer: The variable that a lesson wants the setting in; with it the control also
             hands out code that answers the exercise.
@@ -87,8 +89,8 @@ class CodebookExplorer(StoringExplorer):
         return (
             f"CodebookExplorer of {self._trial.name}: {2 ** min(self.bits, 8)} values "
             f"({self.table.replace('_', ' ')}), entropy "
-            f"{self._outcome.measured.more['entropy']:.1f} bits, validation accuracy "
-            f"{100 * self.accuracy:.0f} %."
+            f"{self._outcome.measured.more['entropy']:.1f} bits, "
+            f"{self.score_in_words}."
         )
 
     def _follow(self, name: str, value: Any) -> None:

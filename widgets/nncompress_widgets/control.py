@@ -15,7 +15,7 @@ from nncompress_lab.trials.goal import Goal
 from nncompress_lab.trials.trial import Trial
 from nncompress_widgets.code_panel import CodePanel
 from nncompress_widgets.expectation import Expectation
-from nncompress_widgets.figures import Tile, tiles
+from nncompress_widgets.figures import Tile, things, tiles
 from nncompress_widgets.goal_panel import GoalPanel
 from nncompress_widgets.outcome import WEIGHED, Outcome
 from nncompress_widgets.parts import Parts
@@ -24,7 +24,7 @@ from nncompress_widgets.still import still
 from nncompress_widgets.trail import trail_svg
 from nncompress_widgets.worker import Worker
 
-PAUSE = 0.03  # seconds without a slider step after which the accuracy is measured
+PAUSE = 0.03  # seconds without a slider step after which the score is measured
 AT_REST = 1.0  # and after which the file is written
 _STYLE = (Path(__file__).parent / "static" / "control.css").read_text(encoding="utf-8")
 
@@ -38,7 +38,7 @@ class Control(ipywidgets.VBox):
     or `_by_program`.
 
     Nothing that takes long runs on the kernel's event loop. When the user moves an input,
-    the accuracy is measured on one thread and, at rest, the file weighed on another, and
+    the score is measured on one thread and, at rest, the file weighed on another, and
     what is overtaken is dropped between two batches. A program finds the figures
     there when its assignment returns.
 
@@ -52,7 +52,9 @@ class Control(ipywidgets.VBox):
         model: What the control was made with.
         data: Likewise.
         registered: The pass that was registered last, or None.
-        accuracy: On all validation images, a fraction.
+        score: On all validation examples: of a classifier the accuracy, a fraction; of
+            another task the figure that judges it.
+        accuracy: The score if it is an accuracy, else None.
         file_bytes: Bytes of the compressed model's `.keras` file.
         packed_bytes: Bytes of the file that `ncl.pack` writes.
 
@@ -64,7 +66,8 @@ class Control(ipywidgets.VBox):
     registered = traitlets.Instance(
         Pass, allow_none=True, read_only=True, help="The setting that was registered."
     )
-    accuracy = traitlets.Float(read_only=True)
+    score = traitlets.Float(read_only=True)
+    accuracy = traitlets.Float(None, allow_none=True, read_only=True)
     file_bytes = traitlets.Int(read_only=True)
     packed_bytes = traitlets.Int(read_only=True)
 
@@ -82,7 +85,8 @@ class Control(ipywidgets.VBox):
         self._trial = trial
         self._parts = parts
         self._outcome = Outcome(trial, parts.shown, parts.cost)
-        self._goal_panel = GoalPanel(goal, known=(*trial.original, "accuracy_drop"))
+        drop = ["accuracy_drop"] if "accuracy" in trial.original else []
+        self._goal_panel = GoalPanel(goal, known=(*trial.original, *drop))
         self._goal_panel.on_click(lambda: self._register_later.request(self.choice))
         self._code_panel = code
         self.model, self.data = code.model, code.data
@@ -95,10 +99,11 @@ class Control(ipywidgets.VBox):
         self._register_later = Worker(self._register, on_error=self._show_error)
         self._figures = ipywidgets.HTML()
         self._trail = ipywidgets.HTML()
-        self._expectation = Expectation()
+        self._expectation = Expectation(trial.metric)
         self._expectation.on_change(self._expect)
         self._message = ipywidgets.HTML()
-        note = f"accuracy on {trial.examples:,} validation images"
+        note = f"{trial.metric.title} on {trial.examples:,} validation "
+        note += things(trial.metric)
         head = ipywidgets.HTML(
             f"<style>{_STYLE}</style><div><b>{html.escape(parts.title)}</b> "
             f'<span class="nncompress-note">{html.escape(note)}</span></div>'
@@ -133,6 +138,13 @@ class Control(ipywidgets.VBox):
     def sentence(self) -> str:
         """What the control is and where it stands; equal on every machine."""
         raise NotImplementedError
+
+    @property
+    def score_in_words(self) -> str:
+        """The score as a sentence says it, such as `"validation accuracy 88 %"`."""
+        metric, score = self._trial.metric, self.score
+        value = f"{100 * score:.0f} %" if metric.is_fraction else metric.shown(score)
+        return f"validation {metric.title} {value}"
 
     @property
     def setting(self) -> Pass:
@@ -187,7 +199,7 @@ class Control(ipywidgets.VBox):
             self._weigh()
 
     def _begin(self, align: Callable[[], object]) -> None:
-        """The first setting: its accuracy is there when the control appears."""
+        """The first setting: its score is there when the control appears."""
         self._move(align)
         self._measure()
         self._weigh_later.request()
@@ -220,7 +232,7 @@ class Control(ipywidgets.VBox):
             self._show()
 
     def _measure(self) -> None:
-        """Measure the accuracy; dropped as soon as the control moves on."""
+        """Measure the score; dropped as soon as the control moves on."""
         choice = self.choice
         if self._outcome.final(choice):
             return
@@ -268,7 +280,9 @@ class Control(ipywidgets.VBox):
         choice, outcome = self.choice, self._outcome
         setting = self._trial.setting(choice)
         if outcome.final(outcome.measured_of):
-            self.set_trait("accuracy", outcome.measured.accuracy)
+            self.set_trait("score", outcome.measured.score)
+            if "accuracy" in self._trial.original:
+                self.set_trait("accuracy", self.score)
         self.set_trait("file_bytes", outcome.weighed["keras_bytes"])
         self.set_trait("packed_bytes", outcome.weighed["packed_bytes"])
         self._figures.value = tiles(outcome.tiles(choice))
@@ -284,7 +298,8 @@ class Control(ipywidgets.VBox):
             outcome.trail,
             self._trial.original,
             goal=self.goal,
-            expected=self._expectation.accuracy,
+            metric=self._trial.metric,
+            expected=self._expectation.score,
             here=bool(outcome.trail) and outcome.trail[-1].choice == choice,
             cost=outcome.cost,
         )

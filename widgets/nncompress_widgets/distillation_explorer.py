@@ -5,8 +5,9 @@ from typing import Any, ClassVar
 
 import traitlets
 
-from nncompress_lab import Data, Dataset, Distillation
+from nncompress_lab import Distillation
 from nncompress_lab.trials.distillation import DistillationTrial
+from nncompress_lab.trials.examples import Given
 from nncompress_lab.trials.figures import percent
 from nncompress_lab.trials.goal import Goal
 from nncompress_lab.trials.kernels import WHOLE_MODEL
@@ -80,7 +81,7 @@ class DistillationExplorer(TargetExplorer):
         self,
         teacher: Any,
         student: Any,
-        data: Dataset | Data,
+        data: Given,
         goal: Goal | None = None,
         *,
         answer: str | None = None,
@@ -156,7 +157,7 @@ class DistillationExplorer(TargetExplorer):
                 f"{value!r}."
             )
 
-    def _trial_of(self, model: Any, data: Dataset | Data) -> DistillationTrial:
+    def _trial_of(self, model: Any, data: Given) -> DistillationTrial:
         return DistillationTrial(model, self._student, data)
 
     def _first_settings(self) -> dict[str, dict[str, Any]]:
@@ -184,7 +185,7 @@ class DistillationExplorer(TargetExplorer):
             self._earlier,
             epochs=choice.epochs,
             teacher=self._trial.original["accuracy"],
-            expected=self._expectation.accuracy,
+            expected=self._expectation.score,
         )
 
     def _start(self) -> None:

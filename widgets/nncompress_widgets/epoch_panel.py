@@ -5,17 +5,20 @@ from collections.abc import Callable
 
 import ipywidgets
 
-from nncompress_lab.trials.figures import percent, points
+from nncompress_lab.report.metrics import Metric
+from nncompress_lab.trials.figures import points, score_in_words
 
 
 class EpochPanel:
     """The button, a progress bar and a sentence; nothing without training images.
 
     Args:
+        metric: What the score is.
         can_train: Whether there is anything to train on.
     """
 
-    def __init__(self, *, can_train: bool) -> None:
+    def __init__(self, metric: Metric, *, can_train: bool) -> None:
+        self._metric = metric
         self.button = ipywidgets.Button(
             description="Train one epoch",
             icon="refresh",
@@ -54,12 +57,16 @@ class EpochPanel:
             return
         words = ""
         if after is not None:
-            words = f"After one epoch: {percent(after)}"
+            words = f"After one epoch: {score_in_words(self._metric, after)}"
             if before is not None:
-                more = "more" if after >= before else "less"
-                words += f", {points(abs(after - before))} {more} than before it"
+                words += f", {self._change(before, after)} than before it"
             words += "."
         self._say(words)
+
+    def _change(self, before: float, after: float) -> str:
+        if not self._metric.is_fraction:
+            return self._metric.change(before, after).replace("same", "no better")
+        return f"{points(abs(after - before))} {'more' if after >= before else 'less'}"
 
     def _say(self, words: str) -> None:
         self._words.value = (

@@ -31,8 +31,10 @@ class FactorizationExplorer(ReplacingExplorer):
     are those of the new setting.
 
     Args:
-        model: A built functional or sequential Keras classifier. It is not changed.
-        data: A data set, whose validation images are used, or a single `Data`.
+        model: A built functional or sequential Keras model of any task. It is not changed.
+        data: A data set or a `Context`, whose validation examples are used, or a single
+            `Data`. What judges the model is the objective of the context, or what it was
+            compiled with, or what the labels tell.
         goal: What the registered setting is to reach.
         answer: The variable that a lesson wants the setting in; with it the control also
             hands out code that answers the exercise.
@@ -106,7 +108,7 @@ class FactorizationExplorer(ReplacingExplorer):
         words = next(words for words, one in METHODS.items() if one == self.method)
         return (
             f"FactorizationExplorer of {self._trial.name}: {where}, {words}, {macs} MACs "
-            f"an image, validation accuracy {100 * self.accuracy:.0f} %."
+            f"an image, {self.score_in_words}."
         )
 
     def check_target(self, target: str) -> None:

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from nncompress_lab.report.formats import count, size
+from nncompress_lab.report.metrics import ACCURACY, Metric
 from nncompress_lab.trials.figures import (
     Figures,
+    change_in_words,
     decibels,
-    drop_in_words,
     number,
     percent,
+    score_in_words,
 )
 from nncompress_lab.trials.trial import Measured
 
@@ -90,16 +92,29 @@ def _tile(figure: Tile) -> str:
     )
 
 
-def accuracy_tile(
-    measured: Measured, original: Figures, *, examples: int, current: bool
+def score_tile(
+    metric: Metric,
+    measured: Measured,
+    original: Figures,
+    *,
+    examples: int,
+    current: bool,
 ) -> Tile:
-    """An accuracy; one on a part of the examples comes with what that leaves open."""
-    value = percent(measured.accuracy)
-    note = f"{drop_in_words(measured.drop)} ({percent(original['accuracy'])})"
+    """A score; an accuracy on a part of the examples comes with what that leaves open."""
+    before = original[metric.name]
+    value = score_in_words(metric, measured.score)
+    words = change_in_words(metric, before, measured.score)
+    note = f"{words} ({score_in_words(metric, before)})"
     if measured.examples < examples:
-        value += f" ± {100 * measured.margin:.0f}"
-        note = f"on the first {measured.examples:,} of {examples:,} images"
-    return Tile("Validation accuracy", value, note, current)
+        if metric == ACCURACY:
+            value += f" ± {100 * measured.margin:.0f}"
+        note = f"on the first {measured.examples:,} of {examples:,} {things(metric)}"
+    return Tile(f"Validation {metric.title}", value, note, current)
+
+
+def things(metric: Metric) -> str:
+    """What is judged; what is classified in the lessons are images."""
+    return "images" if metric == ACCURACY else "examples"
 
 
 def figure_tile(name: str, value: float, original: Figures, *, current: bool) -> Tile:
@@ -138,14 +153,16 @@ def latency_tile(figures: Figures, *, current: bool) -> Tile:
     return Tile(label, value, f"{note}; noise ±{100 * band:.0f} %", current)
 
 
-def reestimated_tile(figures: Figures, original: Figures, *, current: bool) -> Tile:
-    """The accuracy with measured statistics; without figures it is not known yet."""
+def reestimated_tile(
+    metric: Metric, figures: Figures, original: Figures, *, current: bool
+) -> Tile:
+    """The score with measured statistics; without figures it is not known yet."""
     label = "BatchNorm measured again"
     if not figures:
         return Tile(label, NOT_YET, "measured when the control rests", current=True)
-    accuracy = figures["reestimated"]
-    note = f"{drop_in_words(original['accuracy'] - accuracy)}, without any label"
-    return Tile(label, percent(accuracy), note, current)
+    score = figures["reestimated"]
+    note = f"{change_in_words(metric, original[metric.name], score)}, without any label"
+    return Tile(label, score_in_words(metric, score), note, current)
 
 
 def bytes_note(now: float, original: float, *, if_equal: str = "") -> str:

@@ -25,8 +25,10 @@ class LowRankExplorer(ReplacingExplorer):
     those of the new setting.
 
     Args:
-        model: A built functional or sequential Keras classifier. It is not changed.
-        data: A data set, whose validation images are used, or a single `Data`.
+        model: A built functional or sequential Keras model of any task. It is not changed.
+        data: A data set or a `Context`, whose validation examples are used, or a single
+            `Data`. What judges the model is the objective of the context, or what it was
+            compiled with, or what the labels tell.
         goal: What the registered setting is to reach.
         answer: The variable that a lesson wants the setting in; with it the control also
             hands out code that answers the exercise.
@@ -86,8 +88,8 @@ class LowRankExplorer(ReplacingExplorer):
         full = self._trial.full_rank(self.target)
         return (
             f"LowRankExplorer of {self._trial.name}: {self.target} at rank "
-            f"{self.rank:,} of {full:,}, {count} parameters, validation accuracy "
-            f"{100 * self.accuracy:.0f} %."
+            f"{self.rank:,} of {full:,}, {count} parameters, "
+            f"{self.score_in_words}."
         )
 
     def check_target(self, target: str) -> None:

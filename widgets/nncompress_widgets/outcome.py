@@ -8,10 +8,10 @@ from nncompress_lab.trials.figures import Figures
 from nncompress_lab.trials.trial import Measured, Trial
 from nncompress_widgets.figures import (
     Tile,
-    accuracy_tile,
     figure_tile,
     latency_tile,
     reestimated_tile,
+    score_tile,
 )
 
 WEIGHED = ("keras_bytes", "packed_bytes", "latency_ms", "speedup", "latency_band")
@@ -19,16 +19,16 @@ WEIGHED = ("keras_bytes", "packed_bytes", "latency_ms", "speedup", "latency_band
 
 @dataclass(frozen=True)
 class Visit:
-    """A setting whose accuracy and cost are known.
+    """A setting whose score and cost are known.
 
     Args:
         choice: What the inputs said.
-        accuracy: On all examples, a fraction.
+        score: On all examples.
         cost: What it costs, in the unit of the trail.
     """
 
     choice: Any
-    accuracy: float
+    score: float
     cost: float
 
 
@@ -38,7 +38,7 @@ class Outcome:
 
     Args:
         trial: Where they come from.
-        shown: Names of the figures to show beside the accuracy.
+        shown: Names of the figures to show beside the score.
         cost: The figure that a visit is drawn over.
     """
 
@@ -51,7 +51,7 @@ class Outcome:
         original = self.trial.original
         self.measured_of: Any = None
         self.measured = Measured(
-            original["accuracy"], 0.0, self.trial.examples, original
+            original[self.trial.metric.name], 0.0, self.trial.examples, original
         )
         self.weighed_of: Any = None
         self.weighed: Figures = {
@@ -59,12 +59,12 @@ class Outcome:
         }
 
     def final(self, choice: Any) -> Measured | None:
-        """The accuracy on all examples, if it is known for this choice."""
+        """The score on all examples, if it is known for this choice."""
         whole = self.measured.examples == self.trial.examples
         return self.measured if whole and self.measured_of == choice else None
 
     def take_measured(self, choice: Any, measured: Measured) -> None:
-        """Keep an accuracy."""
+        """Keep a score."""
         self.measured_of, self.measured = choice, measured
         weighed = self.weighed if self.weighed_of == choice else {}
         self._visit(choice, self.final(choice), weighed, now=choice)
@@ -77,7 +77,7 @@ class Outcome:
         Args:
             choice: Whose file.
             weighed: The bytes.
-            measured: The accuracy of that choice, if it was known before the weighing.
+            measured: The score of that choice, if it was known before the weighing.
             now: What the control shows; it may have moved on since.
         """
         if choice == now or self.weighed_of != now:
@@ -88,7 +88,9 @@ class Outcome:
         """All figures, and which of them belong to the choice."""
         original = self.trial.original
         counted = self.trial.counted(choice)
-        accuracy = accuracy_tile(
+        metric = self.trial.metric
+        score = score_tile(
+            metric,
             self.measured,
             original,
             examples=self.trial.examples,
@@ -106,10 +108,12 @@ class Outcome:
             if name == "latency_ms":
                 rest.append(latency_tile(figures, current=current))
             elif name == "reestimated":
-                rest.append(reestimated_tile(figures, original, current=current))
+                rest.append(
+                    reestimated_tile(metric, figures, original, current=current)
+                )
             else:
                 rest.append(figure_tile(name, figures[name], original, current=current))
-        return [accuracy, *rest]
+        return [score, *rest]
 
     def _visit(
         self, choice: Any, measured: Measured | None, weighed: Figures, *, now: Any
@@ -118,7 +122,7 @@ class Outcome:
         costs = {**self.trial.counted(choice), **weighed}
         if measured is None or self.cost not in costs:
             return
-        visit = Visit(choice, measured.accuracy, costs[self.cost])
+        visit = Visit(choice, measured.score, costs[self.cost])
         late = choice != now
         rest = [one for one in self.trail if one.choice != choice]
         if late and len(rest) < len(self.trail):

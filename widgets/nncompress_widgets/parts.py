@@ -15,7 +15,7 @@ class Parts:
         inputs: Where the user makes a choice.
         picture: An `<svg>` that explains the choice; beside it are the figures.
         details: What there is to add; below, beside the trail.
-        shown: Names of the figures beside the accuracy.
+        shown: Names of the figures beside the score.
         cost: The figure that the trail is drawn over: `"packed_bytes"`, `"macs"` or
             `"parameters"`.
     """

@@ -181,7 +181,7 @@ class PlanExplorer(Control):
             trail,
             self._trial.original,
             goal=self.goal,
-            expected=self._expectation.accuracy,
+            expected=self._expectation.score,
             here=bool(trail) and trail[-1].choice == choice,
             foretold=None if here is None else Foretold(self._trial.line(), here),
         )

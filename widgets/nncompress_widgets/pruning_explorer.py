@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 import ipywidgets
 import traitlets
 
-from nncompress_lab import Data, Dataset, Pass
+from nncompress_lab import Pass
 from nncompress_lab.pruning.arrays.masks import check_sparsity
+from nncompress_lab.trials.examples import Given
 from nncompress_lab.trials.figures import percent
 from nncompress_lab.trials.goal import Goal
 from nncompress_lab.trials.over_time import TRAINING_EXAMPLES, OverTimeTrial
@@ -27,18 +28,21 @@ class PruningExplorer(TargetExplorer):
     """Prune a real model with a slider and see at once what it costs.
 
     The weights of one layer, or of the whole model, are shown as a histogram with the
-    threshold in it. Beside it is what the pruned model really does: its accuracy on 1,000
-    validation images, its non-zeros and the bytes of its file.
+    threshold in it. Beside it is what the pruned model really does: its accuracy, or
+    the figure of its task, on 1,000 validation examples, its non-zeros and the bytes of
+    its file.
 
-    A second tab, "Over time", trains the model on a part of its training images while it is
-    pruned and replays that step by step: `explorer.over_time`.
+    Of a classifier a second tab, "Over time", trains the model on a part of its training
+    images while it is pruned and replays that step by step: `explorer.over_time`.
 
     Everything can be moved from Python, too: after `explorer.sparsity = 0.8`, the figures
     are those of the new setting. Moved in the browser, they follow when the slider rests.
 
     Args:
-        model: A built functional or sequential Keras classifier. It is not changed.
-        data: A data set, whose validation images are used, or a single `Data`.
+        model: A built functional or sequential Keras model of any task. It is not changed.
+        data: A data set or a `Context`, whose validation examples are used, or a single
+            `Data`. What judges the model is the objective of the context, or what it was
+            compiled with, or what the labels tell.
         goal: What the registered setting is to reach.
         answer: The variable that a lesson wants the setting in; with it the control also
             hands out code that answers the exercise.
@@ -87,7 +91,7 @@ class PruningExplorer(TargetExplorer):
     def __init__(
         self,
         model: Any,
-        data: Dataset | Data,
+        data: Given,
         goal: Goal | None = None,
         *,
         answer: str | None = None,
@@ -96,12 +100,19 @@ class PruningExplorer(TargetExplorer):
         own = (None, None) if trains else (goal, answer)
         self._later = (goal, answer) if trains else (None, None)
         super().__init__(model, data, own[0], answer=own[1])
+        if trains and not self._trial.is_classifier:
+            raise ValueError(
+                "The tab that trains judges by the accuracy of a classifier. Received: a "
+                f"model that is judged by its {self._trial.metric.title}. Leave out "
+                "`trains`."
+            )
         head, *rows = self.children
         self._tabs = ipywidgets.Tab(
             [ipywidgets.VBox(rows), ipywidgets.VBox()], titles=("At once", "Over time")
         )
         self._tabs.observe(lambda _: self._open(), "selected_index")
-        self.children = (head, self._tabs)
+        if self._trial.is_classifier:
+            self.children = (head, self._tabs)
         if trains:
             self._tabs.selected_index = 1
 
@@ -142,8 +153,8 @@ class PruningExplorer(TargetExplorer):
         zeros = percent(self._trial.counted(self.choice)["zeros"])
         return (
             f"PruningExplorer of {self._trial.name}: {zeros} of "
-            f"{self._trial.kernel_weights:,} kernel weights zero, validation accuracy "
-            f"{100 * self.accuracy:.0f} %."
+            f"{self._trial.kernel_weights:,} kernel weights zero, "
+            f"{self.score_in_words}."
         )
 
     @property

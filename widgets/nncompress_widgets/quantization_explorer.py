@@ -27,9 +27,9 @@ class QuantizationExplorer(StoringExplorer):
     those of the new setting.
 
     Args:
-        model: A built functional or sequential Keras classifier. It is not changed.
-        data: A data set, whose validation images are used and whose first 512 training
-            images calibrate activations, or a single `Data` for both.
+        model: A built functional or sequential Keras model of any task. It is not changed.
+        data: As every `TargetExplorer` takes it. The first 512 training images calibrate
+            activations; a single `Data` does both.
         goal: What the registered setting is to reach.
         answer: The variable that a lesson wants the setting in; with it the control also
             hands out code that answers the exercise.
@@ -114,7 +114,7 @@ class QuantizationExplorer(StoringExplorer):
             f"{'floats' if self.bits == FLOATS else weights}, "
             f"{f'activations of {rounds.bits} bits, ' if rounds else ''}"
             f"signal to noise {decibels(ratio)}, "
-            f"validation accuracy {100 * self.accuracy:.0f} %."
+            f"{self.score_in_words}."
         )
 
     def _follow(self, name: str, value: Any) -> None:

@@ -8,8 +8,12 @@ from itertools import chain
 from types import ModuleType
 from typing import Any, Final
 
-from nncompress_lab import Data, Dataset, Pass, Selection
+import numpy as np
+
+from nncompress_lab import Context, Data, Dataset, Pass, Selection
+from nncompress_lab.measure.accuracy import check_classes
 from nncompress_lab.pipelines import Pipeline
+from nncompress_lab.trials.examples import Given
 
 RESULT: Final = "compressed"
 _HISTORY: Final = {"In", "Out"}  # gone when the kernel is
@@ -22,6 +26,7 @@ def source_of(
     model: str = "model",
     images: str | None = None,
     context: str | None = None,
+    compares: bool = False,
 ) -> str:
     """A program that applies a pass to a model.
 
@@ -32,6 +37,8 @@ def source_of(
         images: The expression for the images that the accuracy is measured on; with it
             the program measures the accuracy, too.
         context: The expression for what a pass that needs data gets.
+        compares: Whether it measures the task's own figures instead, as any task has
+            them.
 
     Example:
         >>> from nncompress_lab import MagnitudePruning
@@ -48,6 +55,9 @@ def source_of(
     source = f"{answer_of(step, result, comments=comments)}({given})"
     if images is None:
         return source
+    if compares:
+        report = f"ncl.compare({model}, {result}, data={images}, latency=False)"
+        return f"{source}\nprint({report})"
     accuracy = f"{{ncl.measure.accuracy({result}, {images}):.1%}}"
     return f'{source}\nprint(f"accuracy: {accuracy}")'
 
@@ -100,30 +110,46 @@ def _held(holder: object) -> Iterator[tuple[str, object]]:
         )
 
 
-def images_of(data: Dataset | Data, count: int) -> str | None:
+def images_of(data: Given, count: int) -> str | None:
     """The expression for the first validation images, if the user has a name for them."""
     name = variable_of(data)
     if name is None:
         return None
-    images, part = (
-        (data.validation, f"{name}.validation")
-        if isinstance(data, Dataset)
-        else (data, name)
-    )
-    return part if len(images) == count else f"{part}.take({count})"
+    alone = isinstance(data, Data)
+    part = name if alone else f"{name}.validation"
+    found = part if validation_of(data).size == count else f"{part}.take({count})"
+    said = isinstance(data, Context) and data.objective is not None
+    return f"{found}, objective={name}.objective" if said else found
 
 
-def context_of(data: Dataset | Data, count: int) -> str | None:
+def validation_of(data: Given) -> Any:
+    """What a model is judged by."""
+    return data if isinstance(data, Data) else data.validation
+
+
+def gives_class_indices(model: Any, data: Given) -> bool:
+    """Whether `measure.accuracy` takes a model and what it is judged by."""
+    first = validation_of(data).take(1)
+    try:
+        check_classes(np.asarray(first.y), model.outputs[0])
+    except ValueError:
+        return False
+    return len(model.outputs) == 1
+
+
+def context_of(data: Given, count: int) -> str | None:
     """The expression for the context of a pass that calibrates on so many examples."""
     name = variable_of(data)
     if name is None:
         return None
+    if isinstance(data, Context):
+        return name
     if isinstance(data, Dataset):
         return f"ncl.Context.of({name})"
     return f"ncl.Context(calibration={name}.take({count}))"
 
 
-def brief_context_of(data: Dataset | Data, training: int, judging: int) -> str | None:
+def brief_context_of(data: Given, training: int, judging: int) -> str | None:
     """The expression for a context to train on a part of the images."""
     name = variable_of(data)
     if name is None:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Protocol
 import ipywidgets
 import traitlets
 
-from nncompress_lab import Data, Dataset
+from nncompress_lab.trials.examples import Given
 from nncompress_lab.trials.goal import Goal
 from nncompress_widgets.code_panel import CodePanel
 from nncompress_widgets.control import Control
@@ -40,8 +40,10 @@ class TargetExplorer(Control):
     `_chosen` holds.
 
     Args:
-        model: A built functional or sequential Keras classifier. It is not changed.
-        data: A data set, whose validation images are used, or a single `Data`.
+        model: A built functional or sequential Keras model of any task. It is not changed.
+        data: A data set or a `Context`, whose validation examples are used, or a single
+            `Data`. What judges the model is the objective of the context, or what it was
+            compiled with, or what the labels tell.
         goal: What the registered setting is to reach.
         answer: The variable that a lesson wants the setting in; with it the control also
             hands out code that answers the exercise.
@@ -53,7 +55,7 @@ class TargetExplorer(Control):
     TRIAL: ClassVar[Any]  # makes a trial of a model and data
     VIEW: ClassVar[Any]  # makes inputs and a picture, a `TargetView`, of a trial
     TITLE: ClassVar[str]  # with {} for the model
-    SHOWN: ClassVar[tuple[str, ...]]  # figures beside the accuracy
+    SHOWN: ClassVar[tuple[str, ...]]  # figures beside the score
     COST: ClassVar[str] = "packed_bytes"  # the figure that the trail is drawn over
     KNOBS: ClassVar[tuple[str, ...]]
     VIEWS: ClassVar[tuple[str, ...]] = ()
@@ -73,7 +75,7 @@ class TargetExplorer(Control):
     def __init__(
         self,
         model: Any,
-        data: Dataset | Data,
+        data: Given,
         goal: Goal | None = None,
         *,
         answer: str | None = None,
@@ -128,7 +130,7 @@ class TargetExplorer(Control):
             self.check_view(name, value)
         return value
 
-    def _trial_of(self, model: Any, data: Dataset | Data) -> Any:
+    def _trial_of(self, model: Any, data: Given) -> Any:
         """What the figures come from."""
         return self.TRIAL(model, data)
 

@@ -1,11 +1,13 @@
-"""Every setting visited, accuracy over what it costs, as an SVG picture."""
+"""Every setting visited, its score over what it costs, as an SVG picture."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from nncompress_lab.report.formats import count, size
-from nncompress_lab.trials.figures import Figures, percent
+from nncompress_lab.report.metrics import ACCURACY, Metric
+from nncompress_lab.trials.figures import Figures, score_in_words
 from nncompress_lab.trials.goal import Goal
 from nncompress_widgets.outcome import Visit
 from nncompress_widgets.plot import LEFT, RIGHT, dot, line, picture, round_step, text
@@ -20,7 +22,7 @@ _COSTS = {
     "parameters": "parameters",
 }
 
-_LEVELS = {  # lines of an accuracy: how each is drawn, and where its word stands
+_LEVELS = {  # lines of a score: how each is drawn, and where its word stands
     "goal": ("threshold", LEFT + 4, "start"),
     "expected": ("expected", RIGHT, "end"),
 }
@@ -38,11 +40,12 @@ class Foretold(NamedTuple):
     here: Place
 
 
-def trail_svg(
+def trail_svg(  # noqa: PLR0913 (a picture of all that a control knows)
     visits: Sequence[Visit],
     original: Figures,
     *,
     here: bool,
+    metric: Metric = ACCURACY,
     goal: Goal | None = None,
     expected: float | None = None,
     cost: str = "packed_bytes",
@@ -54,8 +57,9 @@ def trail_svg(
         visits: The settings, the last one last.
         original: Figures of the original model, which is drawn as a ring.
         here: Whether the last visit is what the control shows.
+        metric: What the score is; the better one is always further up.
         goal: Its bounds are drawn as lines.
-        expected: The accuracy that the user expects, drawn as a mark and a line.
+        expected: The score that the user expects, drawn as a mark and a line.
         cost: The figure that the visits' cost is, which goes from left to right.
         foretold: What was not measured but foretold: the line of all best settings, and
             what the control shows.
@@ -64,21 +68,20 @@ def trail_svg(
         An `<svg>` element with a description for screen readers.
     """
     bounds = {} if goal is None else goal.bounds
-    wanted = original["accuracy"] - bounds.get("accuracy_drop", 0.0)
-    plot = _Scales(
+    before = original[metric.name]
+    wanted = before - bounds.get("accuracy_drop", 0.0)
+    more = [] if expected is None else [expected]
+    plot = _Scales.of(
+        metric,
+        [wanted, *[one.score for one in visits], *more],
         cost=cost,
         most=max(original[cost], *[one.cost for one in visits], 0),
-        lowest=min(
-            wanted,
-            *[one.accuracy for one in visits],
-            1.0 if expected is None else expected,
-        ),
         least=min(one[0] for one in foretold.line) if foretold else None,
     )
-    places = [plot.place(one.cost, one.accuracy) for one in visits]
+    places = [plot.place(one.cost, one.score) for one in visits]
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-    words = f"Settings visited, accuracy over {_COSTS[cost]}; the ring is the original"
-    words = WITH_LINE if foretold else words
+    words = f"Settings visited, {metric.title} over {_COSTS[cost]}"
+    words = WITH_LINE if foretold else f"{words}; the ring is the original"
     parts = [plot.axes(), text(4, 14, words, "start")]
     levels = {"goal": wanted} if "accuracy_drop" in bounds else {}
     levels |= {} if expected is None else {"expected": expected}
@@ -89,81 +92,118 @@ def trail_svg(
             parts.append(line(kind, LEFT, RIGHT, y, y))
             parts.append(text(at, _beside(y, heights.values()), word, anchor))
     if cost in bounds:
-        x = plot.place(bounds[cost], 0)[0]
+        x = plot.place(bounds[cost], before)[0]
         parts.append(line("threshold", x, x, _TOP, _BOTTOM))
     parts += _foretold(plot, foretold) if foretold else ()
     parts.append(f'<polyline class="nncompress-path" points="{path}"/>')
     for number, (visit, (x, y)) in enumerate(zip(visits, places, strict=True), start=1):
         kind = "here" if here and number == len(visits) else "visit"
-        parts.append(dot(kind, x, y, _said(visit.accuracy, visit.cost, cost)))
-    ring = plot.place(original[cost], original["accuracy"])
-    parts.append(dot("ring", *ring, _said(original["accuracy"], original[cost], cost)))
+        parts.append(dot(kind, x, y, plot.said(visit.score, visit.cost)))
+    ring = plot.place(original[cost], before)
+    parts.append(dot("ring", *ring, plot.said(before, original[cost])))
     label = f"{words}."
     if visits:
-        last = _said(visits[-1].accuracy, visits[-1].cost, cost, at=" at ")
+        last = plot.said(visits[-1].score, visits[-1].cost, at=" at ")
         label += f" The last has {last}."
     return picture(parts, height=HEIGHT, label=label)
 
 
+@dataclass(frozen=True)
 class _Scales:
-    """The scales: costs from 0, accuracies from the next ten per cent below the lowest.
+    """Where costs and scores are: costs from 0 on, better scores further up.
 
-    With a least cost above 0 costs are on a logarithmic scale that begins there.
+    Args:
+        metric: What the score is.
+        cost: What the cost is.
+        most: The cost at the right end.
+        worst: The score at the bottom.
+        best: The score at the top.
+        least: Where costs begin on a logarithmic scale; None for one that begins at 0.
     """
 
-    def __init__(
-        self, cost: str, most: float, lowest: float, least: float | None = None
-    ) -> None:
-        self.cost, self.most = cost, (1.05 if least is None else 1.2) * most
-        self._least = None if least is None else 0.9 * least
-        self.floor = max(math.floor(10 * lowest - 0.01) / 10, 0.0)
+    metric: Metric
+    cost: str
+    most: float
+    worst: float
+    best: float
+    least: float | None = None
 
-    def place(self, cost: float, accuracy: float) -> tuple[float, float]:
+    @classmethod
+    def of(
+        cls,
+        metric: Metric,
+        scores: Sequence[float],
+        *,
+        cost: str,
+        most: float,
+        least: float | None = None,
+    ) -> "_Scales":
+        """Fractions reach from the next ten per cent below the lowest to 1."""
+        lowest, highest = min(scores), max(scores)
+        if metric.is_fraction:
+            highest = 1.0
+            lowest = max(math.floor(10 * lowest - 0.01) / 10, 0.0)
+        else:
+            step = round_step((highest - lowest or abs(highest) or 1.0) / 2)
+            lowest = math.floor(lowest / step) * step
+            highest = max(math.ceil(highest / step) * step, lowest + step)
+        ends = (highest, lowest) if metric.mode == "min" else (lowest, highest)
+        if least is None:
+            return cls(metric, cost, 1.05 * most, *ends)
+        return cls(metric, cost, 1.2 * most, *ends, 0.9 * least)
+
+    def place(self, cost: float, score: float) -> tuple[float, float]:
         across = cost / self.most
-        if self._least is not None:
-            decades = math.log(self.most / self._least)
-            across = math.log(max(cost, self._least) / self._least) / decades
-        up = max((accuracy - self.floor) / (1 - self.floor), 0.0)
+        if self.least is not None:
+            decades = math.log(self.most / self.least)
+            across = math.log(max(cost, self.least) / self.least) / decades
+        up = max((score - self.worst) / (self.best - self.worst), 0.0)
         across = min(across, 1.0)
         return LEFT + across * (RIGHT - LEFT), _BOTTOM - up * (_BOTTOM - _TOP)
 
     @property
     def ticks(self) -> list[float]:
         """Round costs."""
-        if self._least is None:
+        if self.least is None:
             step = round_step(self.most / 4)
             return [number * step for number in range(int(self.most / step) + 1)]
-        first = math.floor(math.log10(self._least))
+        first = math.floor(math.log10(self.least))
         powers = [10.0**power for power in range(first, first + 12)]
         each = [power * factor for power in powers for factor in (1, 2, 5)]
-        return [one for one in each if self._least <= one <= self.most]
+        return [one for one in each if self.least <= one <= self.most]
 
     def axes(self) -> str:
         marks = [line("axis", LEFT, RIGHT, _BOTTOM, _BOTTOM)]
-        for accuracy in {self.floor, (1 + self.floor) / 2, 1.0}:
-            y = self.place(0, accuracy)[1]
+        for score in {self.worst, (self.best + self.worst) / 2, self.best}:
+            y = self.place(0, score)[1]
+            shown = (
+                f"{100 * score:.0f} %" if self.metric.is_fraction else f"{score:.4g}"
+            )
             marks.append(line("grid", LEFT, RIGHT, y, y))
-            marks.append(text(LEFT - 6, y + 3.5, f"{100 * accuracy:.0f} %", "end"))
+            marks.append(text(LEFT - 6, y + 3.5, shown, "end"))
         for cost in self.ticks:
-            x = self.place(cost, 0)[0]
+            x = self.place(cost, self.worst)[0]
             marks.append(line("axis", x, x, _BOTTOM, _BOTTOM + 4))
             marks.append(text(x, _BOTTOM + 17, _amount(cost, self.cost)))
         return "".join(marks)
 
+    def said(self, score: float, cost: float, *, at: str = ", ") -> str:
+        return f"{score_in_words(self.metric, score)}{at}{_amount(cost, self.cost)}"
+
 
 def _foretold(plot: _Scales, foretold: Foretold) -> Iterator[str]:
     """The line of what is foretold, and a square for what the control shows."""
-    if seen := [one for one in foretold.line if one[1] >= plot.floor]:
+    if seen := [one for one in foretold.line if one[1] >= plot.worst]:
         places = (plot.place(*one) for one in seen)
         points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
         yield f'<polyline class="nncompress-foretold" points="{points}"/>'
     cost, accuracy = foretold.here
-    if accuracy >= plot.floor:
+    if accuracy >= plot.worst:
         x, y = plot.place(cost, accuracy)
         yield (
             f'<rect class="nncompress-foretold-here" x="{x - 8:.1f}" y="{y - 8:.1f}" '
             f'width="16" height="16"><title>foretold: '
-            f"{_said(accuracy, cost, plot.cost)}</title></rect>"
+            f"{plot.said(accuracy, cost)}</title></rect>"
         )
 
 
@@ -175,7 +215,3 @@ def _beside(y: float, lines: Iterable[float]) -> float:
 
 def _amount(cost: float, kind: str) -> str:
     return (size if kind == "packed_bytes" else count)(round(cost))
-
-
-def _said(accuracy: float, cost: float, kind: str, *, at: str = ", ") -> str:
-    return f"{percent(accuracy)}{at}{_amount(cost, kind)}"
