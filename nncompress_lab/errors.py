@@ -6,6 +6,7 @@ that a model cannot be rewritten, that a pass lacks data, that a file is broken.
 Every message says what is wrong, what was received and how to fix it.
 """
 
+from collections.abc import Mapping
 from typing import get_args
 
 
@@ -49,6 +50,32 @@ class ModelFileError(CompressionError):
 
 class CorruptFileError(ModelFileError):
     """A packed file is truncated, damaged or made to mislead; nothing of it was used."""
+
+
+def check_named(name: str, value: object) -> None:
+    """Raise a `TypeError` unless an argument holds things by their names.
+
+    Args:
+        name: Of the argument.
+        value: What it holds.
+    """
+    if not isinstance(value, Mapping):
+        raise TypeError(
+            f"`{name}` are held by their names, as in {{'original': ...}}. Received: "
+            f"{type(value).__name__}. Give each a name in a dict."
+        )
+
+
+def no_model(received: object) -> UnsupportedModelError:
+    """The error for something that is to be a model, and is none."""
+    kind = type(received)
+    what = f"an object of type {kind.__module__}.{kind.__qualname__}"
+    if isinstance(received, type):
+        what = f"the class {received.__qualname__} itself, not a model of it"
+    return UnsupportedModelError(
+        f"Only Keras 3 models can be compressed and measured. Received: {what}. Load the "
+        "model with keras.saving.load_model, or build it again from keras.layers."
+    )
 
 
 def first_line(error: Exception) -> str:

@@ -14,6 +14,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import numpy as np
 
 NUMBERS = (int, float)
+LARGEST = 2**63 - 1  # whole number that arrays hold
 NAMES: dict[Any, str] = {
     bool: "True or False",
     int: "a whole number",
@@ -80,7 +81,7 @@ def _fitted(value: Any, kind: Any) -> Any:
         return _fitted_tuple(value, inner)
     elif kind in NUMBERS:
         good = isinstance(value, kind if kind is int else NUMBERS)
-        good = good and not isinstance(value, bool)
+        good = good and not isinstance(value, bool) and not _is_huge(value)
     elif kind is str and isinstance(value, os.PathLike):
         return os.fspath(value)
     else:
@@ -132,6 +133,8 @@ def _refusal(name: str, value: Any, kind: Any, more: str) -> Exception:
     message = f"`{name}` must be {_names(kind)}. Received: {name}={value!r}."
     if isinstance(value, str) and not set(NUMBERS).isdisjoint(members):
         message += " Write numbers without quotes."
+    if _is_huge(value):
+        message += f" No whole number may be beyond {LARGEST}."
     if hasattr(value, "get_config"):
         message += (
             " Settings are plain, so that a recipe can hold them; what a pass learns from "
@@ -141,6 +144,10 @@ def _refusal(name: str, value: Any, kind: Any, more: str) -> Exception:
     chosen = any(get_origin(one) is Literal for one in members)
     wrong_number = number and not set(NUMBERS).isdisjoint(members)
     return ValueError(message) if chosen or wrong_number else TypeError(message)
+
+
+def _is_huge(value: Any) -> bool:
+    return isinstance(value, int) and abs(value) > LARGEST
 
 
 def _members(kind: Any) -> tuple[Any, ...]:

@@ -48,6 +48,8 @@ class Typed(Copies):
             ValueError,
             "must be None or a whole number. Received: count=1.5",
         ),
+        ({"count": 10**30}, ValueError, "whole number.*No whole number may be beyond"),
+        ({"number": -(10**400)}, ValueError, "must be a number.*beyond"),
         ({"count": True}, TypeError, "must be None or a whole number"),
         (
             {"switch": "false"},

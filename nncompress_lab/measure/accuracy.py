@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncompress_lab.data.datasets import Data
+from nncompress_lab.models.graph import check_is_model
 from nncompress_lab.training.labels import check_class_indices
 
 
@@ -25,9 +26,11 @@ def accuracy(model: keras.Model, data: Data, *, batch_size: int = 256) -> float:
         A fraction in `[0, 1]`.
 
     Raises:
+        UnsupportedModelError: If it is no Keras 3 model.
         ValueError: If the labels are not class indices, or not of the model's classes,
             or the model does not return one number a class.
     """
+    check_is_model(model)
     data = Data.of(data)
     right = examples = 0
     for x, labels, _weights in data.batches(data.size or batch_size):

@@ -13,7 +13,7 @@ from typing import Any
 
 import keras
 
-from nncompress_lab.errors import CompressionError
+from nncompress_lab.errors import CompressionError, check_named
 from nncompress_lab.measure.device_table import DeviceTimes
 from nncompress_lab.measure.devices import GPU, Device, devices, place_of
 from nncompress_lab.measure.dtypes import FloatType, in_dtype
@@ -62,6 +62,7 @@ def time_on_devices(
         UnsupportedModelError: If one of them is not a built Keras 3 model.
         CompressionError: If the backend puts the weights on another device.
     """
+    check_named("models", models)
     if not models or not batch_sizes or min(batch_sizes) < 1:
         raise ValueError(
             "There must be at least one model and one batch size of at least 1. "

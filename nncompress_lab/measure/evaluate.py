@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from nncompress_lab.data.datasets import Data
-from nncompress_lab.models.graph import has_graph
+from nncompress_lab.models.graph import check_is_model, has_graph
 from nncompress_lab.models.rewrite import copy_model
 from nncompress_lab.passes import Context
 from nncompress_lab.quiet import quiet_logger
@@ -36,8 +36,10 @@ def evaluate(
         The loss and each metric by name.
 
     Raises:
+        UnsupportedModelError: If it is no Keras 3 model.
         ValueError: If the labels do not tell the task, or do not fit the outputs.
     """
+    check_is_model(model)
     data = Data.of(data)
     task = task_to_train(model, data, context=Context(objective=objective))
     return evaluated(model, data, task)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nncompress_lab.errors import check_named
 from nncompress_lab.measure.tables import Cell, Table
 
 Run = Callable[[], object]
@@ -117,6 +118,7 @@ def race(
         >>> sorted(result.milliseconds)
         ['a', 'b']
     """
+    check_named("candidates", candidates)
     if not candidates or rounds < 4:
         raise ValueError(
             "A race needs at least one candidate and 4 rounds. Received: "

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from nncompress_lab.models.graph import check_is_model
 from nncompress_lab.models.kernels import (
     kernel_names,
     kernel_shape,
@@ -68,6 +69,7 @@ def layer_nonzeros(layer: keras.Layer) -> int:
 
 def bytes_in_memory(model: keras.Model) -> int:
     """Bytes of all weights as they are held, integers as integers."""
+    check_is_model(model)
     return sum(to_numpy(weight).nbytes for weight in model.weights)
 
 

@@ -15,6 +15,7 @@ from nncompress_lab.errors import ModelFileError, UnsupportedModelError
 from nncompress_lab.limits import EXPANSION_OF_ZIP, most_bytes
 from nncompress_lab.models.building import built_once
 from nncompress_lab.models.declared import check_config, variable_bytes
+from nncompress_lab.models.graph import check_is_model
 from nncompress_lab.models.kernels import walk
 from nncompress_lab.models.paths import check_source, check_target
 
@@ -130,6 +131,7 @@ def save_model(model: keras.Model, path: str | Path) -> None:
         FileNotFoundError: If its folder does not exist.
         UnsupportedModelError: If Keras cannot write it down; the message names the layer.
     """
+    check_is_model(model)
     check_target(path)
     with replace_file(path) as temporary:
         write_model(model, temporary)

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 from keras.src.models.functional import Functional
 
-from nncompress_lab.errors import UnsupportedModelError
+from nncompress_lab.errors import UnsupportedModelError, no_model
 from nncompress_lab.models.kernels import walk
 
 
@@ -127,12 +127,7 @@ def check_model(model: Any, *, graph: bool = True) -> None:
         model: What somebody gave as a model.
         graph: Whether its layers are to be replaced. Else any built model will do.
     """
-    if not isinstance(model, keras.Model):
-        raise UnsupportedModelError(
-            "Only Keras 3 models can be compressed. Received: an object of type "
-            f"{type(model).__module__}.{type(model).__qualname__}. Load the model with "
-            "keras.saving.load_model, or build it again from keras.layers."
-        )
+    check_is_model(model)
     name = f"The model {model.name!r}"
     if not graph:
         _check_built(model, name=name)
@@ -141,6 +136,12 @@ def check_model(model: Any, *, graph: bool = True) -> None:
     for path, layer in walk(model):
         if has_graph(layer):
             check_graph(layer, name=f"The inner model {path!r}")
+
+
+def check_is_model(model: Any) -> None:
+    """Raise an `UnsupportedModelError` unless `model` is a Keras 3 model."""
+    if not isinstance(model, keras.Model):
+        raise no_model(model)
 
 
 def check_graph(model: keras.Model, *, name: str) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from nncompress_lab.errors import no_model
 from nncompress_lab.models.einsum import Einsum
 from nncompress_lab.models.inner_layers import layers_below
 from nncompress_lab.models.reasons import (  # offered here, too
@@ -239,7 +240,12 @@ def walk(model: Any) -> Iterator[tuple[str, Any]]:
     several times comes once, under the first of its paths. What a class of one's own makes
     and does not name goes by the attribute that holds it, `"block/first"`, so that a path
     means the same in every copy of the model.
+
+    Raises:
+        UnsupportedModelError: If it is no model and no layer.
     """
+    if isinstance(model, type) or not hasattr(model, "_flatten_layers"):
+        raise no_model(model)
     return layers_below(model, prefix="", seen=set(), unnamed=False)
 
 

@@ -29,6 +29,7 @@ from nncompress_lab.models.files import (
     refused_layer,
     write_model,
 )
+from nncompress_lab.models.graph import check_is_model
 from nncompress_lab.models.kernels import own_variables, to_numpy, walk
 from nncompress_lab.models.paths import PACKED_SUFFIX, check_packed, check_target
 from nncompress_lab.models.rewrite import copy_model
@@ -64,6 +65,7 @@ def pack(model: keras.Model, path: str | Path) -> int:
             variables of a type that Keras does not save, or could not be read again,
             as one with a Lambda layer; the message names the layer.
     """
+    check_is_model(model)
     check_target(path, suffix=PACKED_SUFFIX)
     with replace_file(path) as temporary:
         with temporary.open("wb") as file:

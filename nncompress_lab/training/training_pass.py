@@ -11,6 +11,8 @@ import numpy as np
 from nncompress_lab.passes import Pass
 from nncompress_lab.training.arrays.soft_targets import check_temperature
 
+MOST = 2**31 - 1  # that 32 bits count, as some backends do
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingPass(Pass):
@@ -41,9 +43,10 @@ class TrainingPass(Pass):
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "patience"):
-            if (value := getattr(self, name)) < 1:
+            if not 1 <= (value := getattr(self, name)) <= MOST:
                 raise ValueError(
-                    f"`{name}` must be a whole number, at least 1. Received: "
+                    f"`{name}` must be a whole number, at least 1"
+                    f"{f' and at most {MOST}' if value > MOST else ''}. Received: "
                     f"{name}={value!r}."
                 )
         if not 0 < self.learning_rate < np.inf:

@@ -58,6 +58,32 @@ def test_the_settings_of_a_training_come_back_from_a_recipe(step):
         type(step)(**{**main, "epochs": 0})
 
 
+@every_training_pass
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("epochs", -1),
+        ("epochs", 2**31),
+        ("epochs", 10**30),
+        ("batch_size", 0),
+        ("batch_size", 10**30),
+        ("patience", 0),
+        ("learning_rate", 0.0),
+        ("learning_rate", -1e-3),
+        ("learning_rate", float("nan")),
+        ("learning_rate", 10**400),
+    ],
+)
+def test_numbers_that_no_training_can_have_are_refused(step, setting, value):
+    main = {"sparsity": 0.5} if isinstance(step, ncl.GradualPruning) else {}
+    main |= {"bits": 2} if isinstance(step, ncl.CodebookAwareTraining) else {}
+
+    with pytest.raises(
+        ValueError, match=rf"`{setting}` must be .*Received: {setting}="
+    ):
+        type(step)(**{**main, setting: value})
+
+
 def test_a_recipe_cannot_name_what_only_other_passes_are_made_of():
     with pytest.raises(ncl.RecipeError, match="unknown pass 'TrainingPass'"):
         ncl.from_recipe({"passes": [{"pass": "TrainingPass"}]})
