@@ -14,6 +14,7 @@ from typing import Any
 import keras
 
 from nncompress_lab.errors import UnsupportedModelError
+from nncompress_lab.models.keras_calibrated import without_layers
 
 Config = dict[str, Any]
 
@@ -52,6 +53,8 @@ def settings(layer: Any) -> Config:
     own = _own_functions(layer)
     twin = object.__new__(type(layer))  # Keras writes its own functions down, at least
     vars(twin).update(vars(layer) | dict.fromkeys(own, keras.activations.linear))
+    if quantized := vars(layer).get("quantization_config"):
+        vars(twin)["quantization_config"] = without_layers(quantized)
     try:
         with warnings.catch_warnings(
             action="ignore"

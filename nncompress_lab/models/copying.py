@@ -8,6 +8,11 @@ import keras
 
 from nncompress_lab.atomic import scratch_folder
 from nncompress_lab.models.cloning import definer, is_foreign
+from nncompress_lab.models.keras_calibrated import (
+    CALIBRATED,
+    check_calibrated,
+    without_layers,
+)
 from nncompress_lab.models.kernels import own_variables, quantized_by_keras, to_numpy
 
 
@@ -79,8 +84,12 @@ def _change_alike(source: Any, target: Any) -> None:
 
     A layer tells so in its configuration, but the class that it is inside of does not.
     """
+    check_calibrated(source)
     if quantized_by_keras(source) and not quantized_by_keras(target):
-        target.quantize(source.quantization_mode, config=source.quantization_config)
+        config = without_layers(source.quantization_config)
+        target.quantize(source.quantization_mode, config=config)
+    for name in vars(source).keys() & CALIBRATED.values():
+        setattr(target, name, getattr(source, name))
     with_lora = getattr(source, "lora_enabled", False)
     if with_lora and not target.lora_enabled:
         target.enable_lora(source.lora_rank, lora_alpha=source.lora_alpha)

@@ -16,8 +16,10 @@ from nncompress_lab.limits import EXPANSION_OF_ZIP, most_bytes
 from nncompress_lab.models.building import built_once
 from nncompress_lab.models.declared import check_config, variable_bytes
 from nncompress_lab.models.graph import check_is_model
+from nncompress_lab.models.keras_calibrated import check_saved, holds_layers
 from nncompress_lab.models.kernels import walk
 from nncompress_lab.models.paths import check_source, check_target
+from nncompress_lab.models.rewrite import copy_model
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 OF_CONFIG = 16  # what JSON takes in memory, as a multiple of its text
@@ -143,6 +145,11 @@ def write_model(model: keras.Model, path: Path) -> None:
     Raises:
         UnsupportedModelError: If there is one.
     """
+    layers = [layer for _, layer in walk(model)]
+    for layer in layers:
+        check_saved(layer)
+    if any(holds_layers(getattr(one, "quantization_config", None)) for one in layers):
+        model = copy_model(model)  # which can be written down
     try:
         model.save(path)
     except OSError:  # of the disk

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tiny_models
 from keras import layers
 
 import nncompress_lab as ncl
@@ -118,3 +119,95 @@ def test_what_keras_quantized_inside_a_layer_is_copied_whole(make, mode, tmp_pat
         ncl.pack(copy, tmp_path / "copy.ncz")
         back = ncl.unpack(tmp_path / "copy.ncz")
         np.testing.assert_array_equal(back(tokens, training=False), expected)
+
+
+TOKENS = np.random.default_rng(2).integers(1, 9, (4, 6)).astype("int32")
+
+
+def calibrated(mode, *, everywhere=False):
+    """A language model of one block, quantized by Keras with sample sentences."""
+    keras.utils.set_random_seed(0)
+    tokens = keras.Input((6,), dtype="int32")
+    embedding = layers.Embedding(9, 8, name="embedding")
+    block = keras.Sequential(
+        [keras.Input((6, 8)), layers.Dense(8, activation="relu", name="inside")],
+        name="block",
+    )
+    outputs = layers.Dense(9, name="outside")(block(embedding(tokens)))
+    model = keras.Model(tokens, outputs)
+    config = {"gptq": keras.quantizers.GPTQConfig, "awq": keras.quantizers.AWQConfig}
+    model.quantize(
+        mode,
+        config=config[mode](
+            dataset=[TOKENS[:1]],
+            tokenizer=lambda sentence: sentence,
+            num_samples=1,
+            sequence_length=6,
+            group_size=8,
+            quantization_layer_structure={
+                "pre_block_layers": [embedding],
+                "sequential_blocks": [block],
+            },
+        ),
+        filters=None if everywhere else ["inside"],
+    )
+    return model
+
+
+@pytest.fixture(scope="module", params=["gptq", "awq"])
+def of_keras(request):
+    with tiny_models.eagerly():
+        return request.param, calibrated(request.param)
+
+
+@pytest.mark.parametrize(
+    "take",
+    [ncl.copy_model, ncl.dequantized, ncl.FoldBatchNorm(), ncl.ChannelPruning(0.5)],
+    ids=lambda one: getattr(one, "__name__", type(one).__name__),
+)
+def test_what_keras_calibrated_is_copied_with_its_integers(of_keras, take):
+    _, model = of_keras
+
+    np.testing.assert_array_equal(
+        take(model)(TOKENS, training=False), model(TOKENS, training=False)
+    )
+
+
+def test_passes_treat_the_floats_beside_what_keras_calibrated(of_keras):
+    _, model = of_keras
+
+    small = ncl.UniformQuantization(bits=4, select=ncl.Selection(names=("outside",)))
+    result = small(model)
+
+    assert [one.is_float for one in kernel_layers(result)] == [True, False, False]
+    report = ncl.compare(
+        model, result, data=(TOKENS, TOKENS), latency=False, names=("before", "after")
+    )
+    assert len(report.stages) == 2
+
+
+def test_a_file_that_keras_could_not_load_is_not_written(of_keras, tmp_path):
+    mode, model = of_keras
+    files = {
+        "m.keras": ncl.save_model,
+        "m.ncz": ncl.pack,
+        "m.onnx": ncl.export,
+    }
+
+    for name, write in files.items():
+        with pytest.raises(ncl.UnsupportedModelError, match=rf"'inside'.*{mode}"):
+            write(model, tmp_path / name)
+
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("eagerly")
+@pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method")
+@pytest.mark.parametrize("mode", ["gptq", "awq"])
+def test_a_layer_that_waits_for_its_calibration_is_named(mode):
+    model = calibrated(mode, everywhere=True)
+
+    with pytest.raises(
+        ncl.UnsupportedModelError, match=r"'outside'.*was not calibrated.*filters"
+    ):
+        ncl.copy_model(model)

@@ -196,6 +196,6 @@ def _registered(one: Any) -> str | None:
 def _check_precision(call: Call) -> None:
     if mode := getattr(call.layer, "quantization_mode", None):
         raise call.refuse(
-            f"Keras has quantized it itself ({mode}), and multiplies rounded inputs. "
+            f"Keras has quantized it itself ({mode}), in a form that only Keras computes. "
             "Quantize the float model with UniformQuantization instead."
         )
