@@ -1,8 +1,5 @@
 """How often a classifier is right."""
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -11,6 +8,7 @@ import numpy.typing as npt
 
 from nncompress_lab.data.datasets import Data
 from nncompress_lab.models.graph import check_is_model
+from nncompress_lab.training.batches import predicted
 from nncompress_lab.training.labels import check_class_indices
 
 
@@ -34,8 +32,7 @@ def accuracy(model: keras.Model, data: Data, *, batch_size: int = 256) -> float:
     data = Data.of(data)
     right = examples = 0
     for x, labels, _weights in data.batches(data.size or batch_size):
-        with _no_retracing_warning():
-            outputs = model.predict(x, batch_size=batch_size, verbose=0)
+        outputs = predicted(model, x, batch_size=batch_size)
         check_classes(labels, outputs)
         check_class_indices(labels, outputs.shape[1])
         right += int((np.argmax(outputs, axis=1) == labels).sum())
@@ -59,18 +56,3 @@ def check_classes(labels: npt.NDArray[Any], outputs: Any) -> None:
             f"{labels.shape} and type {labels.dtype}, outputs of shape "
             f"{getattr(outputs, 'shape', type(outputs).__name__)}."
         )
-
-
-@contextmanager
-def _no_retracing_warning() -> Iterator[None]:
-    """TensorFlow takes several models in a row for one function that is traced anew."""
-    logger = logging.getLogger("tensorflow")
-
-    def keep(record: logging.LogRecord) -> bool:
-        return "retracing" not in record.getMessage()
-
-    logger.addFilter(keep)
-    try:
-        yield
-    finally:
-        logger.removeFilter(keep)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from nncompress_lab.data.datasets import Data
 from nncompress_lab.data.streams import Batch, known_batches
+from nncompress_lab.quiet import quiet_logger
 
 BATCH_SIZE = 32  # of arrays where nobody asks for another
 Augment = Callable[[npt.NDArray[Any], np.random.Generator], npt.NDArray[Any]]
@@ -123,7 +124,20 @@ def evaluation(data: Data) -> dict[str, Any]:
     """The arguments of `evaluate` for some data."""
     if data.is_stream:
         return {"x": _pipeline(data)}
-    return {"x": for_keras(data.x), "y": data.y, "sample_weight": data.sample_weight}
+    x, y, sample_weight = data.rows(slice(None))
+    return {"x": _for_keras(x), "y": y, "sample_weight": sample_weight}
+
+
+def predicted(model: keras.Model, x: Any, *, batch_size: int) -> Any:
+    """What a model returns for inputs as `Data` holds them.
+
+    Args:
+        model: A Keras model.
+        x: Arrays of examples.
+        batch_size: Examples a forward pass.
+    """
+    with quiet_logger("tensorflow"):  # it takes several models for one that changes
+        return model.predict(_for_keras(x), batch_size=batch_size, verbose=0)
 
 
 def _pipeline(data: Data) -> Any:
@@ -145,11 +159,11 @@ def _pipeline(data: Data) -> Any:
 
 def _packed(x: Any, y: Any, sample_weight: Any) -> Any:
     """A batch for Keras, which takes a list in one for rows of numbers."""
-    parts = map(keras.tree.lists_to_tuples, (for_keras(x), y, sample_weight))
+    parts = map(keras.tree.lists_to_tuples, (_for_keras(x), y, sample_weight))
     return keras.utils.pack_x_y_sample_weight(*parts)
 
 
-def for_keras(inputs: Any) -> Any:
+def _for_keras(inputs: Any) -> Any:
     """The same inputs, with strings as tensors: Keras takes no NumPy arrays of them."""
     return keras.tree.map_structure(
         lambda array: (

@@ -13,8 +13,7 @@ import numpy.typing as npt
 from nncompress_lab.atomic import replace_file
 from nncompress_lab.data.npz import read_npz
 from nncompress_lab.models.kernels import to_numpy
-from nncompress_lab.quiet import quiet_logger
-from nncompress_lab.training.batches import for_keras
+from nncompress_lab.training.batches import predicted
 from nncompress_lab.training.logits_and_features import check_classifier, logits_model
 from nncompress_lab.training.task import jit_compile
 
@@ -88,8 +87,7 @@ def outputs_once(
 
 def _outputs(view: keras.Model, x: Any, *, batch_size: int) -> list[Outputs]:
     view.compile(jit_compile=jit_compile())
-    with quiet_logger("tensorflow"):  # it takes several teachers for one that changes
-        outputs = view.predict(for_keras(x), batch_size=batch_size, verbose=0)
+    outputs = predicted(view, x, batch_size=batch_size)
     return [np.asarray(one, np.float32) for one in keras.tree.flatten(outputs)]
 
 

@@ -16,9 +16,9 @@ from nncompress_lab.measure.evaluate import evaluated
 from nncompress_lab.models.interface import interface
 from nncompress_lab.models.stages import BATCH_SIZE, Stages
 from nncompress_lab.passes import Context
-from nncompress_lab.quiet import quiet_logger
 from nncompress_lab.report.judging import task_metrics
 from nncompress_lab.report.metrics import ACCURACY, Metric
+from nncompress_lab.training.batches import predicted
 from nncompress_lab.training.known_task import ACCURACIES, task_of
 from nncompress_lab.training.objective import Objective, compiled_objective
 from nncompress_lab.training.task import Task
@@ -70,8 +70,7 @@ class Scoring:
 
     def of(self, model: keras.Model) -> float:
         """The figure of a model on all examples."""
-        with quiet_logger("tensorflow"):  # it takes several models for one that changes
-            outputs = model.predict(self.data.x, batch_size=BATCH_SIZE, verbose=0)
+        outputs = predicted(model, self.data.x, batch_size=BATCH_SIZE)
         return self.count()(slice(0, len(self.data)), outputs)
 
 

@@ -92,3 +92,16 @@ def test_labels_beside_the_classes_are_refused(labels):
 
     with pytest.raises(ValueError, match=rf"from {labels[0]} to {labels[-1]}"):
         measure.accuracy(model, ncl.Data(np.ones((4, 2)), np.array(labels)))
+
+
+def test_inputs_may_be_strings():
+    words = keras.Input((), dtype="string")
+    known = ["a", "b", "c"]
+    rows = layers.StringLookup(
+        vocabulary=known, num_oov_indices=0, output_mode="one_hot"
+    )(words)
+    model = keras.Model(words, layers.Rescaling(2.0)(rows))
+
+    found = measure.accuracy(model, ncl.Data(np.array(known), np.array([0, 1, 0])))
+
+    assert found == 2 / 3
