@@ -125,7 +125,7 @@ def evaluation(data: Data) -> dict[str, Any]:
     if data.is_stream:
         return {"x": _pipeline(data)}
     x, y, sample_weight = data.rows(slice(None))
-    return {"x": _for_keras(x), "y": y, "sample_weight": sample_weight}
+    return {"x": for_keras(x), "y": y, "sample_weight": sample_weight}
 
 
 def predicted(model: keras.Model, x: Any, *, batch_size: int) -> Any:
@@ -137,7 +137,7 @@ def predicted(model: keras.Model, x: Any, *, batch_size: int) -> Any:
         batch_size: Examples a forward pass.
     """
     with quiet_logger("tensorflow"):  # it takes several models for one that changes
-        return model.predict(_for_keras(x), batch_size=batch_size, verbose=0)
+        return model.predict(for_keras(x), batch_size=batch_size, verbose=0)
 
 
 def _pipeline(data: Data) -> Any:
@@ -159,11 +159,11 @@ def _pipeline(data: Data) -> Any:
 
 def _packed(x: Any, y: Any, sample_weight: Any) -> Any:
     """A batch for Keras, which takes a list in one for rows of numbers."""
-    parts = map(keras.tree.lists_to_tuples, (_for_keras(x), y, sample_weight))
+    parts = map(keras.tree.lists_to_tuples, (for_keras(x), y, sample_weight))
     return keras.utils.pack_x_y_sample_weight(*parts)
 
 
-def _for_keras(inputs: Any) -> Any:
+def for_keras(inputs: Any) -> Any:
     """The same inputs, with strings as tensors: Keras takes no NumPy arrays of them."""
     return keras.tree.map_structure(
         lambda array: (

@@ -20,6 +20,7 @@ from nncompress_widgets.source_code import (
     context_of,
     gives_class_indices,
     images_of,
+    judging_of,
     source_of,
     variable_of,
 )
@@ -75,13 +76,15 @@ class CodePanel:
                 f"`model` is the {outcome.trial.name} of the control",
                 *comments,
             ]
+        examples = outcome.trial.examples
+        judging = None if self._classifies else judging_of(self.data, examples)
         program = source_of(
             setting,
             comments=comments,
             model=model or "model",
-            images=images_of(self.data, outcome.trial.examples),
+            images=images_of(self.data, examples) if self._classifies else None,
             context=self._context,
-            compares=not self._classifies,
+            judging=judging,
         )
         panels = [panel_of(program, "Insert below")]
         if self._answer is not None:

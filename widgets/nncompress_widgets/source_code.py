@@ -26,7 +26,7 @@ def source_of(
     model: str = "model",
     images: str | None = None,
     context: str | None = None,
-    compares: bool = False,
+    judging: str | None = None,
 ) -> str:
     """A program that applies a pass to a model.
 
@@ -37,8 +37,8 @@ def source_of(
         images: The expression for the images that the accuracy is measured on; with it
             the program measures the accuracy, too.
         context: The expression for what a pass that needs data gets.
-        compares: Whether it measures the task's own figures instead, as any task has
-            them.
+        judging: The arguments that `ncl.compare` judges the two models by, in place of
+            the images: a model may be no classifier.
 
     Example:
         >>> from nncompress_lab import MagnitudePruning
@@ -53,11 +53,12 @@ def source_of(
     result = f"{RESULT}_again" if model == RESULT else RESULT
     given = f"{model}, {context}" if step.needs and context else model
     source = f"{answer_of(step, result, comments=comments)}({given})"
+    if judging is not None:
+        return (
+            f"{source}\nprint(ncl.compare({model}, {result}, {judging}, latency=False))"
+        )
     if images is None:
         return source
-    if compares:
-        report = f"ncl.compare({model}, {result}, data={images}, latency=False)"
-        return f"{source}\nprint({report})"
     accuracy = f"{{ncl.measure.accuracy({result}, {images}):.1%}}"
     return f'{source}\nprint(f"accuracy: {accuracy}")'
 
@@ -117,9 +118,15 @@ def images_of(data: Given, count: int) -> str | None:
         return None
     alone = isinstance(data, Data)
     part = name if alone else f"{name}.validation"
-    found = part if validation_of(data).size == count else f"{part}.take({count})"
+    return part if validation_of(data).size == count else f"{part}.take({count})"
+
+
+def judging_of(data: Given, count: int) -> str | None:
+    """The arguments that `ncl.compare` judges any task by, likewise."""
+    images = images_of(data, count)
     said = isinstance(data, Context) and data.objective is not None
-    return f"{found}, objective={name}.objective" if said else found
+    objective = f", objective={variable_of(data)}.objective" if said else ""
+    return None if images is None else f"data={images}{objective}"
 
 
 def validation_of(data: Given) -> Any:
