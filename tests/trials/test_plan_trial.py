@@ -77,7 +77,7 @@ def test_what_looks_at_all_layers_together_is_applied_as_it_is():
     made = trial.setting(choice)(model)
 
     *_, last = trial.measured(choice)
-    assert last.accuracy == measure.accuracy(made, trial.data)
+    assert last.score == measure.accuracy(made, trial.data)
     assert last.examples == trial.examples
 
 
