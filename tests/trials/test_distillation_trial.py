@@ -140,7 +140,7 @@ def test_students_with_a_single_unit_are_trained_in_all_ways():
         found = trial.trained(choice, lambda *_: None)
 
     assert set(found) == {LABELS, HARD, TAUGHT}
-    assert next(trial.measured(choice)).accuracy == found[TAUGHT]
+    assert next(trial.measured(choice)).score == found[TAUGHT]
 
 
 def test_a_single_unit_with_any_number_is_refused():

@@ -13,7 +13,7 @@ from nncompress_lab.report.metrics import Metric
 from nncompress_lab.trials.examples import Given
 from nncompress_lab.trials.figures import Figures, percent, score_in_words
 from nncompress_lab.trials.trial import Measured
-from nncompress_widgets.figures import things
+from nncompress_widgets.figures import judged_on
 from nncompress_widgets.rows import row_of
 from nncompress_widgets.source_code import (
     answer_of,
@@ -106,8 +106,7 @@ def comments_of(outcome: Known, choice: Any) -> Sequence[str]:
     if outcome.weighed_of == choice:
         now = {**now, **outcome.weighed}
     return [
-        f"{trial.name}, seed 0, {metric.title} on {trial.examples:,} validation "
-        + things(metric),
+        f"{trial.name}, seed 0, {judged_on(metric, trial.examples)}",
         f"original: {_said(metric, trial.original)}",
         f"this setting: {_said(metric, now)}",
     ]

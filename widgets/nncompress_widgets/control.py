@@ -15,7 +15,7 @@ from nncompress_lab.trials.goal import Goal
 from nncompress_lab.trials.trial import Trial
 from nncompress_widgets.code_panel import CodePanel
 from nncompress_widgets.expectation import Expectation
-from nncompress_widgets.figures import Tile, things, tiles
+from nncompress_widgets.figures import Tile, judged_on, tiles
 from nncompress_widgets.goal_panel import GoalPanel
 from nncompress_widgets.outcome import WEIGHED, Outcome
 from nncompress_widgets.parts import Parts
@@ -52,9 +52,8 @@ class Control(ipywidgets.VBox):
         model: What the control was made with.
         data: Likewise.
         registered: The pass that was registered last, or None.
-        score: On all validation examples: of a classifier the accuracy, a fraction; of
-            another task the figure that judges it.
-        accuracy: The score if it is an accuracy, else None.
+        score: On all validation examples, the figure that judges the task.
+        accuracy: The score, a fraction, if it is an accuracy; else None.
         file_bytes: Bytes of the compressed model's `.keras` file.
         packed_bytes: Bytes of the file that `ncl.pack` writes.
 
@@ -85,8 +84,7 @@ class Control(ipywidgets.VBox):
         self._trial = trial
         self._parts = parts
         self._outcome = Outcome(trial, parts.shown, parts.cost)
-        drop = ["accuracy_drop"] if "accuracy" in trial.original else []
-        self._goal_panel = GoalPanel(goal, known=(*trial.original, *drop))
+        self._goal_panel = GoalPanel(goal, known=trial.original)
         self._goal_panel.on_click(lambda: self._register_later.request(self.choice))
         self._code_panel = code
         self.model, self.data = code.model, code.data
@@ -102,8 +100,7 @@ class Control(ipywidgets.VBox):
         self._expectation = Expectation(trial.metric)
         self._expectation.on_change(self._expect)
         self._message = ipywidgets.HTML()
-        note = f"{trial.metric.title} on {trial.examples:,} validation "
-        note += things(trial.metric)
+        note = judged_on(trial.metric, trial.examples)
         head = ipywidgets.HTML(
             f"<style>{_STYLE}</style><div><b>{html.escape(parts.title)}</b> "
             f'<span class="nncompress-note">{html.escape(note)}</span></div>'
@@ -138,13 +135,6 @@ class Control(ipywidgets.VBox):
     def sentence(self) -> str:
         """What the control is and where it stands; equal on every machine."""
         raise NotImplementedError
-
-    @property
-    def score_in_words(self) -> str:
-        """The score as a sentence says it, such as `"validation accuracy 88 %"`."""
-        metric, score = self._trial.metric, self.score
-        value = f"{100 * score:.0f} %" if metric.is_fraction else metric.shown(score)
-        return f"validation {metric.title} {value}"
 
     @property
     def setting(self) -> Pass:

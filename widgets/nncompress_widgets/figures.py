@@ -112,6 +112,17 @@ def score_tile(
     return Tile(f"Validation {metric.title}", value, note, current)
 
 
+def judged_on(metric: Metric, examples: int) -> str:
+    """What is measured on how many, such as `"accuracy on 1,000 validation images"`."""
+    return f"{metric.title} on {examples:,} validation {things(metric)}"
+
+
+def score_in_a_sentence(metric: Metric, score: float) -> str:
+    """A score in few digits, such as `"validation accuracy 88 %"`."""
+    value = f"{100 * score:.0f} %" if metric.is_fraction else metric.shown(score)
+    return f"validation {metric.title} {value}"
+
+
 def things(metric: Metric) -> str:
     """What is judged; what is classified in the lessons are images."""
     return "images" if metric == ACCURACY else "examples"

@@ -1,7 +1,7 @@
 """The goal of a control, the button that hands a setting in, and the verdict."""
 
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import ipywidgets
@@ -23,7 +23,7 @@ class GoalPanel:
         ValueError: If it bounds a figure that there is not.
     """
 
-    def __init__(self, goal: Goal | None, known: Sequence[str]) -> None:
+    def __init__(self, goal: Goal | None, known: Iterable[str]) -> None:
         self.goal = _checked(goal, known)
         self._judged = ""
         self._verdict = ipywidgets.HTML()
@@ -71,7 +71,7 @@ class GoalPanel:
             )
 
 
-def _checked(goal: Any, known: Sequence[str]) -> Goal | None:
+def _checked(goal: Any, known: Iterable[str]) -> Goal | None:
     if goal is None:
         return None
     if not isinstance(goal, Goal):
@@ -79,6 +79,7 @@ def _checked(goal: Any, known: Sequence[str]) -> Goal | None:
             "`goal` must be a Goal, such as Goal(zeros=0.8, accuracy_drop=0.02). "
             f"Received: {goal!r} of type {type(goal).__name__}."
         )
+    known = [*known, "accuracy_drop"] if "accuracy" in known else list(known)
     if unknown := sorted(set(goal.bounds) - set(known)):
         raise ValueError(
             "The goal bounds what this control does not change. Received: "

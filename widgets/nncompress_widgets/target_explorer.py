@@ -10,6 +10,7 @@ from nncompress_lab.trials.examples import Given
 from nncompress_lab.trials.goal import Goal
 from nncompress_widgets.code_panel import CodePanel
 from nncompress_widgets.control import Control
+from nncompress_widgets.figures import score_in_a_sentence
 from nncompress_widgets.parts import Parts
 from nncompress_widgets.worker import Worker
 
@@ -99,6 +100,11 @@ class TargetExplorer(Control):
         self._view.on_change(
             lambda name, value: self._by_hand(lambda: self._follow(name, value))
         )
+
+    @property
+    def score_in_words(self) -> str:
+        """The score as a sentence says it, such as `"validation accuracy 88 %"`."""
+        return score_in_a_sentence(self._trial.metric, self.score)
 
     def check_target(self, target: str) -> None:
         """Raise a `ValueError` unless there is such a target."""
