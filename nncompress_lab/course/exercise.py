@@ -17,7 +17,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
@@ -228,6 +227,8 @@ def require_chosen(answer: Any, kind: type, *, example: str) -> None:
 
 def _as_numpy(value: Any) -> Any:
     """A tensor of Keras as the array that it holds; everything else as it is."""
+    import keras  # not before: the course panel starts without it
+
     return keras.ops.convert_to_numpy(value) if keras.ops.is_tensor(value) else value
 
 
