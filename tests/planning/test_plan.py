@@ -33,6 +33,7 @@ def made(model, scan):
     return ncl.plan(model, ncl.Budget(ratio=2), context(model), scan=scan)
 
 
+@pytest.mark.contract
 def test_a_plan_fits_its_budget_really(model, made):
     result = made.passes(model, context(model))
 
