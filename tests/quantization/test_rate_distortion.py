@@ -164,7 +164,7 @@ def test_depthwise_kernels_are_rated_too():
     x = np.random.default_rng(0).normal(size=(32, *model.input_shape[1:]))
     x = x.astype("float32")
     context = ncl.Context(calibration=x, progress=False)
-    step = ncl.RateAwareQuantization(rate=1e-7)
+    step = ncl.RateAwareQuantization(rate=1e-8)
     rated = step(model, context)
     treated = [path for path, reason in step.explain(model).items() if reason is None]
     assert any("depthwise" in path for path in treated)
