@@ -131,9 +131,9 @@ def changes_one_layer_at_a_time(answer):
         require(
             right.all(),
             f"The first layer's numbers are right; of all {right.size} there are "
-            f"{np.count_nonzero(right)}. Each is that of a model with *one* layer changed: "
-            "has the layer before its own kernel again, as an array that was copied before "
-            "the first change?",
+            f"{np.count_nonzero(right)}. Each is that of a model with a single layer "
+            "changed: has the layer before its own kernel again, as an array that was "
+            "copied before the first change?",
         )
 
 
