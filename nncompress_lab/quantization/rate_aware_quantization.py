@@ -86,8 +86,9 @@ class RateAwareQuantization(StoringPass):
     moments of each layer's inputs and from the Fisher information of its outputs. Each
     kernel has one scale, and integers as wide as its largest needs.
 
-    Without training it halves what the packed file takes at the accuracy of `GPTQ` (see
-    docs/measured-techniques.md). In memory the integers may be wider than those of `GPTQ`.
+    Without training it takes a quarter to three fifths fewer packed bytes than `GPTQ` at
+    its accuracy (docs/measured-techniques.md). In memory the integers may be wider. Give it
+    2,000 inputs rather than 500: directions that none of them shows cost it nothing.
     Zeros stay zero. Where labels of several classes are not what a model predicts, its
     outputs are taken for real numbers if there is one, and else for logits.
 
