@@ -19,7 +19,7 @@ channel_scales = Exercise(
     title="One scale for each output channel",
     points=2,
     hints=(
-        "The largest magnitude *of each output*: `np.max` over every axis but the last. "
+        "The largest magnitude of each output: `np.max` over every axis but the last. "
         "Which tuple of axes is that for a kernel with `kernel.ndim` axes?",
         "`keepdims=True` keeps axes of length 1, so that the result divides the kernel.",
         "largest = np.max(np.abs(kernel), axis=tuple(range(kernel.ndim - 1)), "

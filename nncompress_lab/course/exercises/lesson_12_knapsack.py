@@ -159,7 +159,7 @@ def counts_the_gain_for_each_byte(answer):
         found != [1, 0, 0, 0],
         "The step of the largest gain comes first in your choice: 0.4 for 1,000 bytes. "
         "Then nothing is left for three steps that gain 0.9 for 65 bytes. Compare "
-        "gains *for each byte*.",
+        "gains for each byte.",
     )
     _require_as_good(answer, losses, costs, 1135)
 

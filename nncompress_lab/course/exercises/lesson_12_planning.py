@@ -38,7 +38,7 @@ what_decides = choice(
         "b": Option(
             "Because a byte gains most there: the outputs suffer much without it, and its "
             "500 weights need few.",
-            "Yes: gain *for each byte*. conv1 is sensitive, because each of its weights is "
+            "Yes: gain for each byte. conv1 is sensitive, because each of its weights is "
             "used at all 576 places of the image and everything behind it computes with "
             "the errors; and it is cheap. It takes both.",
             right=True,
