@@ -10,7 +10,7 @@ import numpy.typing as npt
 from keras import ops
 
 from nncompress_lab.data.datasets import Data
-from nncompress_lab.models.kernels import KernelLayer, to_numpy
+from nncompress_lab.models.kernels import KernelLayer
 from nncompress_lab.training.gradients import Arrays, KernelGradients
 from nncompress_lab.training.output_scale import Scale, output_scale
 
@@ -92,7 +92,7 @@ def _along(_model: Any, drawn: Any, outputs: Any, *_weight: Any) -> Any:
 
 def _outputs(model: keras.Model, x: Any) -> list[Array]:
     outputs = keras.tree.flatten(model(x, training=False))
-    return [to_numpy(one).astype(np.float64) for one in outputs]
+    return [ops.convert_to_numpy(one).astype(np.float64) for one in outputs]
 
 
 def _drawers(
