@@ -81,7 +81,8 @@ def _along(_model: Any, drawn: Any, outputs: Any, *_weight: Any) -> Any:
     parts = [
         ops.sum(
             ops.reshape(
-                ops.cast(output, "float32") * direction, (direction.shape[0], -1)
+                ops.multiply(ops.cast(output, "float32"), direction),
+                (direction.shape[0], -1),
             ),
             axis=-1,
         )
