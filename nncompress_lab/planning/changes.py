@@ -103,7 +103,7 @@ class LayerChanges:
     def reasons(self) -> Reasons:
         """For each kernel layer None if the option treats it, else why it does not."""
         steps = pipeline(self._option).passes
-        together = self._is_independent
+        together = is_independent(self._option)
         each = [step.explain(self._model) if together else {} for step in steps]
         found: Reasons = {}
         for one in kernel_layers(self._model):
@@ -151,16 +151,7 @@ class LayerChanges:
         )
 
     def _result(self, path: str) -> tuple[keras.Model, Parts | None]:
-        return self._together if self._is_independent else self._alone(path)
-
-    @property
-    def _is_independent(self) -> bool:
-        """Whether all layers may be changed at once to see what becomes of each."""
-        steps = pipeline(self._option).passes
-        # What looks at data sees what the steps before have made of all other layers.
-        return all(getattr(one, "independent", False) for one in steps) and not any(
-            one.needs for one in steps[1:]
-        )
+        return self._together if is_independent(self._option) else self._alone(path)
 
     @cached_property
     def _together(self) -> tuple[keras.Model, Parts | None]:
@@ -197,7 +188,7 @@ class LayerChanges:
 
     @property
     def _together_or_none(self) -> keras.Model | None:
-        return self._together[0] if self._is_independent else None
+        return self._together[0] if is_independent(self._option) else None
 
     @cached_property
     def _counts_together(self) -> dict[str, int]:
@@ -205,7 +196,7 @@ class LayerChanges:
 
     def _whole(self, path: str, result: keras.Model) -> Change | str:
         """A change of which only the resulting model is known."""
-        if self._is_independent:
+        if is_independent(self._option):
             result = self._alone(path)[0]
         costs, macs = Costs(result), None
         if self._costs.macs is not None and costs.macs is not None:
@@ -223,6 +214,15 @@ class LayerChanges:
             macs=macs,
             model=result,
         )
+
+
+def is_independent(option: Pass) -> bool:
+    """Whether all layers may be changed at once to see what becomes of each."""
+    steps = pipeline(option).passes
+    # What looks at data sees what the steps before have made of all other layers.
+    return all(getattr(one, "independent", False) for one in steps) and not any(
+        one.needs for one in steps[1:]
+    )
 
 
 def only_on(step: Pass, paths: Sequence[str]) -> Pass:

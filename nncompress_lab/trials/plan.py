@@ -14,7 +14,13 @@ from nncompress_lab.passes import Context, Pass
 from nncompress_lab.pipelines import pipeline
 from nncompress_lab.planning.applying import applied
 from nncompress_lab.planning.chains import Values, assign_values, values_of
-from nncompress_lab.planning.changes import Change, Costs, LayerChanges, only_on
+from nncompress_lab.planning.changes import (
+    Change,
+    Costs,
+    LayerChanges,
+    is_independent,
+    only_on,
+)
 from nncompress_lab.planning.points import macs_of
 from nncompress_lab.planning.scan import sensitivity
 from nncompress_lab.planning.sensitivity import Sensitivity
@@ -173,7 +179,7 @@ class PlanTrial(ModelTrial[Choice]):
     def _swapped(self, unit: str, option: int) -> Values | None:
         """What a layer would have to hold; None if it would not do the same."""
         if (unit, option) not in self._values:
-            alone = _is_independent(self.options[option])
+            alone = is_independent(self.options[option])
             change = self._changes[option].change(unit) if alone else None
             values = change.values if isinstance(change, Change) else None
             self._values[unit, option] = None if values is None else values[unit]
@@ -232,14 +238,8 @@ class PlanTrial(ModelTrial[Choice]):
         return {} if macs is None else {"macs": macs}
 
 
-def _is_independent(option: Pass) -> bool:
-    """Whether a layer becomes the same whichever others are treated."""
-    steps = pipeline(option).passes
-    return all(getattr(step, "independent", False) for step in steps)
-
-
 def _is_plain(option: Pass) -> bool:
     """Whether it is enough to select its layers, which keep their names in it."""
     *before, _ = pipeline(option).passes
     renamed = any(getattr(step, "replaces", False) for step in before)
-    return _is_independent(option) and not renamed
+    return is_independent(option) and not renamed
