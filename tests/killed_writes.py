@@ -105,12 +105,12 @@ def die_at(step: int, path: Path) -> None:
 
 
 def kill(name: str, folder: Path) -> dict[str, Any]:
-    """Kill a kind of write at every other of its steps."""
+    """Kill a kind of write at every third of its steps."""
     file, write, check = WRITES[name]
     folder.mkdir()
     path, found = folder / file, {"write": name, "kills": 0, "broken": []}
     assert in_child(lambda: write(path, 2)) == 0
-    for step in count(1, 2):
+    for step in count(1, 3):
         ended = in_child(lambda step=step: (die_at(step, path), write(path, 3)))
         if ended != -signal.SIGKILL:
             found["broken"] += [f"ended with {ended}"] if ended else []

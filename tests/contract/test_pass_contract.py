@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.contract, pytest.mark.usefixtures("eagerly")]
 Build = Callable[[], keras.Model]
 # What is drawn by lot or taken in any order differs on these; of what trains on the first.
 AGAIN = (tiny_models.residual, tiny_models.transformer, tiny_models.every_layer)
+HARD = (*AGAIN, tiny_models.nested)
 
 
 @cache
@@ -28,7 +29,7 @@ def built(build: Build) -> keras.Model:
 
 
 def models_for(number: int, step: ncl.Pass) -> list[Build]:
-    """All tiny models on TensorFlow; of what trains, those that differ most in it.
+    """Those that differ most, on TensorFlow, and one of the others in turn.
 
     Other settings of a pass are other arithmetic, which has tests of its own: on two
     models, in turn. On other backends each setting on one of them.
@@ -41,7 +42,8 @@ def models_for(number: int, step: ncl.Pass) -> list[Build]:
     if keras.backend.backend() != "tensorflow":
         return [models[number % len(models)]]
     if missing(classes(step), PASSES[:number]):
-        return models
+        others = [one for one in models if one not in HARD]
+        return [*HARD, others[number % len(others)]]
     return [models[number % len(models)], models[(number + 3) % len(models)]]
 
 

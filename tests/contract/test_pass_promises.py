@@ -63,7 +63,9 @@ def test_quantization_keeps_every_zero(build, quantization, context):
             assert after[before].all()
 
 
-@every_model
+@pytest.mark.parametrize(
+    "build", [tiny_models.nested, tiny_models.depthwise, tiny_models.transformer]
+)
 def test_fine_tuning_keeps_every_zero_and_trains_the_rest(build, context):
     original = build()
     before_training = outputs(original)

@@ -49,7 +49,12 @@ MODELS = {
 }
 
 
-@pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
+@pytest.fixture(scope="module", params=MODELS)
+def of_floats(request):
+    """One model for all passes, since none may change it."""
+    return MODELS[request.param]()
+
+
 @pytest.mark.parametrize(
     "take",
     [
@@ -61,12 +66,10 @@ MODELS = {
     ],
     ids=lambda one: getattr(one, "__name__", type(one).__name__),
 )
-def test_what_keras_quantized_computes_the_same_after_every_pass(make, take):
-    model = make()
-
-    assert not any(layer.is_float for layer in kernel_layers(model))
+def test_what_keras_quantized_computes_the_same_after_every_pass(of_floats, take):
+    assert not any(layer.is_float for layer in kernel_layers(of_floats))
     np.testing.assert_array_equal(
-        take(model)(INPUTS, training=False), model(INPUTS, training=False)
+        take(of_floats)(INPUTS, training=False), of_floats(INPUTS, training=False)
     )
 
 

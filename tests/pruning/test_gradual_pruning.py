@@ -233,9 +233,13 @@ def test_scores_from_gradients_need_data():
 
 @pytest.mark.parametrize(
     ("build", "score", "scope"),
-    [(build, "magnitude", "global") for build in tiny_models.BUILDERS]
-    + [(tiny_models.residual, "movement", "adaptive")]
-    + [(tiny_models.depthwise, "movement", "layer")],
+    [
+        (tiny_models.shared, "magnitude", "global"),
+        (tiny_models.transformer, "magnitude", "global"),
+        (tiny_models.every_layer, "magnitude", "global"),
+        (tiny_models.residual, "movement", "adaptive"),
+        (tiny_models.depthwise, "movement", "layer"),
+    ],
 )
 def test_the_pass_prunes_every_model_exactly(build, score, scope, context):
     model = build()

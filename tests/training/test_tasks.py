@@ -65,8 +65,15 @@ def test_the_figures_of_a_task_are_those_by_hand(name):
     np.testing.assert_allclose(found, by_hand(name, model, case), rtol=1e-4)
 
 
-@pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("name", tasks.CASES)
+@pytest.mark.parametrize(
+    ("step", "name"),
+    # Each pass on two tasks and each task by one pass or more: they share the objective.
+    [
+        (step, name)
+        for number, name in enumerate(tasks.CASES)
+        for step in (list(STEPS)[number % 4], list(STEPS)[(number + 2) % 4])
+    ],
+)
 def test_passes_that_train_take_every_task(name, step, eagerly):
     case = tasks.CASES[name]
     model = case.build()
@@ -79,7 +86,7 @@ def test_passes_that_train_take_every_task(name, step, eagerly):
     assert all(np.isfinite(one).all() for one in predict(trained, case.x))
 
 
-@pytest.mark.parametrize("name", ["binary", "regression", "language", "two outputs"])
+@pytest.mark.parametrize("name", ["binary", "language", "two outputs"])
 def test_without_a_label_the_student_comes_nearer_to_its_teacher(name, eagerly):
     case = tasks.CASES[name]
     teacher = case.build()
@@ -96,7 +103,6 @@ def test_without_a_label_the_student_comes_nearer_to_its_teacher(name, eagerly):
     outputs = predict(teacher, case.x)
     answers = {
         "binary": lambda: (outputs[0] > 0.5).astype("int64"),
-        "regression": lambda: outputs[0],
         "language": lambda: outputs[0].argmax(-1),
         "two outputs": lambda: [outputs[0].argmax(-1), outputs[1]],
     }[name]()
