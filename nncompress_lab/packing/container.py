@@ -24,7 +24,7 @@ from nncompress_lab.packing import tensors, zstd
 from nncompress_lab.packing.tensors import DTYPES, Layout
 
 MAGIC = b"\x89NCZ\r\n\x1a\n"  # as PNG's: a transfer that changes line ends shows
-VERSION = 1
+VERSION = 2  # the newest; a file says the one that it takes to read it
 _HEAD = struct.Struct("<HII")  # version, bytes of the index, bytes of it unpacked
 _CHECKSUM = struct.Struct("<I")
 CHECKSUM_BYTES = _CHECKSUM.size  # before each tensor
@@ -78,20 +78,21 @@ def write(file: IO[bytes], about: dict[str, Any], contents: list[Tensor]) -> Non
         contents: The tensors.
     """
     with tempfile.TemporaryFile() as coded:
-        sections = []
+        sections, version = [], 1
         for one in contents:
-            size = _write_tensor(coded, one)
+            size, needed = _write_tensor(coded, one)
+            version = max(version, needed)
             sections.append([one.name, one.dtype, list(one.array.shape), size])
-        _write_index(file, about, sections)
+        _write_index(file, about, sections, version)
         coded.seek(0)
         shutil.copyfileobj(coded, file)
 
 
-def _write_tensor(file: IO[bytes], tensor: Tensor) -> int:
-    """Write a tensor behind its checksum; the bytes that it takes without that."""
+def _write_tensor(file: IO[bytes], tensor: Tensor) -> tuple[int, int]:
+    """Write a tensor behind its checksum; its bytes without that, and its version."""
     start = file.tell() + _CHECKSUM.size
     file.seek(start)
-    tensors.write(file, tensor.array, tensor.dtype, tensor.layout)
+    version = tensors.write(file, tensor.array, tensor.dtype, tensor.layout)
     end, checksum = file.tell(), 0
     file.seek(start)
     while piece := file.read(_PIECE):
@@ -99,13 +100,15 @@ def _write_tensor(file: IO[bytes], tensor: Tensor) -> int:
     file.seek(start - _CHECKSUM.size)
     file.write(_CHECKSUM.pack(checksum))
     file.seek(end)
-    return end - start
+    return end - start, version
 
 
-def _write_index(file: IO[bytes], about: dict[str, Any], sections: list[Any]) -> None:
+def _write_index(
+    file: IO[bytes], about: dict[str, Any], sections: list[Any], version: int
+) -> None:
     text = json.dumps({"about": about, "tensors": sections}, separators=(",", ":"))
     index = zstd.compress_index(text.encode())
-    head = _HEAD.pack(VERSION, len(index), len(text.encode()))
+    head = _HEAD.pack(version, len(index), len(text.encode()))
     file.write(MAGIC + head + _CHECKSUM.pack(zlib.crc32(index, zlib.crc32(head))))
     file.write(index)
 

@@ -6,9 +6,10 @@ taken is written first, so that the bits cost their entropy within each context.
 and columns then cost nothing. NumPy only.
 """
 
-import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,11 +21,12 @@ from nncompress_lab.packing.frequencies import Counts, counts_of, levels_of
 
 Mask = npt.NDArray[np.bool_]
 Classes = npt.NDArray[np.uint8]
+Places = npt.NDArray[np.uint32]
 
 # How finely counts are told apart: in one class, by powers of 2, or twice as finely.
 FINENESS = (0, 1, 2)
 _DIGITS = 3  # of how many places of a context are taken
-_CHUNK = 2**16  # places that are put in order at a time
+_CHUNK = 2**16  # places that are looked at at a time
 _BITS_PER_CONTEXT = 5.0  # about what it takes to write that
 
 
@@ -52,46 +54,120 @@ class _Grid:
         sizes[self.rows[-1]] -= np.bincount(beyond, minlength=columns)
         return sizes.reshape(-1)
 
-    def in_order(self) -> Iterator[tuple[Counts, Counts]]:
-        """Places, and where they lie in the order of contexts; some at a time."""
-        places = self.places()
-        reached = np.cumsum(places) - places  # in that order, by each context
-        for start in range(0, self.count, _CHUNK):
-            place = np.arange(start, min(start + _CHUNK, self.count))
-            row, column = np.divmod(place, self.columns.size)
-            context = self.rows[row].astype(np.int64) * self.shape[1]
-            context += self.columns[column]
-            order = np.argsort(context, kind="stable")
-            counts = np.bincount(context, minlength=reached.size)
-            firsts = reached - (np.cumsum(counts) - counts)
-            yield place[order], firsts[context[order]] + np.arange(place.size)
-            reached += counts
+    def contexts(self) -> Iterator["_Context"]:
+        """Those that have places, in ascending order."""
+        width = self.columns.size
+        whole, rest = divmod(self.count, width)
+        of_columns = _members(self.columns)
+        for rows in _members(self.rows):
+            ragged = rest > 0 and rows[-1] == whole  # the last row is a shorter one
+            for columns in of_columns:
+                of_last = columns[columns < rest] if ragged else columns[:0]
+                context = _Context(rows[: rows.size - ragged], columns, of_last, width)
+                if context.size:
+                    yield context
 
 
-def encode(mask: Mask, columns: int) -> bytes:
-    """Code which places of an array are taken.
+@dataclass(frozen=True)
+class _Context:
+    """Places of one context: some columns of some rows, and of a last, shorter row."""
+
+    rows: Places
+    columns: Places
+    of_last: Places
+    width: int
+
+    @property
+    def size(self) -> int:
+        """How many places it has."""
+        return self.rows.size * self.columns.size + self.of_last.size
+
+    def pieces(self, mask: Mask) -> Iterator[tuple[Mask, Any, tuple[int, ...]]]:
+        """Its places in C order, some at a time: an array, an index, and its shape."""
+        width = self.width
+        whole = mask[: mask.size // width * width].reshape(-1, width)
+        step = max(1, _CHUNK // max(1, self.columns.size))
+        for start in range(0, self.rows.size, step):
+            rows = self.rows[start : start + step]
+            for columns in _chunks(self.columns):
+                yield whole, (rows[:, None], columns), (rows.size, columns.size)
+        for columns in _chunks(self.of_last):
+            yield mask[whole.size :], columns, columns.shape
+
+    def of(self, mask: Mask) -> Mask:
+        """Its places of a mask, in C order."""
+        if self.size == mask.size:
+            return mask
+        pieces = [array[index].reshape(-1) for array, index, _ in self.pieces(mask)]
+        return np.concatenate(pieces)
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """How a mask is coded in the fewest bits.
+
+    Args:
+        bits: About how many.
+        fineness: Of the classes of rows and columns.
+        grid: These classes.
+        ones: How many places of each context are taken.
+    """
+
+    bits: float
+    fineness: tuple[int, int]
+    grid: _Grid
+    ones: Counts
+
+
+def planned(mask: Mask, columns: int) -> Plan:
+    """Choose the classes with which a mask takes the fewest bits; it is not coded.
 
     Args:
         mask: Shape `(n,)`, at least one of them True: an array read row by row. The last
             row may be shorter.
         columns: Of the array, at least 1.
     """
-    taken = np.flatnonzero(mask)
-    row, column = taken // columns, taken % columns
-    row_counts = np.bincount(row, minlength=-(-mask.size // columns))
-    column_counts = np.bincount(column, minlength=columns)
+    by_column = _column_counts(
+        mask, np.zeros(-(-mask.size // columns), np.uint8), columns
+    )
+    row_counts = _row_counts(mask, columns)
+    plans = []
+    for row_fineness in FINENESS:
+        rows = _classes(row_counts, row_fineness)
+        counts = _column_counts(mask, rows, columns) if row_fineness else by_column
+        for column_fineness in FINENESS:
+            grid = _Grid(mask.size, rows, _classes(by_column[0], column_fineness))
+            ones = np.zeros(grid.shape[::-1], np.int64)
+            np.add.at(ones, grid.columns, counts.T)
+            ones = ones.T.reshape(-1)
+            bits = _estimated_bits(grid, ones)
+            plans.append(Plan(bits, (row_fineness, column_fineness), grid, ones))
+    return min(plans, key=lambda one: one.bits)
 
-    def bits(fineness: tuple[int, int]) -> float:
-        grid = grid_of(fineness)
-        context = grid.rows[row].astype(np.int64) * grid.shape[1] + grid.columns[column]
-        return _estimated_bits(grid, np.bincount(context, minlength=grid.places().size))
 
-    def grid_of(fineness: tuple[int, int]) -> _Grid:
-        rows = _classes(row_counts, fineness[0])
-        return _Grid(mask.size, rows, _classes(column_counts, fineness[1]))
+def encode(mask: Mask, plan: Plan) -> bytes:
+    """Code which places of an array are taken.
 
-    fineness = min(itertools.product(FINENESS, FINENESS), key=bits)
-    return _encode(mask, grid_of(fineness), fineness)
+    Args:
+        mask: As for `planned`.
+        plan: What that returned.
+    """
+    by_row, by_column = plan.fineness
+    levels = levels_of(plan.ones[plan.grid.places() > 0], _DIGITS)
+    pushed = entropy.Pushed()
+    contexts = zip(plan.grid.contexts(), counts_of(levels, _DIGITS), strict=True)
+    for context, ones in reversed(list(contexts)):
+        if ones:
+            pushed.push(context.of(mask), _weights(context.size, ones))
+    return b"".join(
+        [
+            bytes([4 * by_row + by_column]),
+            symbols.encode(plan.grid.rows) if by_row else b"",
+            symbols.encode(plan.grid.columns) if by_column else b"",
+            symbols.encode(levels.astype(np.uint8)),
+            pushed.written(),
+        ]
+    )
 
 
 def decode(cursor: Cursor, count: int, columns: int) -> Mask:
@@ -103,7 +179,7 @@ def decode(cursor: Cursor, count: int, columns: int) -> Mask:
         columns: Of the array, at most `count`.
 
     Returns:
-        bool array of shape `(count,)`. Three bytes a place and some megabytes are
+        bool array of shape `(count,)`. Six bytes a place at most and some megabytes are
         allocated meanwhile.
 
     Raises:
@@ -112,47 +188,23 @@ def decode(cursor: Cursor, count: int, columns: int) -> Mask:
     by_row, by_column = divmod(cursor.byte(), 4)
     rows = _read_classes(cursor, -(-count // columns), by_row)
     grid = _Grid(count, rows, _read_classes(cursor, columns, by_column))
-    places = grid.places()
-    filled = np.flatnonzero(places)
-    levels = symbols.decode(cursor, filled.size).astype(np.int64)
+    filled = int(np.count_nonzero(grid.places()))
+    levels = symbols.decode(cursor, filled).astype(np.int64)
     popping = entropy.Popping(cursor)
-    in_order = np.zeros(count, np.bool_)
-    start = 0
-    for size, ones in zip(places[filled], counts_of(levels, _DIGITS), strict=True):
-        if ones:
-            weights = _weights(size, ones)
-            in_order[start : start + size] = popping.pop(size, weights, "bool")
-        start += size
+    mask = np.zeros(count, np.bool_)
+    contexts = zip(grid.contexts(), counts_of(levels, _DIGITS), strict=True)
+    for context, ones in contexts:
+        if not ones:
+            continue
+        weights = _weights(context.size, ones)
+        if context.size == count:
+            mask = popping.pop(count, weights, "bool")
+            break
+        for array, index, shape in context.pieces(mask):
+            taken = popping.pop(math.prod(shape), weights, "bool")
+            array[index] = taken.reshape(shape)
     popping.close()
-    mask = np.empty_like(in_order)
-    for place, source in grid.in_order():
-        mask[place] = in_order[source]
     return mask
-
-
-def _encode(mask: Mask, grid: _Grid, fineness: tuple[int, int]) -> bytes:
-    by_row, by_column = fineness
-    places = grid.places()
-    filled = np.flatnonzero(places)
-    in_order = np.empty_like(mask)
-    for place, target in grid.in_order():
-        in_order[target] = mask[place]
-    ends = np.cumsum(places[filled])
-    parts = np.split(in_order, ends[:-1])
-    levels = levels_of(np.array([part.sum() for part in parts]), _DIGITS)
-    pushed = entropy.Pushed()
-    for part, ones in zip(parts[::-1], counts_of(levels, _DIGITS)[::-1], strict=True):
-        if ones:
-            pushed.push(part, _weights(part.size, ones))
-    return b"".join(
-        [
-            bytes([4 * by_row + by_column]),
-            symbols.encode(grid.rows) if by_row else b"",
-            symbols.encode(grid.columns) if by_column else b"",
-            symbols.encode(levels.astype(np.uint8)),
-            pushed.written(),
-        ]
-    )
 
 
 def _classes(counts: Counts, fineness: int) -> Classes:
@@ -167,6 +219,50 @@ def _read_classes(cursor: Cursor, count: int, fineness: int) -> Classes:
     return symbols.decode(cursor, count) if fineness else np.zeros(count, np.uint8)
 
 
+def _members(classes: Classes) -> list[Places]:
+    """For each class that occurs, in ascending order, the places where it does."""
+    counts = entropy.counted(classes)
+    return [_where(classes == one, counts[one]) for one in np.flatnonzero(counts)]
+
+
+def _where(mask: Mask, count: int) -> Places:
+    """Where a mask is true; NumPy alone takes eight bytes for each such place."""
+    where, filled = np.empty(count, np.uint32), 0
+    for start in range(0, mask.size, _CHUNK):
+        found = np.flatnonzero(mask[start : start + _CHUNK])
+        where[filled : filled + found.size] = found + start
+        filled += found.size
+    return where
+
+
+def _chunks(places: Places) -> Iterator[Places]:
+    for start in range(0, places.size, _CHUNK):
+        yield places[start : start + _CHUNK]
+
+
+def _row_counts(mask: Mask, columns: int) -> Counts:
+    whole = mask.size // columns * columns
+    counts = np.count_nonzero(mask[:whole].reshape(-1, columns), axis=1)
+    rest = [np.count_nonzero(mask[whole:])] if whole < mask.size else []
+    return np.concatenate([counts, np.array(rest, np.int64)])
+
+
+def _column_counts(mask: Mask, rows: Classes, columns: int) -> Counts:
+    """How many places are taken in each class of rows (rows) and column (columns)."""
+    width = columns
+    whole = mask.size // width
+    array = mask[: whole * width].reshape(whole, width).view(np.uint8)
+    counts = np.zeros((int(rows.max()) + 1, width), np.int64)
+    step = min(max(1, _CHUNK // width), 255)  # a byte counts so many
+    for one in np.flatnonzero(entropy.counted(rows[:whole])):
+        members = np.flatnonzero(rows[:whole] == one)
+        for start in range(0, members.size, step):
+            some = array[members[start : start + step]]
+            counts[one] += np.add.reduce(some, axis=0, dtype=np.uint8)
+    counts[rows[-1], : mask.size - whole * width] += mask[whole * width :]
+    return counts
+
+
 def _weights(places: int, ones: int) -> Counts:
     """Of a free and of a taken place; rounding can make `ones` more than all."""
     return np.array([max(places - ones, 1), ones])
@@ -178,6 +274,7 @@ def _estimated_bits(grid: _Grid, ones: Counts) -> float:
     ones, zeros = ones[mixed], (places - ones)[mixed]
     bits = ones @ np.log2(1 + zeros / ones) + zeros @ np.log2(1 + ones / zeros)
     classes = [
-        entropy.estimated_bits(np.bincount(one)) for one in (grid.rows, grid.columns)
+        entropy.estimated_bits(entropy.counted(one))
+        for one in (grid.rows, grid.columns)
     ]
     return float(bits) + _BITS_PER_CONTEXT * np.count_nonzero(places) + sum(classes)

@@ -6,38 +6,69 @@ Gaps are short where the same pattern comes again; contexts where some rows or c
 hold many and others none, say for the border of an image that is always black.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
 from nncompress_lab.errors import CorruptFileError
-from nncompress_lab.packing import contexts, symbols
+from nncompress_lab.packing import contexts, entropy, symbols, zstd
 from nncompress_lab.packing.cursor import Cursor, number
+from nncompress_lab.packing.symbols import Symbols
 
 Mask = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.int64]
 
 BY_ROWS, BY_COLUMNS, IN_CONTEXT = 0, 1, 2
+NEAR = 1.01  # what is estimated to be so much longer than another way is not tried
 _CHUNK = 2**16  # gaps that are read at a time
 _LONG = 255  # a gap is written as bytes: each 255 says 255 more, the last says the rest
 
 
-def encode(mask: Mask, columns: int) -> bytes:
-    """Code which places of an array are taken.
+@dataclass(frozen=True, eq=False)
+class Way:
+    """A way to code positions.
+
+    Args:
+        bits: About what it takes.
+        encode: Does it.
+    """
+
+    bits: float
+    encode: Callable[[], bytes]
+
+
+def ways(mask: Mask, columns: int) -> list[Way]:
+    """The ways to code which places of an array are taken; none is gone yet.
 
     Args:
         mask: Shape `(n,)`, at least one of them True: an array read row by row. The last
             row may be shorter.
         columns: Of the array, at least 1.
     """
-    places = np.flatnonzero(mask)
-    coded = [
-        bytes([BY_ROWS]) + _gaps(places),
-        bytes([IN_CONTEXT]) + contexts.encode(mask, columns),
+    plan = contexts.planned(mask, columns)
+    found = [
+        Way(plan.bits, lambda: bytes([IN_CONTEXT]) + contexts.encode(mask, plan)),
     ]
+    if mask.size >= symbols.MANY and np.count_nonzero(mask) > mask.size / 2:
+        return found  # gaps would be as many symbols as there are places
+    found.append(_way(BY_ROWS, _gaps(np.flatnonzero(mask))))
     if 1 < columns < mask.size:
-        turned = np.flatnonzero(mask[_column_order(mask.size, columns)])
-        coded.append(bytes([BY_COLUMNS]) + _gaps(turned))
-    return min(coded, key=len)
+        found.append(_way(BY_COLUMNS, _gaps(np.flatnonzero(_turned(mask, columns)))))
+    return found
+
+
+def encode(found: list[Way], *, all_of_them: bool) -> bytes:
+    """Code positions in the shortest of some ways.
+
+    Args:
+        found: What `ways` returned.
+        all_of_them: Whether to try also those that are estimated to be longer.
+    """
+    least = min(one.bits for one in found)
+    tried = [one for one in found if all_of_them or one.bits <= NEAR * least]
+    return min((one.encode() for one in tried), key=len)
 
 
 def decode(cursor: Cursor, count: int, columns: int) -> Mask:
@@ -63,12 +94,21 @@ def decode(cursor: Cursor, count: int, columns: int) -> Mask:
     return mask if kind == BY_ROWS else _by_rows(mask, columns)
 
 
-def _gaps(places: Places) -> bytes:
+def _way(kind: int, gaps: Symbols) -> Way:
+    by_frequency = entropy.estimated_bits(entropy.counted(gaps))
+    as_repeated = 8.0 * len(zstd.compress(gaps.data, level=symbols.QUICK))
+    return Way(
+        min(by_frequency, as_repeated),
+        lambda: bytes([kind]) + number(gaps.size) + symbols.encode(gaps),
+    )
+
+
+def _gaps(places: Places) -> Symbols:
     gaps = np.diff(places, prepend=-1) - 1
     longs = gaps // _LONG
     written = np.full(places.size + int(longs.sum()), _LONG, np.uint8)
     written[np.cumsum(longs + 1) - 1] = gaps % _LONG
-    return number(written.size) + symbols.encode(written)
+    return written
 
 
 def _taken(cursor: Cursor, count: int) -> Mask:
@@ -99,10 +139,13 @@ def _by_rows(mask: Mask, columns: int) -> Mask:
     return turned.reshape(-1)[: mask.size]
 
 
-def _column_order(count: int, columns: int) -> Places:
-    """The places of an array, given row by row, in the order column by column."""
-    places = np.arange(count)
-    rows = -(-count // columns)
-    if count == rows * columns:
-        return places.reshape(rows, columns).T.reshape(-1)
-    return np.argsort(places % columns, kind="stable")
+def _turned(mask: Mask, columns: int) -> Mask:
+    """A mask, given row by row, column by column; `_by_rows` is the inverse."""
+    rows = -(-mask.size // columns)
+    missing = rows * columns - mask.size
+    if not missing:
+        return mask.reshape(rows, columns).T.reshape(-1)
+    whole = mask[: (rows - 1) * columns].reshape(rows - 1, columns)
+    ends = columns - missing  # of the first columns, which are longer
+    first = np.concatenate([whole[:, :ends], mask[None, whole.size :]])
+    return np.concatenate([first.T.reshape(-1), whole[:, ends:].T.reshape(-1)])

@@ -6,6 +6,8 @@ because some sequences come again. How many bits are low and which of the two co
 rest is chosen by size.
 """
 
+import itertools
+
 import numpy as np
 import numpy.typing as npt
 
@@ -26,8 +28,11 @@ PLAIN = 8  # low bits of symbols that are stored as they are
 # many a second and costs about 0.6 % on symbols of seven bits.
 MANY = 2**18
 ALLOWANCE = 1.0075
+RUNS, RUN = 2, 2**15  # what of many symbols is looked at to see how they are coded best
 THOROUGH, QUICK = 19, 3  # levels of zstd, for few symbols and for many
-HOPELESS = 2  # at the quick level this much above the other code: no need to try more
+# Of fewer, the thorough level may find what repeats even where the quick one takes twice as
+# much as the other code; of more, only where the quick one is shorter than that.
+FEW, HOPELESS = 2**13, 2
 _CHUNK = 2**16  # symbols whose low bits are packed at a time; a multiple of 8
 
 
@@ -47,31 +52,52 @@ def encode(symbols: Symbols) -> bytes:
     """
     if not symbols.size:
         return b""
+    low, least = _by_frequency(symbols)
+    if symbols.size >= MANY:
+        return _encoded_fast(symbols, low, least, ALLOWANCE * least)
+    ans = _coded(symbols, low, ANS, QUICK)
+    repeated = _coded(symbols, 0, ZSTD, QUICK)
+    if len(repeated) < (HOPELESS if symbols.size < FEW else 1) * len(ans):
+        thorough = _coded(symbols, 0, ZSTD, THOROUGH)
+        repeated = min(repeated, thorough, key=len)
+    return min(ans if len(ans) < len(repeated) else repeated, _plain(symbols), key=len)
+
+
+def encode_fast(symbols: Symbols, spare: float) -> tuple[bytes, float]:
+    """Code symbols so that they are written and read fast.
+
+    Args:
+        symbols: As for `encode`, at least one.
+        spare: Bytes that they may take beyond what their frequencies need.
+
+    Returns:
+        What `decode` turns back into the same symbols, and how many bytes were spared.
+    """
+    low, least = _by_frequency(symbols)
+    coded = _encoded_fast(symbols, low, least, least + spare)
+    return coded, len(coded) - least
+
+
+def _encoded_fast(symbols: Symbols, low: int, least: float, most: float) -> bytes:
+    """Code nothing in vain, and in at most `most` bytes if that is read faster."""
+    some = _runs(symbols)
+    ways = list(itertools.product(sorted({0, 1, 2, low}), (QUICK, zstd.BY_FREQUENCY)))
+    if most >= symbols.size:  # stored as they are, unless something comes again
+        most, ways = symbols.size, [(0, QUICK)]
+    best = min(ways, key=lambda way: len(_coded(some, way[0], ZSTD, way[1])))
+    coded = _coded(symbols, best[0], ZSTD, best[1])
+    if len(coded) <= most:
+        return coded
+    del coded
+    return _plain(symbols) if most == symbols.size else _coded(symbols, low, ANS, QUICK)
+
+
+def _by_frequency(symbols: Symbols) -> tuple[int, float]:
+    """How many low bits look like chance, and the bytes of all with the others' entropy."""
     counts = entropy.counted(symbols)
     bits = [_estimated_bits(counts, low) for low in range(PLAIN)]
     low = int(np.argmin(bits))
-    many = symbols.size >= MANY
-    few: dict[tuple[int, int, int], bytes] = {}
-
-    def size(how: tuple[int, int, int]) -> int:
-        coded = _coded(symbols, *how)
-        if not many:
-            few[how] = coded  # of many, coding the best again takes less memory
-        return len(coded)
-
-    ans = (low, ANS, QUICK)
-    zstds = [(one, ZSTD, QUICK) for one in (sorted({0, 1, 2, low}) if many else [0])]
-    sizes = {how: size(how) for how in [ans, *zstds]}
-    best = min(zstds, key=sizes.__getitem__)
-    if not many and sizes[best] < HOPELESS * sizes[ans]:
-        thorough = (0, ZSTD, THOROUGH)
-        sizes[thorough] = size(thorough)
-        best = min(best, thorough, key=sizes.__getitem__)
-    if sizes[best] > sizes[ans] * (ALLOWANCE if many else 1):
-        best = ans
-    if sizes[best] > 1 + symbols.size:
-        return b"".join([bytes([PLAIN]), symbols.data])
-    return few[best] if best in few else _coded(symbols, *best)
+    return low, bits[low] / 8
 
 
 def decode(cursor: Cursor, count: int) -> Symbols:
@@ -115,6 +141,13 @@ def unpack(packed: Symbols, bits: int, count: int) -> Symbols:
         uint8 array of shape `(count,)`.
     """
     unpacked = np.empty(count, np.uint8)
+    if 8 % bits == 0:
+        each = 8 // bits
+        for place in range(each if count else 0):
+            of_place = unpacked[place::each]
+            of_place[:] = packed[: of_place.size] >> np.uint8(place * bits)
+            of_place &= np.uint8(2**bits - 1)
+        return unpacked
     for start in range(0, count, _CHUNK):
         part = unpacked[start : start + _CHUNK]
         of_part = packed[start * bits // 8 :][: packed_size(part.size, bits=bits)]
@@ -124,7 +157,12 @@ def unpack(packed: Symbols, bits: int, count: int) -> Symbols:
 
 def pack(symbols: Symbols, bits: int) -> Symbols:
     """The inverse of `unpack`, of the lowest bits of symbols; unused bits are 0."""
-    packed = np.empty(packed_size(symbols.size, bits=bits), np.uint8)
+    packed = np.zeros(packed_size(symbols.size, bits=bits), np.uint8)
+    if 8 % bits == 0:
+        for place in range(8 // bits):
+            of_place = symbols[place :: 8 // bits] & np.uint8(2**bits - 1)
+            packed[: of_place.size] |= of_place << np.uint8(place * bits)
+        return packed
     for start in range(0, symbols.size, _CHUNK):
         lowest = symbols[start : start + _CHUNK] & np.uint8(2**bits - 1)
         part = pack_bits(lowest, bits=bits)
@@ -135,6 +173,16 @@ def pack(symbols: Symbols, bits: int) -> Symbols:
 def _estimated_bits(counts: npt.NDArray[np.int64], low: int) -> float:
     high = counts.reshape(-1, 2**low).sum(1)
     return low * float(counts.sum()) + entropy.estimated_bits(high)
+
+
+def _plain(symbols: Symbols) -> bytes:
+    return b"".join([bytes([PLAIN]), symbols.data])
+
+
+def _runs(symbols: Symbols) -> Symbols:
+    """Some of many symbols, in runs from all over them."""
+    length = symbols.size // RUNS
+    return symbols[: RUNS * length].reshape(RUNS, length)[:, :RUN].reshape(-1)
 
 
 def _coded(symbols: Symbols, low: int, coder: int, level: int) -> bytes:

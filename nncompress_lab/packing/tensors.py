@@ -1,7 +1,7 @@
-"""One array as bytes: cut into symbols, without what is common, in its shortest form.
+"""One array as bytes: as items, of a large one block by block, in their shortest form.
 
-An array is read row by row as unsigned integers, whatever it holds, so that every bit
-comes back: negative zeros and all kinds of NaN too. NumPy only.
+An array is read row by row as unsigned integers. Blocks bound the memory that it takes to
+write and to read, however large the array is. NumPy only.
 """
 
 import io
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncompress_lab.errors import CorruptFileError
-from nncompress_lab.packing import entropy, planes, positions, symbols
+from nncompress_lab.packing import forms, symbols
 from nncompress_lab.packing.cursor import Cursor, number
 from nncompress_lab.packing.planes import Items
 
@@ -27,15 +27,9 @@ DTYPES = {
     "bool": "uint8",
 }
 FLOATS = ("float16", "float32", "float64", "bfloat16")
-PLAIN, SPARSE, PALETTE = 0, 1, 2
-LARGEST_PALETTE = 256
-# A value that is not at least as common as this is not worth a stream of its positions:
-# what it costs among the others is already near the entropy.
-COMMON = 1 / 16
-MOST_SPARSE = 2**25  # items of which positions are stored: they take memory to read
-_CHUNK = 2**16  # items that are looked up at a time
-SOME = 4096  # items that are looked at to see whether all of them are worth it
-SCATTER = 2654435761  # a prime: its multiples hit rows and columns of all sizes
+BLOCKS = 3  # beside the forms that items have
+BLOCK = 2**22  # items of a block; a multiple of 8, so that packed ones fill bytes
+LEAST_BLOCK = 2**15  # smaller ones would take longer to read than what is in them
 
 
 @dataclass(frozen=True)
@@ -76,7 +70,14 @@ def encode(array: npt.NDArray[Any], dtype: str, layout: Layout) -> bytes:
     return file.getvalue()
 
 
-def write(file: IO[bytes], array: npt.NDArray[Any], dtype: str, layout: Layout) -> None:
+def write(
+    file: IO[bytes],
+    array: npt.NDArray[Any],
+    dtype: str,
+    layout: Layout,
+    *,
+    block: int = BLOCK,
+) -> int:
     """Code an array into a file; its type and shape are not stored.
 
     Floats that have nothing in common take less than their bytes of memory meanwhile.
@@ -86,16 +87,27 @@ def write(file: IO[bytes], array: npt.NDArray[Any], dtype: str, layout: Layout) 
         array: Any shape; of a type that `DTYPES` lists, or the bits of it.
         dtype: The name of that type.
         layout: What is known about it.
+        block: Items of which more are cut into blocks of half to as many; a multiple of
+            8, `2 * LEAST_BLOCK` to `forms.MOST`.
+
+    Returns:
+        The version of the format that it takes to read this.
     """
     items = np.ascontiguousarray(array).reshape(-1).view(DTYPES[dtype])
-    columns = max(1, min(layout.columns, items.size))
-    if dtype == "uint8" and layout.bits and items.size % layout.bits == 0:
-        unpacked = symbols.unpack(items, layout.bits, items.size * 8 // layout.bits)
-        file.write(bytes([layout.bits]))
-        _write(file, unpacked, columns, is_float=False)
-    else:
-        file.write(bytes([0]))
-        _write(file, items, columns, is_float=dtype in FLOATS)
+    bits = layout.bits if dtype == "uint8" and _fits(items.size, layout.bits) else 0
+    count = items.size * 8 // bits if bits else items.size
+    columns = max(1, min(layout.columns, count, block))
+    file.write(bytes([bits]))
+    cut = count > block
+    if cut:
+        # Blocks of whole rows, if these are not too long.
+        block = block // (8 * columns) * (8 * columns) or block
+        file.write(bytes([BLOCKS]) + number(block))
+    for start in range(0, max(count, 1), block):
+        part = _part(items, bits, start, min(start + block, count))
+        width = max(1, min(columns, part.size))
+        forms.write(file, part, width, is_float=dtype in FLOATS)
+    return 2 if cut else 1
 
 
 def decode(
@@ -117,15 +129,14 @@ def decode(
     """
     cursor, size = Cursor(content), math.prod(shape)
     bits = cursor.byte()
-    if bits and (bits > 7 or dtype != "uint8" or size % bits):
+    if bits and (dtype != "uint8" or not _fits(size, bits)):
         raise CorruptFileError("it holds packed integers, which do not fit its type")
-    if bits:
-        unpacked = _decoded(cursor, size * 8 // bits, "uint8", is_float=False)
-        if unpacked.size and int(unpacked.max()) >= 2**bits:
-            raise CorruptFileError(f"it holds an integer of more than {bits} bits")
-        items = symbols.pack(unpacked, bits)
+    count = size * 8 // bits if bits else size
+    kind = cursor.byte()
+    if kind == BLOCKS:
+        items = _blocks(cursor, count, bits, dtype)
     else:
-        items = _decoded(cursor, size, DTYPES[dtype], is_float=dtype in FLOATS)
+        items = _items(cursor, kind, count, bits, dtype)
     cursor.close()
     if dtype == "bool" and items.size and int(items.max()) > 1:
         raise CorruptFileError("it holds a truth value other than 0 and 1")
@@ -133,107 +144,37 @@ def decode(
     return items.view(DTYPES[dtype] if dtype == "bfloat16" else dtype).reshape(shape)
 
 
-def _write(file: IO[bytes], items: Items, columns: int, *, is_float: bool) -> None:
-    """The shortest of a plain form, one with a palette, and one without what is common."""
-    start = file.tell()
-    _write_plain_or_sparse(file, items, columns, is_float=is_float)
-    if items.itemsize > 1 and np.unique(_some(items)).size <= LARGEST_PALETTE:
-        palette, codes = np.unique(items, return_inverse=True)
-        if palette.size <= LARGEST_PALETTE:
-            coded = io.BytesIO()
-            coded.write(bytes([PALETTE]) + number(palette.size))
-            coded.writelines(planes.encode(palette, is_float=is_float))
-            codes = codes.astype(np.uint8)
-            _write_plain_or_sparse(coded, codes, columns, is_float=False)
-            _replace_if_shorter(file, start, coded.getvalue())
-
-
-def _write_plain_or_sparse(
-    file: IO[bytes], items: Items, columns: int, *, is_float: bool
-) -> None:
-    start = file.tell()
-    file.write(bytes([PLAIN]))
-    file.writelines(planes.encode(items, is_float=is_float))
-    if not 0 < items.size <= MOST_SPARSE:
-        return
-    common = _most_common(items)
-    others = items != common
-    if not COMMON < 1 - np.count_nonzero(others) / items.size < 1:
-        return
-    sparse = [
-        bytes([SPARSE]) + number(columns),
-        np.array(common).astype(items.dtype.newbyteorder("<")).tobytes(),
-        positions.encode(others, columns),
-        *planes.encode(items[others], is_float=is_float),
-    ]
-    _replace_if_shorter(file, start, b"".join(sparse))
-
-
-def _replace_if_shorter(file: IO[bytes], start: int, coded: bytes) -> None:
-    """Put `coded` in the place of all that follows `start` if it is shorter."""
-    if len(coded) < file.tell() - start:
-        file.seek(start)
-        file.truncate()
-        file.write(coded)
-
-
-def _decoded(cursor: Cursor, count: int, dtype: str, *, is_float: bool) -> Items:
-    kind = cursor.byte()
-    if kind == PALETTE:
-        palette = planes.decode(
-            cursor, _at_most(cursor.number(), LARGEST_PALETTE), dtype, is_float=is_float
-        )
-        codes = _decoded_items(cursor, cursor.byte(), count, "uint8", is_float=False)
-        if count and int(codes.max()) >= palette.size:
-            raise CorruptFileError("it holds a code that stands for nothing")
-        return _looked_up(palette, codes)
-    return _decoded_items(cursor, kind, count, dtype, is_float=is_float)
-
-
-def _looked_up(palette: Items, codes: Items) -> Items:
-    """Some at a time, because NumPy takes eight bytes for each that it looks up."""
-    items = np.empty(codes.size, palette.dtype)
-    for start in range(0, codes.size, _CHUNK):
-        items[start : start + _CHUNK] = palette[codes[start : start + _CHUNK]]
+def _blocks(cursor: Cursor, count: int, bits: int, dtype: str) -> Items:
+    block = cursor.number()
+    if block % 8 or not LEAST_BLOCK <= block <= forms.MOST:
+        raise CorruptFileError(f"it holds blocks of {block} items")
+    items = np.empty(count * bits // 8 if bits else count, DTYPES[dtype])
+    for start in range(0, count, block):
+        part = _items(cursor, cursor.byte(), min(block, count - start), bits, dtype)
+        place = start * bits // 8 if bits else start
+        items[place : place + part.size] = part
     return items
 
 
-def _decoded_items(
-    cursor: Cursor, kind: int, count: int, dtype: str, *, is_float: bool
-) -> Items:
-    if kind == PLAIN:
-        return planes.decode(cursor, count, dtype, is_float=is_float)
-    if kind != SPARSE:
-        raise CorruptFileError("it is of a kind that does not exist")
-    columns = _at_most(cursor.number(), _at_most(count, MOST_SPARSE))
-    if not columns:
-        raise CorruptFileError("it holds no columns")
-    stored = np.dtype(dtype).newbyteorder("<")
-    common = np.frombuffer(cursor.take(stored.itemsize), stored)[0]
-    others = positions.decode(cursor, count, columns)
-    items = np.full(count, common, dtype)
-    items[others] = planes.decode(
-        cursor, int(np.count_nonzero(others)), dtype, is_float=is_float
-    )
-    return items
-
-
-def _at_most(value: int, limit: int) -> int:
-    if value > limit:
-        raise CorruptFileError(f"it holds {value} of what there are at most {limit}")
-    return value
-
-
-def _most_common(items: Items) -> Any:
-    """The most common value, among some of them if there are many possible ones."""
-    if items.itemsize == 1:
-        return np.uint8(entropy.counted(items).argmax())
-    values, counts = np.unique(_some(items), return_counts=True)
-    return values[counts.argmax()]
-
-
-def _some(items: Items) -> Items:
-    """A few thousand of the items, spread over all of them without a pattern."""
-    if items.size <= SOME:
+def _items(cursor: Cursor, kind: int, count: int, bits: int, dtype: str) -> Items:
+    """Some items, packed again if they were."""
+    is_float = dtype in FLOATS
+    items = forms.read(cursor, kind, count, DTYPES[dtype], is_float=is_float)
+    if not bits:
         return items
-    return items[np.arange(SOME) * SCATTER % items.size]
+    if items.size and int(items.max()) >= 2**bits:
+        raise CorruptFileError(f"it holds an integer of more than {bits} bits")
+    return symbols.pack(items, bits)
+
+
+def _fits(size: int, bits: int) -> bool:
+    """Whether so many bytes can hold integers of so many bits, and no others."""
+    return 0 < bits < 8 and size % bits == 0
+
+
+def _part(items: Items, bits: int, start: int, stop: int) -> Items:
+    """Some of the items, unpacked if they are packed."""
+    if not bits:
+        return items[start:stop]
+    packed = items[start * bits // 8 : stop * bits // 8]
+    return symbols.unpack(packed, bits, stop - start)

@@ -29,7 +29,7 @@ def read(content: bytes) -> tuple[dict, dict[str, tuple[str, list[int], bytes]]]
     """What the file says beside its tensors, and type, shape and bytes of each."""
     assert content[:8] == b"\x89NCZ\r\n\x1a\n"
     version, packed, unpacked, checksum = struct.unpack("<HIII", content[8:22])
-    assert version == 1
+    assert version in (1, 2)
     frame = content[22 : 22 + packed]
     assert zlib.crc32(content[8:18] + frame) == checksum
     history = zstandard.ZstdCompressionDict(
@@ -59,12 +59,23 @@ class Tensor:
     def read(self, dtype: str, entries: int) -> bytes:
         """The bytes of the tensor."""
         bits, kind, size = self.byte(), self.byte(), SIZES[dtype]
-        if bits:
-            items = self.items(kind, entries * 8 // bits, 1, turned=False)
-            stream = sum(item << (bits * i) for i, item in enumerate(items))
-            result = stream.to_bytes(entries, "little")
+        count_ = entries * 8 // bits if bits else entries
+        size, turned = (1, False) if bits else (size, "float" in dtype)
+        if kind == 3:
+            block, items = self.number(), []
+            for start in range(0, count_, block):
+                part = min(block, count_ - start)
+                items += self.items(self.byte(), part, size, turned=turned)
         else:
-            items = self.items(kind, entries, size, turned="float" in dtype)
+            items = self.items(kind, count_, size, turned=turned)
+        if bits:
+            result = b"".join(
+                sum(item << (bits * i) for i, item in enumerate(eight)).to_bytes(
+                    bits, "little"
+                )
+                for eight in zip(*[iter(items)] * 8, strict=True)
+            )
+        else:
             result = b"".join(item.to_bytes(size, "little") for item in items)
         assert self.place == len(self.body)
         return result

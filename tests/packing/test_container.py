@@ -79,11 +79,25 @@ def test_another_kind_of_file_is_refused():
 
 def test_a_newer_version_is_told_from_damage():
     with pytest.raises(
-        ModelFileError, match=r"version 2.*reads 1.*Install a newer"
+        ModelFileError, match=r"version 3.*reads 2.*Install a newer"
     ) as e:
-        read(file_that_says(index_of(), version=2))
+        read(file_that_says(index_of(), version=3))
 
     assert not isinstance(e.value, CorruptFileError)
+
+
+def test_a_file_says_the_oldest_version_that_reads_it():
+    large = np.zeros(tensors.BLOCK + 1, np.int8)
+    versions = []
+    for array in (large[1:], large):
+        file = io.BytesIO()
+        container.write(file, {}, [Tensor("kernel", "int8", array, tensors.Layout(1))])
+        versions.append(file.getvalue()[8])
+        np.testing.assert_array_equal(
+            read(file.getvalue(), large.size)["kernel"], array
+        )
+
+    assert versions == [1, 2]
 
 
 @pytest.mark.parametrize(

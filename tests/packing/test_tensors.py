@@ -177,6 +177,11 @@ def test_levels_number_what_they_stand_for_in_order(digits):
         (b"\x00\x01\x01\x00\x07", "positions of a kind"),
         (b"\x00\x01\x01\x00\x02\x0c", "contexts of a kind"),
         (b"\x00\x02\xff\xff\x03", "at most 256"),
+        (b"\x00\x03\x00", "blocks of 0 items"),
+        (b"\x00\x03\x88\x7f", "blocks of 16264 items"),
+        (b"\x00\x03\x81\x80\x02", "blocks of 32769 items"),
+        (b"\x00\x03\x88\x80\x80\x10", "blocks of 33554440 items"),
+        (b"\x00\x03\x80\x80\x02\x03", "kind that does not exist"),
         (b"\x00\x00" + b"\xff" * 20, "kind of stream"),
     ],
 )
@@ -235,7 +240,7 @@ def test_symbols_are_read_from_where_they_begin_to_where_they_end():
 
 
 def test_writing_floats_takes_less_memory_than_they_do(tmp_path):
-    array = weights(1024, 2048)  # 8 MiB
+    array = np.random.default_rng(0).standard_normal((1024, 2048), "f4")  # 8 MiB
     tracemalloc.start()
     try:
         with (tmp_path / "coded").open("wb") as file:
