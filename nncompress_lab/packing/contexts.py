@@ -21,7 +21,7 @@ from nncompress_lab.packing.frequencies import Counts, counts_of, levels_of
 
 Mask = npt.NDArray[np.bool_]
 Classes = npt.NDArray[np.uint8]
-Places = npt.NDArray[np.uint32]
+Places = npt.NDArray[Any]  # integers
 
 # How finely counts are told apart: in one class, by powers of 2, or twice as finely.
 FINENESS = (0, 1, 2)
@@ -226,7 +226,9 @@ def _members(classes: Classes) -> list[Places]:
 
 
 def _where(mask: Mask, count: int) -> Places:
-    """Where a mask is true; NumPy alone takes eight bytes for each such place."""
+    """Where a mask is true, in four bytes for each such place if there may be many."""
+    if mask.size <= _CHUNK:
+        return np.flatnonzero(mask)
     where, filled = np.empty(count, np.uint32), 0
     for start in range(0, mask.size, _CHUNK):
         found = np.flatnonzero(mask[start : start + _CHUNK])

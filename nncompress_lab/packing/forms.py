@@ -8,6 +8,7 @@ import io
 from typing import IO, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from nncompress_lab.errors import CorruptFileError
 from nncompress_lab.packing import entropy, planes, positions, symbols
@@ -37,7 +38,7 @@ def write(file: IO[bytes], items: Items, columns: int, *, is_float: bool) -> Non
     """
     start = file.tell()
     _write_plain_or_sparse(file, items, columns, is_float=is_float)
-    if items.itemsize > 1 and np.unique(_some(items)).size <= LARGEST_PALETTE:
+    if items.itemsize > 1 and _some(items)[0].size <= LARGEST_PALETTE:
         palette, codes = np.unique(items, return_inverse=True)
         if palette.size <= LARGEST_PALETTE:
             coded = io.BytesIO()
@@ -156,12 +157,12 @@ def _most_common(items: Items) -> Any:
     """The most common value, among some of them if there are many possible ones."""
     if items.itemsize == 1:
         return np.uint8(entropy.counted(items).argmax())
-    values, counts = np.unique(_some(items), return_counts=True)
+    values, counts = _some(items)
     return values[counts.argmax()]
 
 
-def _some(items: Items) -> Items:
-    """A few thousand of the items, spread over all of them without a pattern."""
-    if items.size <= SOME:
-        return items
-    return items[np.arange(SOME) * SCATTER % items.size]
+def _some(items: Items) -> tuple[Items, npt.NDArray[np.int64]]:
+    """Different values, and their counts, among a few thousand items from all over."""
+    if items.size > SOME:
+        items = items[np.arange(SOME) * SCATTER % items.size]
+    return np.unique(items, return_counts=True)

@@ -18,7 +18,7 @@ MOST_DIGITS = 6  # bits of a count that are kept behind its highest one
 STEEPEST = 7  # a step of k + 1 is taken to be slope / 8 as likely as one of k
 
 
-def levels_of(counts: Counts, digits: int) -> Counts:
+def levels_of(counts: Counts, digits: int | Counts) -> Counts:
     """The nearest levels for counts.
 
     Levels number those integers, in ascending order, that have at most `digits + 1`
@@ -34,10 +34,11 @@ def levels_of(counts: Counts, digits: int) -> Counts:
     """
     shift = np.maximum(np.frexp(counts)[1].astype(np.int64) - (digits + 1), 0)
     rounded = (counts + (np.left_shift(1, shift) >> 1)) >> shift
-    return (shift << digits) + rounded
+    levels: Counts = (shift << digits) + rounded
+    return levels
 
 
-def counts_of(levels: Counts, digits: int) -> Counts:
+def counts_of(levels: Counts, digits: int | Counts) -> Counts:
     """The integers that levels stand for.
 
     Example:
@@ -62,19 +63,22 @@ class Table:
     """
 
     def __init__(self, counts: Counts) -> None:
-        used = counts > 0
-        self.digits, self.slope, self.bits = 0, 1, np.inf
-        for digits in range(MOST_DIGITS + 1):
-            levels = levels_of(counts, digits)
-            weights = counts_of(levels, digits)
-            share = weights[used] / weights.sum()
-            symbols = -float(counts[used] @ np.log2(share))
-            tables = _step_bits(digits)[:, _steps(levels, digits)].sum(1)
-            slope = int(tables.argmin())
-            if symbols + tables[slope] < self.bits:
-                self.digits, self.slope = digits, slope + 1
-                self.bits = symbols + float(tables[slope])
-                self._levels, self.weights = levels, weights
+        digits = np.arange(MOST_DIGITS + 1)[:, None]
+        levels = levels_of(counts, digits)
+        weights = counts_of(levels, digits)
+        share = np.where(counts > 0, weights / weights.sum(1, keepdims=True), 1)
+        symbols = -(np.log2(share) @ counts)
+        tables = np.stack(
+            [
+                _step_bits(one)[:, _steps(levels[one], one)].sum(1)
+                for one in range(MOST_DIGITS + 1)
+            ]
+        )
+        bits = symbols + tables.min(1)
+        self.digits = int(bits.argmin())
+        self.slope = int(tables[self.digits].argmin()) + 1
+        self.bits = float(bits[self.digits])
+        self._levels, self.weights = levels[self.digits], weights[self.digits]
 
     @property
     def steps(self) -> Counts:
@@ -117,7 +121,9 @@ def step_weights(digits: int, slope: int) -> Counts:
 
 
 def _steps(levels: Counts, digits: int) -> Counts:
-    return np.diff(levels, prepend=0) + longest_step(digits)
+    steps = levels + longest_step(digits)
+    steps[1:] -= levels[:-1]
+    return steps
 
 
 @functools.cache

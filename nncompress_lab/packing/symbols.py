@@ -81,7 +81,8 @@ def encode_fast(symbols: Symbols, spare: float) -> tuple[bytes, float]:
 def _encoded_fast(symbols: Symbols, low: int, least: float, most: float) -> bytes:
     """Code nothing in vain, and in at most `most` bytes if that is read faster."""
     some = _runs(symbols)
-    ways = list(itertools.product(sorted({0, 1, 2, low}), (QUICK, zstd.BY_FREQUENCY)))
+    lows = sorted({0, 1, 2, low})
+    ways = list(itertools.product(lows, (QUICK, zstd.BY_FREQUENCY)))
     if most >= symbols.size:  # stored as they are, unless something comes again
         most, ways = symbols.size, [(0, QUICK)]
     best = min(ways, key=lambda way: len(_coded(some, way[0], ZSTD, way[1])))
@@ -95,7 +96,10 @@ def _encoded_fast(symbols: Symbols, low: int, least: float, most: float) -> byte
 def _by_frequency(symbols: Symbols) -> tuple[int, float]:
     """How many low bits look like chance, and the bytes of all with the others' entropy."""
     counts = entropy.counted(symbols)
-    bits = [_estimated_bits(counts, low) for low in range(PLAIN)]
+    bits = []
+    for low in range(PLAIN):
+        bits.append(low * symbols.size + entropy.estimated_bits(counts))
+        counts = counts[::2] + counts[1::2]
     low = int(np.argmin(bits))
     return low, bits[low] / 8
 
@@ -168,11 +172,6 @@ def pack(symbols: Symbols, bits: int) -> Symbols:
         part = pack_bits(lowest, bits=bits)
         packed[start * bits // 8 :][: part.size] = part
     return packed
-
-
-def _estimated_bits(counts: npt.NDArray[np.int64], low: int) -> float:
-    high = counts.reshape(-1, 2**low).sum(1)
-    return low * float(counts.sum()) + entropy.estimated_bits(high)
 
 
 def _plain(symbols: Symbols) -> bytes:

@@ -5,13 +5,17 @@ application/zstd Media Type", 2021, https://www.rfc-editor.org/rfc/rfc8878).
 """
 
 import functools
+import threading
 from pathlib import Path
+from typing import Any
 
 import zstandard
 
 from nncompress_lab.errors import CorruptFileError
 
 _INDEX_LEVEL = 19
+_QUICK = 3
+_KEPT = threading.local()  # quick compressors, which take longer to make than to use
 # A level of Huffman codes alone. Where symbols are independent, zstd finds some that come
 # again by chance, and to say so costs up to a quarter more than their codes.
 BY_FREQUENCY = 0
@@ -28,9 +32,13 @@ def compress(content: bytes | memoryview, *, level: int) -> bytes:
         content: Not empty.
         level: 1 to 19, the slower the shorter; or `BY_FREQUENCY`.
     """
-    if level != BY_FREQUENCY:
+    if level > _QUICK:  # takes much memory, and its time anyway
         return zstandard.ZstdCompressor(level=level).compress(content)
-    return zstandard.ZstdCompressor(compression_params=_BY_FREQUENCY).compress(content)
+    kept: dict[Any, zstandard.ZstdCompressor] = _KEPT.__dict__
+    if level not in kept:
+        how = {"level": level} if level else {"compression_params": _BY_FREQUENCY}
+        kept[level] = zstandard.ZstdCompressor(**how)
+    return kept[level].compress(content)
 
 
 def decompress(frame: bytes | memoryview, size: int) -> bytes:
