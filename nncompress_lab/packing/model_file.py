@@ -35,6 +35,7 @@ from nncompress_lab.models.paths import PACKED_SUFFIX, check_packed, check_targe
 from nncompress_lab.models.rewrite import copy_model
 from nncompress_lab.packing import archive, container
 from nncompress_lab.packing.tensors import Layout, encode, layout_of
+from nncompress_lab.quantization.arrays.codebook_format import View
 from nncompress_lab.quantization.layers.stored import QuantizedKernels
 
 _ANY = 2**62  # bytes: of a model that is in memory already
@@ -239,9 +240,12 @@ def _layouts_of(layer: keras.Layer) -> dict[int, Layout]:
     if not isinstance(layer, QuantizedKernels):
         return {}
     return {
-        id(layer.stored_kernel(name)["q"]): Layout(
-            columns=view.channels,
-            bits=view.format.bits if view.format.bits < 8 else 0,
-        )
+        id(layer.stored_kernel(name)["q"]): layout_of_codes(view)
         for name, view in layer.views.items()
     }
+
+
+def layout_of_codes(view: View) -> Layout:
+    """The layout of the integers of a kernel, which are packed if they are no bytes."""
+    bits = view.format.bits
+    return Layout(columns=view.channels, bits=bits if bits < 8 else 0)

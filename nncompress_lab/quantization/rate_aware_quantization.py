@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, ClassVar, Final, NamedTuple
 
 import keras
@@ -12,17 +11,19 @@ import numpy.typing as npt
 
 from nncompress_lab import progress
 from nncompress_lab.data.datasets import Data
+from nncompress_lab.errors import CompressionError
 from nncompress_lab.models.kernels import KernelLayer
 from nncompress_lab.models.layer_inputs import (
     has_input_rows,
     input_second_moments,
 )
-from nncompress_lab.packing.tensors import Layout, encode
+from nncompress_lab.packing import model_file
 from nncompress_lab.passes import Context
 from nncompress_lab.quantization.arrays.affine import AffineParams
 from nncompress_lab.quantization.arrays.error_compensation import check_damping
 from nncompress_lab.quantization.arrays.integer_format import KernelFormat
 from nncompress_lab.quantization.arrays.rate_distortion import RatedCodes, rate_round
+from nncompress_lab.quantization.arrays.rate_search import TRIES, made_of_bits
 from nncompress_lab.quantization.layers.replace import (
     StoredKernels,
     kernel_view,
@@ -33,46 +34,47 @@ from nncompress_lab.training.fisher import kernel_fisher
 from nncompress_lab.training.loop import given
 
 WIDEST: Final = KernelFormat(8, "per_tensor")
-TRIES: Final = 8  # rates that are tried for a number of bits
-NEAR: Final = 0.01  # how near to the bits is near enough
-FIRST_RATE: Final = 1e-8
-FARTHEST: Final = 3.5  # by what the logarithm of a rate may differ from the one before
 
 Array = npt.NDArray[Any]
 
 
-class Weighing(NamedTuple):
-    """How much errors of a kernel matter, as `rate_round` takes it.
+class Weighed(NamedTuple):
+    """A kernel and how much its errors matter, as `rate_round` takes them.
 
     Args:
+        matrix: Shape `(rows, channels)`.
         moments: Second moments of the inputs, shape `(groups, rows, rows)`.
         importance: Of each output, shape `(channels,)`.
     """
 
+    matrix: Array
     moments: Array
     importance: Array
 
     @classmethod
-    def of(cls, information: Array, moments: Array | None, examples: int) -> "Weighing":
+    def of(
+        cls, matrix: Array, information: Array, moments: Array | None, examples: int
+    ) -> "Weighed":
         """That of a kernel, as a matrix, of known Fisher information.
 
         A kernel without rows of inputs, as that of an Embedding, is weighed by its own
         information.
 
         Args:
-            information: Shape `(rows, channels)`.
+            matrix: The kernel.
+            information: Of each of its weights, of its shape.
             moments: Sums over the examples of the outer products of its inputs, or None.
             examples: How many they are.
         """
         if moments is None:
             moment = np.diag(information.mean(axis=1))
-            return cls(moment[None], np.ones(information.shape[1]))
+            return cls(matrix, moment[None], np.ones(information.shape[1]))
         means = moments / examples
         sizes = np.trace(means, axis1=1, axis2=2)
         sizes[sizes == 0] = 1.0
         groups = np.array_split(information.sum(axis=0), len(means))
         parts = [one / size for one, size in zip(groups, sizes, strict=True)]
-        return cls(means, np.concatenate(parts))
+        return cls(matrix, means, np.concatenate(parts))
 
 
 @dataclass(frozen=True)
@@ -94,15 +96,20 @@ class RateAwareQuantization(StoringPass):
 
     Args:
         bits: What a weight is to take in the packed file on average, above 0 and below 8;
-            met within some percent. Exactly one of this and `rate` is given.
+            met within some percent. Exactly one of this, `rate` and `packed_bytes` is
+            given.
         rate: What a bit is worth, in nats of divergence of the outputs for an example;
             1e-8 is usual. Larger means smaller files.
+        packed_bytes: What the whole file of the model may take, with its architecture and
+            all that is no kernel, at least 1. Each rate that is tried is packed; the file
+            is smaller by some percent at most, unless 8 bits a weight need less.
         damping: Added to the diagonal of the second moments, as a fraction of its mean.
         select: Which layers to quantize; all kernel layers by default.
 
     Raises:
-        ValueError: If not exactly one of `bits` and `rate` is given, or a value is out of
-            range.
+        ValueError: If not exactly one of `bits`, `rate` and `packed_bytes` is given, or a
+            value is out of range.
+        CompressionError: When called, if no file was as small as `packed_bytes`.
 
     Example:
         >>> RateAwareQuantization(bits=2.0).needs == {"calibration"}
@@ -116,16 +123,19 @@ class RateAwareQuantization(StoringPass):
 
     bits: float | None = None
     rate: float | None = None
+    packed_bytes: int | None = None
     damping: float = 0.01
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_damping(self.damping)
-        if (self.bits is None) == (self.rate is None):
+        goals = (self.bits, self.rate, self.packed_bytes)
+        if sum(one is not None for one in goals) != 1:
             raise ValueError(
-                "Exactly one of `bits`, of a weight in the packed file, and `rate`, what a "
-                f"bit is worth, must be given. Received: bits={self.bits!r}, "
-                f"rate={self.rate!r}."
+                "Exactly one of `bits`, of a weight in the packed file, `rate`, what a bit "
+                "is worth, and `packed_bytes`, of the whole file, must be given. Received: "
+                f"bits={self.bits!r}, rate={self.rate!r}, "
+                f"packed_bytes={self.packed_bytes!r}."
             )
         if self.bits is not None and not 0 < self.bits < WIDEST.bits:
             raise ValueError(
@@ -136,6 +146,11 @@ class RateAwareQuantization(StoringPass):
             raise ValueError(
                 "`rate` is what a bit is worth and must be above 0. Received: "
                 f"rate={self.rate!r}. 1e-8 is usual."
+            )
+        if self.packed_bytes is not None and not 1 <= self.packed_bytes < math.inf:
+            raise ValueError(
+                "`packed_bytes` is what the whole file may take and must be at least 1. "
+                f"Received: packed_bytes={self.packed_bytes!r}."
             )
 
     @property
@@ -154,33 +169,66 @@ class RateAwareQuantization(StoringPass):
         if not layers:
             return store_kernels(model, lambda _: None)
         data = given(context.calibration)
-        weighing = _weighing(model, layers, data, context.seed)
-        tries = 1 if self.bits is None else TRIES
+        weighed = _weighed(model, layers, data, context.seed)
+        tries = 1 if self.rate is not None else TRIES
         title = f"quantize {model.name}"
         with progress.bar(title, tries, show=context.progress) as bar:
 
             def rounded(rate: float) -> Rounded:
                 found = {
-                    one.path: _rounded(one, weighing[one.path], rate, self.damping)
+                    one.path: _rounded(one, weighed[one.path], rate, self.damping)
                     for one in layers
                 }
                 bar.advance()
                 return found
 
-            if self.bits is None:
-                stored = rounded(self.rate or FIRST_RATE)
-            else:
-                bits_of = partial(_bits_a_weight, layers)
-                stored = _at_bits(rounded, bits_of, self.bits)
-        return store_kernels(model, lambda one: stored.get(one.path))
+            return self._at_goal(model, layers, rounded)
+
+    def _at_goal(
+        self,
+        model: keras.Model,
+        layers: list[KernelLayer],
+        rounded: Callable[[float], "Rounded"],
+    ) -> keras.Model:
+        """The model at the rate that is given, or at the one that meets the goal."""
+
+        def stored_at(rate: float) -> keras.Model:
+            return _stored(model, rounded(rate))
+
+        weights = sum(one.size for one in layers)
+        if self.rate is not None:
+            return stored_at(self.rate)
+        if self.bits is not None:
+            found, _ = made_of_bits(
+                rounded,
+                lambda one: 8 * _bytes_of_codes(layers, one) / weights,
+                self.bits,
+            )
+            return _stored(model, found)
+        bits = 8 * (self.packed_bytes or 1) / weights
+        small, needed = made_of_bits(
+            stored_at,
+            lambda one: 8 * model_file.packed_bytes(one) / weights,
+            bits,
+            at_most=True,
+        )
+        if needed > bits:
+            raise CompressionError(
+                f"{model.name!r} cannot be packed into so few bytes by rounding the "
+                "selected kernels alone. Received: "
+                f"packed_bytes={self.packed_bytes!r}; the smallest file that was found "
+                f"has {round(needed * weights / 8)}. Allow that many, or remove weights, "
+                "channels or layers before."
+            )
+        return small
 
 
 Rounded = dict[str, StoredKernels]
 
 
-def _weighing(
+def _weighed(
     model: keras.Model, layers: list[KernelLayer], data: Data, seed: int
-) -> dict[str, dict[str, Weighing]]:
+) -> dict[str, dict[str, Weighed]]:
     """How much errors of each kernel matter, by path and name."""
     seen = [
         KernelLayer(one.path, one.layer, names)
@@ -191,13 +239,14 @@ def _weighing(
     fisher = kernel_fisher(model, layers, data, seed=seed)
     return {
         one.path: {
-            name: Weighing.of(
-                kernel_view(WIDEST, one.layer, name).matrix(information),
+            name: Weighed.of(
+                (view := kernel_view(WIDEST, one.layer, name)).matrix(kernel),
+                view.matrix(information),
                 moments.get(one.path, {}).get(name),
                 len(data),
             )
-            for name, information in zip(
-                one.kernel_names, fisher[one.path], strict=True
+            for name, kernel, information in zip(
+                one.kernel_names, one.arrays(), fisher[one.path], strict=True
             )
         }
         for one in layers
@@ -205,16 +254,13 @@ def _weighing(
 
 
 def _rounded(
-    one: KernelLayer, weighing: dict[str, Weighing], rate: float, damping: float
+    one: KernelLayer, weighed: dict[str, Weighed], rate: float, damping: float
 ) -> StoredKernels:
     """What a layer stores: its kernels share a width, and each has a scale of its own."""
-    found: dict[str, RatedCodes] = {}
-    for name, kernel in zip(one.kernel_names, one.arrays(), strict=True):
-        matrix = kernel_view(WIDEST, one.layer, name).matrix(kernel)
-        moments, importance = weighing[name]
-        found[name] = rate_round(
-            matrix, moments, importance, rate=rate, damping=damping
-        )
+    found: dict[str, RatedCodes] = {
+        name: rate_round(*kernel, rate=rate, damping=damping)
+        for name, kernel in weighed.items()
+    }
     largest = max(int(np.abs(codes.astype(int)).max()) for codes, _ in found.values())
     format_ = KernelFormat(max(2, (2 * largest).bit_length()), "per_tensor")
     arrays = {}
@@ -226,35 +272,19 @@ def _rounded(
     return StoredKernels(format_, arrays)
 
 
-def _at_bits(
-    rounded: Callable[[float], Rounded],
-    bits_of: Callable[[Rounded], float],
-    bits: float,
-) -> Rounded:
-    """What takes about that many bits a weight, by one rate after the other."""
-    rate = FIRST_RATE
-    tried: list[tuple[float, Rounded]] = []
-    for _ in range(TRIES):
-        stored = rounded(rate)
-        found = bits_of(stored)
-        tried.append((abs(found - bits), stored))
-        if abs(found - bits) <= NEAR * bits:
-            break
-        # Four times the rate is a bit less where there are many, and a factor of two
-        # where there are few.
-        slope = math.log(4) * (found - bits) / max(min(found, bits), 1.0)
-        rate *= math.exp(max(-FARTHEST, min(FARTHEST, slope)))
-    return min(tried, key=lambda one: one[0])[1]
+def _stored(model: keras.Model, rounded: Rounded) -> keras.Model:
+    return store_kernels(model, lambda one: rounded.get(one.path))
 
 
-def _bits_a_weight(layers: list[KernelLayer], stored: Rounded) -> float:
-    """What the codes of all kernels take in the packed file, over their weights."""
-    size = 0
-    for one in layers:
-        for name, arrays in stored[one.path].arrays.items():
-            view = kernel_view(stored[one.path].format, one.layer, name)
-            width = view.format.bits if view.format.bits < WIDEST.bits else 0
-            codes = arrays["q"]
-            layout = Layout(columns=view.channels, bits=width)
-            size += len(encode(codes, str(codes.dtype), layout))
-    return 8 * size / sum(one.size for one in layers)
+def _bytes_of_codes(layers: list[KernelLayer], rounded: Rounded) -> int:
+    """What the codes of all kernels take in the packed file."""
+    return sum(
+        model_file.array_bytes(
+            arrays["q"],
+            str(arrays["q"].dtype),
+            model_file.layout_of_codes(kernel_view(stored.format, one.layer, name)),
+        )
+        for one in layers
+        for stored in [rounded[one.path]]
+        for name, arrays in stored.arrays.items()
+    )

@@ -6,6 +6,7 @@ import pytest
 
 import nncompress_lab as ncl
 from nncompress_lab.quantization.arrays.rate_distortion import LARGEST, rate_round
+from nncompress_lab.quantization.arrays.rate_search import NEAR, made_of_bits
 from nncompress_lab.testing import tiny_models as all_tiny_models
 from nncompress_lab.training.fisher import kernel_fisher
 
@@ -151,12 +152,55 @@ def test_less_of_the_file_says_as_much_as_error_compensation(lenet5, data):
     assert near < far
 
 
-def test_bits_are_those_of_the_packed_file(lenet5, data):
-    context = ncl.Context(calibration=data.train.take(32), progress=False)
-    rated = ncl.RateAwareQuantization(bits=1.0)(lenet5, context)
-    weights = sum(one.size for one in ncl.select(lenet5))
-    # The architecture, biases and scales take some 1.5 kB more.
-    assert ncl.packed_bytes(rated) == pytest.approx(weights / 8 + 1500, rel=0.03)
+@pytest.fixture(scope="module")
+def wide():
+    """20,200 weights, inputs for them, and what the file has beside their codes."""
+    keras.utils.set_random_seed(7)
+    layers = [keras.layers.Dense(200, activation="relu"), keras.layers.Dense(1)]
+    model = keras.Sequential([keras.Input((100,)), *layers])
+    x = np.random.default_rng(1).normal(size=(64, 100)).astype("float32")
+    context = ncl.Context(calibration=x, progress=False)
+    nothing = ncl.RateAwareQuantization(rate=1e9)(model, context)
+    return model, context, ncl.packed_bytes(nothing)
+
+
+def test_bits_are_those_of_the_packed_file(wide):
+    model, context, beside = wide
+    rated = ncl.RateAwareQuantization(bits=1.0)(model, context)
+    weights = sum(one.size for one in ncl.select(model))
+    assert ncl.packed_bytes(rated) - beside == pytest.approx(weights / 8, rel=0.02)
+
+
+@pytest.mark.parametrize("limit", [2_500, 10**6])
+def test_the_whole_file_is_no_larger_than_it_may_be(limit, wide):
+    """And not much smaller, unless all of it is."""
+    model, context, _ = wide
+    rated = ncl.RateAwareQuantization(packed_bytes=limit)(model, context)
+    assert 0.98 * min(limit, 20_000) < ncl.packed_bytes(rated) <= limit
+
+
+def test_a_file_that_rounding_cannot_make_is_refused():
+    model = classifier(None)
+    x = np.random.default_rng(1).normal(size=(32, 6)).astype("float32")
+    context = ncl.Context(calibration=x, progress=False)
+    with pytest.raises(ncl.CompressionError, match="packed_bytes=90; the smallest"):
+        ncl.RateAwareQuantization(packed_bytes=90, select="*")(model, context)
+
+
+@pytest.mark.parametrize("at_most", [False, True])
+@pytest.mark.parametrize("bits", [0.01, 0.7, 3.0, 6.0])
+def test_the_rate_of_some_bits_is_found(bits, at_most):
+    """Also on a curve with steps, and one that ends."""
+
+    def bits_at(rate):
+        return min(7.0, round(8 / (1 + (rate / 3e-8) ** 0.6), 3))
+
+    found, exact = made_of_bits(bits_at, float, bits, at_most=at_most)
+    assert found == exact
+    assert found == pytest.approx(bits, rel=NEAR, abs=1e-3)
+    assert found <= bits or not at_most
+    least, _ = made_of_bits(lambda rate: 2 + bits_at(rate), float, 1.0, at_most=at_most)
+    assert least == pytest.approx(2, abs=1e-3)
 
 
 def test_depthwise_kernels_are_rated_too():
@@ -173,8 +217,16 @@ def test_depthwise_kernels_are_rated_too():
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"bits": 2.0, "rate": 1e-8}, {"bits": 8.0}, {"bits": 0.0}, {"rate": 0.0}],
-    ids=["neither", "both", "all bits", "no bits", "no rate"],
+    [
+        {},
+        {"bits": 2.0, "rate": 1e-8},
+        {"rate": 1e-8, "packed_bytes": 9000},
+        {"bits": 8.0},
+        {"bits": 0.0},
+        {"rate": 0.0},
+        {"packed_bytes": 0},
+    ],
+    ids=["none", "two", "two others", "all bits", "no bits", "no rate", "no bytes"],
 )
 def test_exactly_one_goal_within_its_range(settings):
     with pytest.raises(ValueError, match="Received"):
