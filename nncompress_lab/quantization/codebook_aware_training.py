@@ -26,6 +26,7 @@ class CodebookAwareTraining(RoundedTraining):
             A table costs `4 * 2**bits` bytes.
         group_size: Weights that share a table; only with `"per_group"`.
         select: Which layers to quantize; all kernel layers by default.
+        rate: What a bit in the packed file is worth; see `RoundedTraining`.
         **training: As in `RetrainingPass`.
 
     Raises:
@@ -41,6 +42,7 @@ class CodebookAwareTraining(RoundedTraining):
         van den Oord, Vinyals, Kavukcuoglu, "Neural Discrete Representation Learning",
         NeurIPS 2017, section 3.2 (the gradient straight through the nearest value).
         https://arxiv.org/abs/1711.00937
+        The rate: see `bits_of_codes`.
     """
 
     bits: int = 4
@@ -57,4 +59,4 @@ class CodebookAwareTraining(RoundedTraining):
     @property
     def rounding(self) -> TableRounding:
         """How each kernel is rounded while it trains."""
-        return TableRounding(self.format)
+        return TableRounding(self.format, self.rate)

@@ -40,6 +40,8 @@ class QuantizationAwareTraining(RoundedTraining):
         group_size: Only with `"per_group"`.
         symmetric: Whether the integers mirror around 0.
         select: Which layers to quantize; all kernel layers by default.
+        rate: What a bit in the packed file is worth; see `RoundedTraining`. It also trains
+            learned scales.
         **training: As in `RetrainingPass`. Rounded weights begin near where they end, so
             `learning_rate` is smaller than for pruned ones.
 
@@ -59,6 +61,7 @@ class QuantizationAwareTraining(RoundedTraining):
         Jain et al., "Trained Quantization Thresholds for Accurate and Efficient
         Fixed-Point Inference of Deep Neural Networks", MLSys 2020, appendix B (why the
         logarithm). https://arxiv.org/abs/1903.08066
+        The rate: see `bits_of_codes`.
     """
 
     varies: ClassVar[frozenset[str]] = StoringPass.varies | {"symmetric"}
@@ -98,7 +101,9 @@ class QuantizationAwareTraining(RoundedTraining):
     @property
     def rounding(self) -> EvenRounding:
         """How each kernel is rounded while it trains."""
-        return EvenRounding(self.format, learned=self.step_size == "learned")
+        return EvenRounding(
+            self.format, learned=self.step_size == "learned", rate=self.rate
+        )
 
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model with rounded kernels, train it, and store what it rounds to."""

@@ -1,5 +1,6 @@
 """Passes that train float kernels through their own rounding, by their loop or yours."""
 
+import math
 from abc import abstractmethod
 from dataclasses import dataclass
 
@@ -26,8 +27,26 @@ class RoundedTraining(StoringPass, RetrainingPass):
     the two yourself: between them is a model that any loop trains.
 
     Args:
+        rate: What a bit in the packed file is worth, in units of the loss, 0 or above.
+            The loss grows by `rate` times the bits that an entropy coder needs for the
+            codes, so weights go over to codes that are used often, and most of all to
+            zero, where that costs the task less. The epoch with the least such loss on the
+            validation data is kept. 0 trains for the task alone.
         **training: As in `RetrainingPass`.
+
+    Raises:
+        ValueError: If a value is out of range.
     """
+
+    rate: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.rate < math.inf:
+            raise ValueError(
+                "`rate` is what a bit is worth in units of the loss and must be 0 or "
+                f"above. Received: rate={self.rate!r}. 1e-6 is usual."
+            )
 
     @property
     @abstractmethod
@@ -60,5 +79,5 @@ class RoundedTraining(StoringPass, RetrainingPass):
 
     def transform(self, model: keras.Model, context: Context) -> keras.Model:
         """Copy the model with rounded kernels, train it, and store what they round to."""
-        meanwhile = Meanwhile(prepare=keep_zeros)
+        meanwhile = Meanwhile(prepare=keep_zeros, judged_by_loss=self.rate > 0)
         return self.stored(self.retrain(self.rounded(model), context, meanwhile))

@@ -4,7 +4,7 @@ Fine-tuning, gradual pruning and the training of tables differ in what they do t
 before and meanwhile.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import keras
@@ -74,7 +74,7 @@ class RetrainingPass(TrainingPass):
         train, validation = given(context.train), given(context.validation)
         ask = task_of if self.teacher else task_to_train
         task = ask(model, train, validation, context=context, loss=self.loss)
-        task = replace(task, judged_from=meanwhile.judged_from)
+        task = meanwhile.judging(task)
         if self.teacher is not None:
             loss = TeacherLoss(
                 temperature=self.temperature,

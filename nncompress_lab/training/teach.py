@@ -35,11 +35,20 @@ class Meanwhile:
         prepare: Called with the copy before it trains.
         callbacks: Those of `fit`, from the data that the copy is trained on.
         judged_from: As in `Task`.
+        judged_by_loss: Whether the loss chooses the epoch, whatever the task says: where
+            it counts something beside the task.
     """
 
     prepare: Callable[[keras.Model], None] = lambda _copy: None
     callbacks: Callable[[Data], Sequence[keras.callbacks.Callback]] = lambda _train: ()
     judged_from: int | None = None
+    judged_by_loss: bool = False
+
+    def judging(self, task: Task) -> Task:
+        """The task, with what chooses the epoch."""
+        if self.judged_by_loss:
+            task = replace(task, judged_by="loss", mode="min")
+        return replace(task, judged_from=self.judged_from)
 
 
 NOTHING = Meanwhile()

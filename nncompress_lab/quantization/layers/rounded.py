@@ -10,6 +10,7 @@ its projections by configuration.
 
 from typing import Any
 
+import keras
 from keras import ops
 
 from nncompress_lab.quantization.layers.rounding import Arrays, config_of, rounding_of
@@ -39,6 +40,9 @@ class RoundedKernels(ComputedKernels):
     def add_parts(self, name: str, kwargs: dict[str, Any]) -> dict[str, Any]:
         """Create the floats of a kernel, and what trains beside them."""
         variables = {"floats": self.add_weight(**{**kwargs, "name": f"{name}_floats"})}
+        if self.rounding.rate:
+            floats = variables["floats"]
+            floats.regularizer = PriceOfBits(self, name, then=floats.regularizer)
         for part, shape in self.rounding.shapes(self.views[name]).items():
             variables[part] = self.add_weight(
                 name=f"{name}_{part}", shape=shape, initializer="zeros"
@@ -57,6 +61,11 @@ class RoundedKernels(ComputedKernels):
         arrays: Arrays = self.rounding.stored(view, weights, self._trained(name))
         return arrays
 
+    def bits(self, name: str) -> Any:
+        """What the codes of a kernel take in an entropy-coded file, with a gradient."""
+        view, weights = self.views[name], self._grouped(name)
+        return self.rounding.bits(view, weights, self._trained(name))
+
     def get_config(self) -> dict[str, Any]:
         """The Keras layer's configuration and how its kernels are rounded."""
         return {**super().get_config(), "rounding": config_of(self.rounding)}
@@ -73,6 +82,26 @@ class RoundedKernels(ComputedKernels):
         missing = view.groups * view.group_size - view.rows
         padded = ops.pad(matrix, ((0, missing), (0, 0)))
         return ops.reshape(padded, view.grouped_shape)
+
+
+class PriceOfBits(keras.regularizers.Regularizer):
+    """Adds what the bits of a kernel's codes are worth to the loss of a model.
+
+    Args:
+        layer: That has the kernel; its rounding says what a bit is worth.
+        name: Of the kernel.
+        then: A regularizer of the floats to add, if any.
+    """
+
+    def __init__(self, layer: RoundedKernels, name: str, *, then: Any = None) -> None:
+        self.layer = layer
+        self.name = name
+        self.then = then
+
+    def __call__(self, floats: Any) -> Any:
+        """In units of the loss."""
+        price = self.layer.rounding.rate * self.layer.bits(self.name)
+        return price if self.then is None else price + self.then(floats)
 
 
 ROUNDED = computed_classes(RoundedKernels, "Rounded")

@@ -26,6 +26,7 @@ from nncompress_lab.quantization.arrays.codebook_format import (
     format_of,
 )
 from nncompress_lab.quantization.arrays.integer_format import KernelFormat, KernelView
+from nncompress_lab.quantization.layers.bits_of_codes import bits_of_codes
 from nncompress_lab.quantization.layers.fake_quantize import straight_through
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -47,6 +48,7 @@ class EvenRounding:
         learned: Whether the scale trains, or follows the largest weight. What trains is
             its logarithm to the base 2: an optimizer like Adam, whose steps do not depend
             on the size of a gradient, then changes large and small scales alike.
+        rate: What a bit of the codes is worth, in units of the loss; 0 for nothing.
 
     References:
         Bengio, Léonard, Courville, "Estimating or Propagating Gradients Through
@@ -61,6 +63,7 @@ class EvenRounding:
 
     format: KernelFormat
     learned: bool = False
+    rate: float = 0.0
 
     def shapes(self, view: KernelView) -> Shapes:
         """Of what trains beside the weights of a kernel."""
@@ -74,10 +77,14 @@ class EvenRounding:
 
     def rounded(self, view: KernelView, weights: Any, trained: Trained) -> Any:
         """What float weights of `grouped_shape` are rounded to, with a gradient."""
-        scale, zero_point = self.scale_and_zero_point(view, weights, trained)
-        qmin, qmax = self.format.integers
-        steps = ops.clip(weights / scale, qmin - zero_point, qmax - zero_point)
+        steps, scale, _ = self._steps(view, weights, trained)
         return scale * straight_through(ops.stop_gradient(ops.round(steps)), steps)
+
+    def bits(self, view: KernelView, weights: Any, trained: Trained) -> Any:
+        """What their integers take in an entropy-coded file, with a gradient."""
+        steps, _, zero_point = self._steps(view, weights, trained)
+        qmin, qmax = self.format.integers
+        return bits_of_codes(steps + zero_point - qmin, qmax - qmin + 1)
 
     def stored(self, view: KernelView, weights: Any, trained: Trained) -> Arrays:
         """The arrays to store for them, as `KernelView.stored` describes them."""
@@ -88,6 +95,15 @@ class EvenRounding:
         bits, symmetric = self.format.bits, self.format.symmetric
         codes = quantize(to_numpy(weights), params, bits=bits, symmetric=symmetric)
         return view.pack(codes, params)
+
+    def _steps(
+        self, view: KernelView, weights: Any, trained: Trained
+    ) -> tuple[Any, Any, Any]:
+        """How many scales the weights are, within the range; scale and zero point."""
+        scale, zero_point = self.scale_and_zero_point(view, weights, trained)
+        qmin, qmax = self.format.integers
+        steps = ops.clip(weights / scale, qmin - zero_point, qmax - zero_point)
+        return steps, scale, zero_point
 
     def scale_and_zero_point(
         self, view: KernelView, weights: Any, trained: Trained
@@ -119,6 +135,7 @@ class TableRounding:
 
     Args:
         format: Of the codes.
+        rate: What a bit of the codes is worth, in units of the loss; 0 for nothing.
 
     References:
         Han, Mao, Dally, "Deep Compression", ICLR 2016, section 3.3 (the values).
@@ -129,6 +146,7 @@ class TableRounding:
     """
 
     format: CodebookFormat
+    rate: float = 0.0
 
     def shapes(self, view: CodebookView) -> Shapes:
         """Of what trains beside the weights of a kernel."""
@@ -143,6 +161,20 @@ class TableRounding:
         table = _sorted(trained["table"])
         values = view.pick(table, self._codes(view, weights, table), xp=ops)
         return straight_through(values, weights)
+
+    def bits(self, view: CodebookView, weights: Any, trained: Trained) -> Any:
+        """What their codes take in an entropy-coded file, with a gradient by weights."""
+        table = ops.stop_gradient(_sorted(trained["table"]))
+        codes = self._codes(view, weights, table)
+        values = view.pick(table, codes, xp=ops)
+        side = ops.where(weights < values, -1, 1)
+        last = view.table_size - 1
+        gaps = ops.absolute(
+            view.pick(table, ops.clip(codes + side, 0, last), xp=ops) - values
+        )
+        # Beyond the table, and beside a value that is there twice, there is nowhere to go.
+        away = ops.where(gaps > 0, (weights - values) / ops.where(gaps > 0, gaps, 1), 0)
+        return bits_of_codes(ops.cast(codes, "float32") + away, last + 1)
 
     def stored(self, view: CodebookView, weights: Any, trained: Trained) -> Arrays:
         """The arrays to store for them, as `CodebookView.stored` describes them."""
@@ -174,11 +206,11 @@ def config_of(rounding: Rounding) -> dict[str, Any]:
 def rounding_of(config: dict[str, Any]) -> Rounding:
     """The rounding whose fields these are: the inverse of `config_of`."""
     fields = {**config}
-    learned = fields.pop("learned", False)
+    learned, rate = fields.pop("learned", False), fields.pop("rate", 0.0)
     format_ = format_of(fields)
     if isinstance(format_, CodebookFormat):
-        return TableRounding(format_)
-    return EvenRounding(format_, learned)
+        return TableRounding(format_, rate)
+    return EvenRounding(format_, learned, rate)
 
 
 def _sorted(table: Any) -> Any:
