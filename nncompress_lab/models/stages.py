@@ -161,14 +161,17 @@ def _chosen(
 
 
 def _places(graph: ModelGraph) -> Iterator[tuple[int, Any]]:
-    """Before which calls a single tensor is all that later calls need."""
+    """Before which calls of layers with weights one tensor is all that is still needed.
+
+    What has no weights goes with what comes before it: it never changes alone.
+    """
     living = {id(tensor): tensor for tensor in graph.inputs}
     users = {
         id(tensor): {id(node) for node in graph.users(tensor)}
         for node in graph.nodes
         for tensor in [*node.inputs, *node.outputs]
     }
-    for place, node in enumerate(graph.nodes, start=1):
+    for place, (node, after) in enumerate(pairwise(graph.nodes), start=1):
         for tensor in node.inputs:
             users[id(tensor)].discard(id(node))
         living |= {id(tensor): tensor for tensor in node.outputs}
@@ -177,7 +180,7 @@ def _places(graph: ModelGraph) -> Iterator[tuple[int, Any]]:
             for name, tensor in living.items()
             if users.get(name) or graph.returns(tensor)
         }
-        if len(living) == 1 and place < len(graph.nodes):
+        if len(living) == 1 and getattr(after.operation, "weights", False):
             (tensor,) = living.values()
             if _is_settled(tensor):
                 yield place, tensor

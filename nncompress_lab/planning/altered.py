@@ -23,7 +23,7 @@ from nncompress_lab.training.reestimate_batch_norm import (
     normalizations,
 )
 
-BATCH_SIZE: Final = 256
+BATCH_SIZE: Final = 512
 PARTS: Final = tuple(part / 8 for part in range(1, 8))
 MOST_BYTES: Final = 1_000_000_000  # of all activations, of which one of seven is held
 

@@ -1,7 +1,7 @@
 """What an option makes of one unit of a model: other weights, or a model, and its costs."""
 
 import glob
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -25,6 +25,7 @@ from nncompress_lab.pipelines import pipeline
 from nncompress_lab.planning.chains import Values, values_for, values_of
 
 Parts = dict[str, dict[str, Any]]  # by the path of a layer, what has come of it by path
+Bytes = tuple[int, int]  # in memory and packed
 UNCHANGED = "it stays as it is"
 
 
@@ -37,9 +38,9 @@ class Change:
         layers: Paths of the layers that change.
         values: By path, what the layers of the original would have to compute with; None
             where no such weights are known.
+        costs: Finds the changes of the bytes in memory and of those of the packed tensors,
+            which takes its time.
         model: The result of the pass, where `values` is None.
-        bytes: Change of the bytes in memory.
-        packed_bytes: Change of the bytes of the packed tensors.
         macs: Change of the multiply-accumulates; None where they are not known.
         swapped: Makes what each layer becomes, by path; nothing where that is not known.
     """
@@ -47,8 +48,7 @@ class Change:
     unit: str
     layers: tuple[str, ...]
     values: Mapping[str, Values] | None
-    bytes: int
-    packed_bytes: int
+    costs: Callable[[], Bytes]
     macs: int | None
     model: keras.Model | None = None
     swapped: Callable[[], Mapping[str, Sequence[Any]]] = dict
@@ -64,7 +64,7 @@ class Costs:
     def __init__(self, model: keras.Model) -> None:
         self.layers = dict(weighted_layers(model))
         self._model = model
-        self._known: dict[str, tuple[int, int]] = {}
+        self._known: dict[str, Bytes] = {}
 
     @cached_property
     def macs(self) -> dict[str, int] | None:
@@ -74,7 +74,7 @@ class Costs:
         except UnsupportedModelError:
             return None
 
-    def of(self, path: str) -> tuple[int, int]:
+    def of(self, path: str) -> Bytes:
         """Bytes of a layer in memory, and of its packed tensors."""
         if path not in self._known:
             self._known[path] = _costs_of(self.layers[path])
@@ -138,14 +138,13 @@ class LayerChanges:
             return self._whole(path, result)
         if found[0].name == layer.name and _same_weights(layer, found[0]):
             return UNCHANGED
-        after = [_costs_of(one) for one in found]
-        before = self._costs.of(path)
         return Change(
             unit=path,
             layers=(path,),
             values={path: values},
-            bytes=sum(one for one, _ in after) - before[0],
-            packed_bytes=sum(one for _, one in after) - before[1],
+            costs=lambda: _difference(
+                [self._costs.of(path)], [_costs_of(one) for one in found]
+            ),
             macs=self._more_macs(path, result, parts[path]),
             swapped=lambda: {path: found},
         )
@@ -201,16 +200,17 @@ class LayerChanges:
         costs, macs = Costs(result), None
         if self._costs.macs is not None and costs.macs is not None:
             macs = sum(costs.macs.values()) - sum(self._costs.macs.values())
-        before = _costs_beside(self._costs, costs.layers)
-        after = _costs_beside(costs, self._costs.layers)
+        before = _paths_beside(self._costs.layers, costs.layers)
+        after = _paths_beside(costs.layers, self._costs.layers)
         if not (before or after):
             return UNCHANGED
         return Change(
             unit=path,
             layers=(path,),
             values=None,
-            bytes=sum(one for one, _ in after) - sum(one for one, _ in before),
-            packed_bytes=sum(one for _, one in after) - sum(one for _, one in before),
+            costs=lambda: _difference(
+                map(self._costs.of, before), map(costs.of, after)
+            ),
             macs=macs,
             model=result,
         )
@@ -265,16 +265,24 @@ def _owners(path: str, gone: Sequence[str]) -> Iterator[str]:
     return (one for one in gone if path.startswith((f"{one}_", f"{one}/")))
 
 
-def _costs_of(layer: Any) -> tuple[int, int]:
+def _costs_of(layer: Any) -> Bytes:
     held = sum(to_numpy(one).nbytes for one in own_variables(layer))
     return held, layer_bytes(layer)
 
 
-def _costs_beside(costs: Costs, others: Mapping[str, Any]) -> list[tuple[int, int]]:
-    """The costs of the layers that are not, as they are, among others."""
+def _difference(before: Iterable[Bytes], after: Iterable[Bytes]) -> Bytes:
+    signed = [(-1, *one) for one in before] + [(1, *one) for one in after]
+    return (
+        sum(sign * held for sign, held, _ in signed),
+        sum(sign * packed for sign, _, packed in signed),
+    )
+
+
+def _paths_beside(some: Mapping[str, Any], others: Mapping[str, Any]) -> list[str]:
+    """Paths of the layers that are not, as they are, among others."""
     return [
-        costs.of(path)
-        for path, layer in costs.layers.items()
+        path
+        for path, layer in some.items()
         if path not in others or not _same_weights(layer, others[path])
     ]
 

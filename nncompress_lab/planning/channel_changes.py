@@ -27,7 +27,7 @@ from nncompress_lab.models.selection import EVERY_LAYER
 from nncompress_lab.packing.model_file import array_bytes
 from nncompress_lab.passes import Context
 from nncompress_lab.planning.chains import Values, values_of
-from nncompress_lab.planning.changes import UNCHANGED, Change, Costs
+from nncompress_lab.planning.changes import UNCHANGED, Bytes, Change, Costs
 from nncompress_lab.pruning.channels.arrays.criteria import Scores
 from nncompress_lab.pruning.channels.channel_pruning import ChannelPruning
 from nncompress_lab.pruning.channels.narrowing import Narrowing
@@ -74,13 +74,11 @@ class ChannelChanges:
             return UNCHANGED
         group = self._named[path]
         values = self._values(kept)
-        held, packed = self._bytes(kept)
         return Change(
             unit=path,
             layers=tuple(dict.fromkeys((*group.made_by, *group.read_by))),
             values=values,
-            bytes=held,
-            packed_bytes=packed,
+            costs=lambda: self._bytes(kept),
             macs=self._macs(kept),
             swapped=lambda: self._narrow(kept),
         )
@@ -134,7 +132,7 @@ class ChannelChanges:
         more = sum(one.of(kept) - one.of(every) for one in self._flow.macs)
         return None if self._costs.macs is None or math.isnan(more) else round(more)
 
-    def _bytes(self, kept: Mask) -> tuple[int, int]:
+    def _bytes(self, kept: Mask) -> Bytes:
         """Changes of the bytes in memory and of those packed."""
         widths, held, packed = Widths(self._flow, kept), 0, 0
         for entry in self._flow.layers.values():

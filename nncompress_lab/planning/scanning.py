@@ -1,6 +1,7 @@
 """One scan: cell by cell, what is kept is not measured again."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -82,11 +83,12 @@ class Scan:
             for one in options
         ]
         self._reasons = [one.reasons for one in self._changes]
+        # All options of a unit in a row: what comes before it is computed once.
         self.cells = [
             _Cell(path, number)
+            for path in self._reasons[0]
             for number, reasons in enumerate(self._reasons)
-            for path, reason in reasons.items()
-            if reason is None
+            if reasons[path] is None
         ]
         if not self.cells:
             raise ValueError(_nothing(model, self._reasons))
@@ -110,24 +112,29 @@ class Scan:
         """
         altered = Altered(self._model, self._judge, self._statistics)
         try:
-            for cell in self.cells:
-                self._measure(cell, altered)
-                advance()
+            with ThreadPoolExecutor(1) as beside:
+                for cell in self.cells:
+                    self._measure(cell, altered, beside)
+                    advance()
         finally:
             self._cache.write()
         return self._table(altered.original)
 
-    def _measure(self, cell: _Cell, altered: Altered) -> None:
+    def _measure(self, cell: _Cell, altered: Altered, beside: Executor) -> None:
         option = self._keys[cell.option]
         if self._cache.row(cell.unit, option, cell.option) is not None:
             return
         found: Row | Change | str = self._changes[cell.option].change(cell.unit)
         if isinstance(found, Change):
-            found = self._row(found, cell.option, altered)
+            found = self._row(found, cell.option, altered, beside)
         self._cache.keep(cell.unit, option, found)
 
-    def _row(self, change: Change, option: int, altered: Altered) -> Row:
+    def _row(
+        self, change: Change, option: int, altered: Altered, beside: Executor
+    ) -> Row:
+        costs = beside.submit(change.costs)  # packs while the model runs
         judged, first = altered.judged(change), altered.original
+        held, packed = costs.result()  # and no longer when times are taken
         fisher = self._fisher if self._settings.proxy else None
         return Row(
             unit=change.unit,
@@ -136,8 +143,8 @@ class Scan:
             divergence=judged.divergence,
             loss=judged.loss - first.loss,
             metric=judged.metric - first.metric,
-            bytes=change.bytes,
-            packed_bytes=change.packed_bytes,
+            bytes=held,
+            packed_bytes=packed,
             macs=change.macs,
             latency_ms=self._times.more(change) if self._settings.latency else None,
             proxy=None if fisher is None else fisher.of(change.values),
