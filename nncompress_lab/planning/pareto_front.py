@@ -106,6 +106,12 @@ class ParetoFront:
         ax.legend(fontsize="small")
         return ax
 
+    def __repr__(self) -> str:
+        return (
+            f"ParetoFront of {self.model!r}: {len(self.front)} of {len(self.found)} plans "
+            f"on the front of {self.metric} against {self.cost}"
+        )
+
     def __str__(self) -> str:
         return aligned(self._table())
 

@@ -201,6 +201,12 @@ class Sensitivity:
         plain["notes"] = tuple(Note(**one) for one in plain["notes"])
         return cls(**plain)
 
+    def __repr__(self) -> str:
+        return (
+            f"Sensitivity of {self.model!r}: {len(self.units)} units under "
+            f"{len(self.options)} options, on {self.examples} validation examples"
+        )
+
     def __str__(self) -> str:
         table = self._table()
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
