@@ -82,16 +82,17 @@ def front_of(
         ValueError: If the scan has not measured this cost.
     """
     base = getattr(scan.original, {"bytes": "keras_bytes"}.get(cost, cost))
-    if base is None or any(getattr(row, cost) is None for row in scan.rows):
+    rows = [_rows_of(scan, unit, cost) for unit in scan.units]
+    if base is None or not any(rows):
         raise ValueError(
             f"The sensitivity holds no {cost}, which the budget limits. "
             + (
-                "Measure it with latency=True."
+                "Measure it with latency=True. Where that was done, ONNX Runtime does "
+                "not take the model, and `ncl.export` says why: limit macs instead."
                 if cost == "latency_ms"
                 else "Limit packed_bytes instead."
             )
         )
-    rows = [_rows_of(scan, unit) for unit in scan.units]
     layers = [
         Options(
             np.array([0.0, *(-row.divergence for row in some)]),
@@ -151,6 +152,7 @@ def divergence_of(scan: Sensitivity, choices: Choices) -> float:
     )
 
 
-def _rows_of(scan: Sensitivity, unit: str) -> list[Row]:
+def _rows_of(scan: Sensitivity, unit: str, cost: str) -> list[Row]:
+    """What can become of a unit, but for what nobody knows the cost of."""
     found = (scan.of(unit, option) for option in range(len(scan.options)))
-    return [row for row in found if row is not None]
+    return [row for row in found if row is not None and getattr(row, cost) is not None]

@@ -181,7 +181,8 @@ class Planner:
         return self._all_built[key]
 
     def _build(self, choices: Choices, budget: Budget) -> Built:
-        passes, model = applied(self.model, self.scan.options, choices, self.context)
+        quiet = replace(self.context, progress=False)  # there is one bar for all
+        passes, model = applied(self.model, self.scan.options, choices, quiet)
         if passes.passes and reestimates(self.model, self.context):
             anew = ReestimateBatchNorm()
             passes, model = pipeline(passes, anew), anew(model, self.context)
@@ -190,7 +191,9 @@ class Planner:
         return Built(choices, passes, model, sizes, cost)
 
     def _point(self, one: Built) -> Point:
-        return self.measuring.point(one.model, one.sizes)
+        # What was timed and fits is not timed again: it might not, by chance.
+        latency_ms = one.cost if self.timed else None
+        return self.measuring.point(one.model, one.sizes, latency_ms)
 
     def _worth(self, point: Point) -> tuple[float, float]:
         """The higher the better; of equal metrics the lower loss."""

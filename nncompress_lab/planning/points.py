@@ -43,9 +43,12 @@ class Measuring:
         return cls(model, validation, task, latency)
 
     def point(
-        self, model: keras.Model, sizes: measure.FileSizes | None = None
+        self,
+        model: keras.Model,
+        sizes: measure.FileSizes | None = None,
+        latency_ms: float | None = None,
     ) -> Point:
-        """What a model is worth and what it costs; its file sizes may be known."""
+        """What a model is worth and what it costs; sizes and a latency may be known."""
         figures = evaluated(model, self.validation, self.task)
         sizes = sizes or measure.file_sizes(model)
         return Point(
@@ -55,7 +58,7 @@ class Measuring:
             packed_bytes=sizes.packed,
             keras_bytes=sizes.keras,
             macs=macs_of(model),
-            latency_ms=self._latency(model) if self.latency else None,
+            latency_ms=latency_ms or (self._latency(model) if self.latency else None),
         )
 
     def cost(self, model: keras.Model, sizes: measure.FileSizes, name: str) -> float:

@@ -1,10 +1,11 @@
-"""A model with a sensitivity made by hand, for tests of plans."""
+"""A sensitivity made by hand, data and a clock for tests of plans."""
 
 import keras
 import numpy as np
 
 import nncompress_lab as ncl
 from nncompress_lab import measure
+from nncompress_lab.models.kernels import weighted_layers
 from nncompress_lab.planning.sensitivity import Point, Row, Sensitivity
 from nncompress_lab.testing import tiny_models
 
@@ -74,6 +75,11 @@ def original(model):
         keras_bytes=sizes.keras,
         macs=measure.macs(model),
     )
+
+
+def milliseconds(model):
+    """A microsecond for each layer with weights, and one for 200 multiplications."""
+    return 1e-3 * (len(list(weighted_layers(model))) + measure.macs(model) / 200)
 
 
 def bits_of(option):

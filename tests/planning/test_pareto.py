@@ -13,20 +13,10 @@ from plans import OPTIONS, context, hand_made
 import nncompress_lab as ncl
 from nncompress_lab.planning import pareto as pareto_module
 from nncompress_lab.planning.pareto_front import Found, ParetoFront
-from nncompress_lab.testing import tiny_models
 
 BUDGETS = (1.8, 3.5, 100)
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _eagerly():
-    with tiny_models.eagerly():
-        yield
-
-
-@pytest.fixture(scope="module")
-def model():
-    return tiny_models.sequential()
+pytestmark = pytest.mark.usefixtures("eager_module")
 
 
 @pytest.fixture(scope="module")

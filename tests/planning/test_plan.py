@@ -11,16 +11,7 @@ import nncompress_lab as ncl
 from nncompress_lab.errors import CompressionError, MissingContextError
 from nncompress_lab.testing import tiny_models
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _eagerly():
-    with tiny_models.eagerly():
-        yield
-
-
-@pytest.fixture(scope="module")
-def model():
-    return tiny_models.sequential()
+pytestmark = pytest.mark.usefixtures("eager_module")
 
 
 @pytest.fixture(scope="module")

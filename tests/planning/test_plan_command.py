@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import typer
-from plans import context
+from plans import context, milliseconds
 from test_cli import run_here
 
 import nncompress_lab as ncl
@@ -60,6 +60,29 @@ def test_a_plan_is_a_recipe_that_fits(run, folder):
     assert ncl.packed_bytes(model) <= 1500
     about = json.loads((folder / "r.json").read_text())["plan"]
     assert about["verified"]["packed_bytes"] == ncl.packed_bytes(model)
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_recipe_for_a_time(run, folder):
+    limit = 0.8 * milliseconds(ncl.load_model(folder / "model.keras"))
+    arguments = ["--data", ".", "--techniques", "low_rank", "--examples", "16"]
+
+    with tiny_models.eagerly():
+        code, output, errors = run(
+            "plan",
+            "model.keras",
+            f"--latency-ms={limit}",
+            "-o",
+            "fast.json",
+            "--json",
+            *arguments,
+        )
+
+    assert code == 0, errors
+    assert json.loads(output)["verified"]["latency_ms"] <= limit
+    steps = ncl.load_recipe(folder / "fast.json")
+    model = steps(ncl.load_model(folder / "model.keras"))
+    assert milliseconds(model) <= limit
 
 
 @pytest.mark.parametrize(
