@@ -108,16 +108,36 @@ class Budget:
             mode: Whether `"min"` or `"max"` of the metric is best.
         """
         said = []
-        limit, cost = self.limit(original), getattr(point, self.cost)
-        if limit is not None and cost > limit:
+        over, lost = self.excess(point, original, mode=mode)
+        if over:
+            cost, limit = getattr(point, self.cost), self.limit(original)
             said.append(f"{cost:,.6g} {self.cost}, and the budget allows {limit:,.6g}")
-        lost = drop(point, original, mode=mode)
-        if self.max_drop is not None and lost > self.max_drop + ROUNDING:
+        if lost:
             said.append(
-                f"the metric drops by {lost:.4g}, and the budget allows "
-                f"{self.max_drop:.4g}"
+                f"the metric drops by {drop(point, original, mode=mode):.4g}, and the "
+                f"budget allows {self.max_drop:.4g}"
             )
         return said
+
+    def excess(
+        self, point: Point, original: Point, *, mode: str = "max"
+    ) -> tuple[float, float]:
+        """By how much a model misses the budget; zeros if it meets it.
+
+        Args:
+            point: Of the model.
+            original: What its metric is compared with.
+            mode: Whether `"min"` or `"max"` of the metric is best.
+
+        Returns:
+            What it costs too much, as a part of the limit, and what it loses too much.
+        """
+        limit, over, lost = self.limit(original), 0.0, 0.0
+        if limit is not None:
+            over = max(0.0, getattr(point, self.cost) / limit - 1)
+        if self.max_drop is not None:
+            lost = drop(point, original, mode=mode) - self.max_drop
+        return over, lost if lost > ROUNDING else 0.0
 
 
 def drop(point: Point, original: Point, *, mode: str) -> float:
