@@ -8,7 +8,7 @@ from typing import Any, Final
 import keras
 
 from nncompress_lab import measure
-from nncompress_lab.models.kernels import KernelLayer
+from nncompress_lab.models.kernels import KernelLayer, Skip
 from nncompress_lab.models.stages import BATCH_SIZE
 from nncompress_lab.passes import Context, Pass
 from nncompress_lab.pipelines import pipeline
@@ -113,6 +113,8 @@ class PlanTrial(ModelTrial[Choice]):
         used = sorted({option for option in choice if option is not None})
         if not all(_is_plain(self.options[option]) for option in used):
             return self._joined(choice)
+        if len(used) == 1 and self._is_column(choice, used[0]):
+            return self.options[used[0]]
         steps = [
             only_on(step, self._layers_with(choice, option))
             for option in used
@@ -197,6 +199,17 @@ class PlanTrial(ModelTrial[Choice]):
         """The units that a choice changes, and their options."""
         named = {} if self.choices is None else self.choices.named(choice)
         return [(unit, number) for unit, number in named.items() if number is not None]
+
+    def _is_column(self, choice: Choice, option: int) -> bool:
+        """Whether all that an option treats has it, so that no layers need naming."""
+        if self.choices is None:
+            return False
+        scan, named = self.choices.scan, self.choices.named(choice)
+        changed = [unit for unit in scan.units if scan.of(unit, option) is not None]
+        left = {one.reason for one in scan.notes if one.option == option}
+        # A scan shows options without their selections.
+        everywhere = str(Skip.NOT_SELECTED) not in left
+        return everywhere and all(named[unit] == option for unit in changed)
 
     def _layers_with(self, choice: Choice, option: int) -> list[str]:
         if self.choices is None:

@@ -3,6 +3,8 @@
 from functools import cached_property
 from typing import Final
 
+import numpy as np
+
 from nncompress_lab.planning.choices import (
     ChoiceFront,
     Choices,
@@ -49,9 +51,15 @@ class PlanChoices:
 
     @cached_property
     def line(self) -> list[tuple[float, float]]:
-        """Packed bytes, and changes of the metric, of the best choices of all budgets."""
-        places = range(0, len(self._front), max(1, len(self._front) // LINE))
-        return [self._foretold(self._front.choices(place)) for place in places]
+        """Packed bytes, and changes of the metric, of the best choices of all budgets.
+
+        Budgets are equally far apart as a scale of logarithms shows them: of choices that
+        differ by a few bytes there are many among the smallest.
+        """
+        least, most = self.bounds
+        budgets = np.geomspace(max(self._front.least, 1.0), max(least, most), LINE)
+        choices = [self.within(budget) for budget in budgets]
+        return [self.foretold(choice) for choice in dict.fromkeys(choices)]
 
     def within(self, budget: float, *, alike: bool = False) -> Choice:
         """The choice that changes the outputs least of those within a budget.

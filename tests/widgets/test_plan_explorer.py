@@ -12,7 +12,7 @@ import tiny_models
 import nncompress_lab as ncl
 from nncompress_lab import measure
 from nncompress_widgets import Goal, PlanExplorer, control, plan_explorer
-from nncompress_widgets.plan_picture import option_name, plan_svg
+from nncompress_widgets.plan_picture import _short, option_name, plan_svg
 
 EIGHT, TWO = ncl.UniformQuantization(bits=8), ncl.UniformQuantization(bits=2)
 PRUNED = ncl.pipeline(ncl.MagnitudePruning(sparsity=0.7), TWO)
@@ -88,6 +88,7 @@ def test_one_setting_for_all_layers_is_a_column(explorer):
 
     assert explorer.alike
     assert len(set(explorer.choice)) == 1
+    assert explorer.setting == OPTIONS[explorer.choice[0]]  # no layer is named
     assert "ncl.plan" not in explorer._code_panel.programs.value
     assert "one setting for all layers" in repr(explorer)
 
@@ -233,6 +234,14 @@ def test_a_stored_picture_has_alt_text_and_says_it_in_words(explorer):
 )
 def test_options_have_short_names(option, name):
     assert option_name(option) == name
+
+
+@pytest.mark.parametrize(
+    ("divergence", "short"),
+    [(1.25, "1.2"), (0.35, ".35"), (0.0276, ".028"), (0.0044, "4e-3"), (0.0, "0")],
+)
+def test_numbers_fit_into_their_cells(divergence, short):
+    assert _short(divergence) == short
 
 
 def test_many_layers_keep_the_picture_legible():

@@ -206,8 +206,8 @@ class _Cells:
 
 
 def _short(divergence: float) -> str:
-    """A number in few letters, for example `".35"`, `".0023"` and `"1e-5"`."""
-    if divergence < 1e-3:
+    """A number in four letters at most, for example `".35"`, `".028"` and `"4e-3"`."""
+    if divergence < 1e-2:
         digits = f"{divergence:.0e}".replace("e-0", "e-")
         return digits if divergence > 0 else "0"
     return f"{divergence:.2g}".removeprefix("0")
