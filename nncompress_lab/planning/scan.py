@@ -58,8 +58,8 @@ def sensitivity(  # noqa: PLR0913 (each by its name)
         latency: Whether to time the layers that change as models of their own, in ONNX
             Runtime, one example at a time, and to predict by that how much faster the
             whole will be.
-        proxy: `"fisher"` also predicts each change of the loss from gradients alone; the
-            table says how well that orders what is measured.
+        proxy: `"fisher"` also predicts each divergence from gradients alone; the table
+            says how well that orders what is measured.
         cache: A file, or a folder for one, where rows are kept. A scan that was
             interrupted goes on; rows of a model with other weights, of other data or of
             another objective are never taken.

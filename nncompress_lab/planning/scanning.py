@@ -17,10 +17,10 @@ from nncompress_lab.planning.altered import Altered
 from nncompress_lab.planning.cache import Cache, fingerprint, key_of
 from nncompress_lab.planning.changes import Change, Costs, LayerChanges
 from nncompress_lab.planning.channel_changes import ChannelChanges
-from nncompress_lab.planning.fisher import FisherProxy
 from nncompress_lab.planning.judging import Judge, Judged
 from nncompress_lab.planning.latency import LayerTimes
 from nncompress_lab.planning.options import on_every_layer
+from nncompress_lab.planning.proxy import FisherProxy
 from nncompress_lab.planning.sensitivity import Note, Point, Row, Sensitivity
 from nncompress_lab.pruning.channels.channel_pruning import ChannelPruning
 from nncompress_lab.training.loop import given
@@ -135,7 +135,7 @@ class Scan:
         costs = beside.submit(change.costs)  # packs while the model runs
         judged, first = altered.judged(change), altered.original
         held, packed = costs.result()  # and no longer when times are taken
-        fisher = self._fisher if self._settings.proxy else None
+        proxy = self._proxy if self._settings.proxy else None
         return Row(
             unit=change.unit,
             layers=change.layers,
@@ -147,12 +147,12 @@ class Scan:
             packed_bytes=packed,
             macs=change.macs,
             latency_ms=self._times.more(change) if self._settings.latency else None,
-            proxy=None if fisher is None else fisher.of(change.values),
+            proxy=None if proxy is None else proxy.of(change.values),
         )
 
     @cached_property
-    def _fisher(self) -> FisherProxy:
-        return FisherProxy(self._model, self._judge.data, self._judge.task)
+    def _proxy(self) -> FisherProxy:
+        return FisherProxy(self._model, self._judge.data)
 
     def _table(self, first: Judged) -> Sensitivity:
         rows, notes = [], []

@@ -57,8 +57,8 @@ class Row:
         macs: Change of the multiply-accumulates; None where they cannot be counted.
         latency_ms: Change that is predicted for ONNX Runtime, one example at a time;
             None where it was not asked for.
-        proxy: What a proxy takes for the change of the loss, without evaluating; None
-            where it was not asked for.
+        proxy: What a proxy takes for the divergence, without evaluating; None where it
+            was not asked for.
     """
 
     unit: str
