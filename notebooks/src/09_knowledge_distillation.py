@@ -492,6 +492,29 @@ chosen_teaching = ncl.Distillation(student=student, loss="mse")
 # %% tags=["wrong:chosen_teaching:lets_both_terms_speak"]
 chosen_teaching = ncl.Distillation(student=student, temperature=5.0)
 
+# %% tags=["wrong:chosen_teaching:teaches_the_lessons_student"]
+chosen_teaching = ncl.Distillation(temperature=5.0, student_loss_weight=0.75)
+
+# %% tags=["wrong:chosen_teaching:teaches_the_lessons_student"]
+chosen_teaching = ncl.Distillation(
+    student=None, temperature=5.0, student_loss_weight=0.75
+)
+
+# %% tags=["wrong:chosen_teaching:teaches_the_lessons_student"]
+chosen_teaching = ncl.Distillation(
+    student=ncl.zoo.lenet5(), temperature=5.0, student_loss_weight=0.75
+)
+
+# %% tags=["wrong:chosen_teaching:has_the_terms_of_the_control"]
+chosen_teaching = ncl.Distillation(
+    student=student, loss="decoupled", temperature=5.0, student_loss_weight=0.75
+)
+
+# %% tags=["wrong:chosen_teaching:has_the_terms_of_the_control"]
+chosen_teaching = ncl.Distillation(
+    student=student, features="attention", temperature=5.0, student_loss_weight=0.75
+)
+
 # %% tags=["wrong:chosen_teaching:is_registered"]
 chosen_teaching = ncl.FineTune(epochs=1)
 

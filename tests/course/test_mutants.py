@@ -147,11 +147,6 @@ ALSO_RIGHT = {
         "(np.mean(difference, axis=-1, keepdims=True)) - (difference)": "the square has no "
         "sign",
     },
-    "chosen_teaching": {
-        "ncl.Distillation(student=student, temperature=5.0, student_loss_weight=0.75) -> "
-        "ncl.Distillation(temperature=5.0, student_loss_weight=0.75)": "the goal is about "
-        "how a student is taught",
-    },
     "gain": {
         "np.mean(gains) -> np.mean(gains, axis=0)": "the gains have one axis",
         "gains.size -> len(gains)": "the gains have one axis",

@@ -1,6 +1,12 @@
 """Lesson 09, all exercises, and the goal of its control."""
 
+from typing import Any
+
+import keras
+import numpy as np
+
 from nncompress_lab.course.chosen import chosen, require_goal
+from nncompress_lab.course.exercise import require
 from nncompress_lab.course.exercises.lesson_09_control import (
     counterexample,
     gain,
@@ -13,7 +19,9 @@ from nncompress_lab.course.exercises.lesson_09_soft_targets import (
     soft_targets,
 )
 from nncompress_lab.course.small_student import small_student
+from nncompress_lab.course.wording import in_words
 from nncompress_lab.distillation.distillation import Distillation
+from nncompress_lab.distillation.student import Student
 from nncompress_lab.trials.goal import Goal
 
 GOAL = Goal(others=0.35, soft_entropy=2.0, balance=0.4)
@@ -35,6 +43,50 @@ chosen_teaching = chosen(
     ),
     kind=Distillation,
 )
+
+
+@chosen_teaching.check
+def teaches_the_lessons_student(answer: Any) -> None:
+    """The figures of the goal are those of one network, which the control has."""
+    student = answer.student
+    if isinstance(student, Student):
+        received = (
+            f"{in_words(student)}, which is cut out of the teacher and begins with its "
+            "weights"
+        )
+    elif student is None:
+        received = "no student, so that one as large as the teacher begins anew"
+    else:
+        received = (
+            "another network, or its weights were changed (run the first cell again)"
+        )
+    require(
+        isinstance(student, keras.Model) and _is_untouched(student),
+        "The goal is about how the two terms pull on the small student of this lesson "
+        f"before its training: hand it over as `student=student`. Received: {received}.",
+    )
+
+
+def _is_untouched(student: keras.Model) -> bool:
+    found, expected = student.get_weights(), small_student().get_weights()
+    return len(found) == len(expected) and all(map(np.array_equal, found, expected))
+
+
+@chosen_teaching.check
+def has_the_terms_of_the_control(answer: Any) -> None:
+    """Other losses pull in other ways than the figures say."""
+    require(
+        answer.loss in {"soft_targets", "mse"},
+        "The figures of the goal are of soft targets or logits, as in the control. "
+        f"Received: loss={answer.loss!r}, which weighs what the teacher says of the right "
+        "class and of the others apart. Leave `loss` out.",
+    )
+    require(
+        answer.features in {None, "hint"},
+        'The control can add features by a learned map alone, `features="hint"`. '
+        f"Received: features={answer.features!r}. Leave `features` out.",
+    )
+
 
 require_goal(
     chosen_teaching,
