@@ -146,3 +146,10 @@ def missing_card(name: str) -> Card:
         "Run that cell, or all of them: Run > Run All Above Selected Cell.",
     )
     return Card(f"{icon} {ERROR} · `{name}` is not there yet", lines, color)
+
+
+def unquoted_card(name: str, letter: str) -> Card:
+    """The card of a cell that answers a choice with a letter and no quotes."""
+    icon, color = _LOOKS[ERROR]
+    line = f'Without quotes Python takes {letter} for a name: `{name} = "{letter}"`.'
+    return Card(f"{icon} {ERROR} · A letter is written in quotes", (line,), color)

@@ -1,5 +1,6 @@
 """What a lesson's notebook talks to: checks, hints, solutions, predictions, the score."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from nncompress_lab.course.cards import (
     outcome_card,
     score_card,
     stopped_card,
+    unquoted_card,
 )
 from nncompress_lab.course.exercise import Exercise
 from nncompress_lab.course.grade import Outcome, grade, told
@@ -185,6 +187,11 @@ class Lesson:
         if isinstance(stop, KeyboardInterrupt):
             return stopped_card(told(stop))
         name = getattr(stop, "name", None)
+        running = "\n".join(cells_run()[-1:])
+        for each in self._exercises.values():
+            answered = re.search(rf"\b{each.name}\s*=\s*{name}\b", running)
+            if isinstance(each.reference, str) and answered:
+                return unquoted_card(each.name, str(name))
         return missing_card(name) if name in names_made(self.id) else None
 
     def _graded(

@@ -179,11 +179,12 @@ def test_a_cell_that_wants_what_a_cell_above_makes_says_so_in_a_card():
         "lesson.check('magnitude_mask', magnitude_mask)",
         "magnitude_maks",  # a slip of the pen, which the traceback tells best
         "def f():\n    images = images + 1\nf()",  # a name of the lesson, but a local
+        "why_no_smaller = b",
     )
 
     run = execute(notebook, keep_going=True)
 
-    wanted, slip, local = (cell.outputs for cell in notebook.cells[1:])
+    wanted, slip, local, letter = (cell.outputs for cell in notebook.cells[1:])
     assert (
         wanted[0]
         .data["text/plain"]
@@ -191,6 +192,7 @@ def test_a_cell_that_wants_what_a_cell_above_makes_says_so_in_a_card():
     )
     assert slip[0].ename == "NameError"
     assert local[0].ename == "UnboundLocalError"
+    assert 'why_no_smaller = "b"' in letter[0].data["text/plain"]
     assert set(run.errors) >= {2, 3}
 
 
