@@ -82,3 +82,15 @@ def test_a_picture_is_transparent_and_says_what_it_shows(name, monkeypatch):
     assert bundle["text/plain"].startswith("T. ")
     assert metadata["image/png"]["alt"] == bundle["text/plain"]
     assert 'alt="T. ' in bundle["text/html"]
+
+
+def test_a_mean_beside_the_line_that_it_is_compared_with_is_written_aside(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(style, "Picture", lambda figure, alt: figure)
+    monkeypatch.setattr(style, "show", drawn.append)
+    groups = {"far": [0.4, 0.41], "below": [0.89, 0.9], "above": [0.91, 0.92]}
+    figures.intervals("T", groups, "accuracy", level=("all", 0.905))
+
+    (axis,) = drawn[0].axes
+    sides = [text.get_ha() for text in axis.texts if "±" in text.get_text()]
+    assert sides == ["center", "right", "left"]

@@ -107,3 +107,13 @@ def test_lines_and_words_are_drawn(shape):
     picture = f'<svg xmlns="{NAME[1:-1]}" width="60" height="30">{shape}</svg>'
 
     assert pixels(png_of(picture, style=style))[..., 3].any()
+
+
+def test_the_lines_behind_a_picture_stay_faint_on_every_page():
+    style = ".nncompress-grid { stroke: var(--jp-border-color2, #e0e0e0); }"
+    line = '<line class="nncompress-grid" x1="0" x2="400" y1="20" y2="20"/>'
+    svg = f'<svg viewBox="0 0 400 60" width="400" height="60">{line}</svg>'
+    kept = still("t", svg, [], style=style, sentence="s")
+
+    drawn = pixels(base64.b64decode(kept.png))[60:]  # below the title
+    assert 0 < drawn[..., 3].max() < 0.5  # nearly white lines would glare on black

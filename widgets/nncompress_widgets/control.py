@@ -19,7 +19,7 @@ from nncompress_widgets.figures import Tile, judged_on, tiles
 from nncompress_widgets.goal_panel import GoalPanel
 from nncompress_widgets.outcome import WEIGHED, Outcome
 from nncompress_widgets.parts import Parts
-from nncompress_widgets.rows import row_of
+from nncompress_widgets.rows import beside, row_of
 from nncompress_widgets.still import still
 from nncompress_widgets.trail import trail_svg
 from nncompress_widgets.worker import Worker
@@ -109,7 +109,7 @@ class Control(ipywidgets.VBox):
             [
                 head,
                 row_of(*parts.inputs),
-                row_of(parts.picture, self._figures),
+                beside(parts.picture, self._figures),
                 row_of(
                     self._trail,
                     ipywidgets.VBox([parts.details, *self._expectation.widgets]),

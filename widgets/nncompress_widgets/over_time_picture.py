@@ -80,7 +80,7 @@ def _curves(
     return [
         f'<polyline class="nncompress-path" points="{plan}"/>',
         *[_dot("kept", _x(one.step, steps), _y(one.zeros)) for one in moments],
-        f'<polyline class="nncompress-stairs" points="{_path(accuracies)}"/>',
+        f'<polyline class="nncompress-accuracy" points="{_path(accuracies)}"/>',
         *[_dot("clipped", *place) for place in accuracies],
         *_level(at_once),
         legend([("clipped", "accuracy"), ("kept", "zeros")], _HIGH - 10),
@@ -104,7 +104,7 @@ def _axes(steps: int) -> list[str]:
     ]
     quarters = [round(part * steps / 4) for part in range(5)]
     marks += [text(_x(step, steps), _LOW + 16, str(step)) for step in quarters]
-    words = "updates of the weights"
+    words = "updates of the weights; the thin line is the schedule"
     return [*marks, text((LEFT + RIGHT) / 2, _LOW + 33, words)]
 
 

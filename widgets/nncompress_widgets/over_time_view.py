@@ -6,7 +6,7 @@ from typing import Any
 
 import ipywidgets
 
-from nncompress_widgets.rows import labelled, row_of
+from nncompress_widgets.rows import beside, labelled, row_of
 
 CURVES = {"cubic": "slowly", "constant": "at once"}
 SCOPES = {
@@ -62,7 +62,7 @@ class OverTimeView:
         self.rows = [
             row_of(self.sparsity, self.schedule, self.epochs),
             row_of(self.train, self.stop, self._words),
-            row_of(ipywidgets.VBox([self.picture, self.moment]), self.figures),
+            beside(ipywidgets.VBox([self.picture, self.moment]), self.figures),
         ]
 
     def on_change(self, call: Callable[[dict[str, Any]], None]) -> None:

@@ -18,6 +18,13 @@ def row_of(*widgets: ipywidgets.Widget) -> ipywidgets.HBox:
     return row
 
 
+def beside(picture: ipywidgets.Widget, figures: ipywidgets.Widget) -> ipywidgets.HBox:
+    """A picture and its figures, which begin at its top."""
+    row = row_of(picture, figures)
+    row.layout.align_items = "flex-start"
+    return row
+
+
 def labelled(kind: Any, description: str, width: str, **settings: Any) -> Any:
     """A widget whose label takes the room that its words need."""
     return kind(

@@ -52,7 +52,7 @@ class Still:
     @property
     def png(self) -> str:
         """The same in base64, for pages that show neither HTML nor SVG."""
-        return base64.b64encode(png_of(self.svg, style=self.style)).decode()
+        return base64.b64encode(png_of(self.svg, style=self.style + _STYLE)).decode()
 
 
 def still(
