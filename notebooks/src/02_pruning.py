@@ -735,7 +735,7 @@ lesson.table.scatter(model="LeNet-5")
 # %% [markdown]
 # ## Take it to your research
 #
-# One cell that needs nothing from above. Put your own model and data in.
+# One cell that needs nothing from above. Put your own model and data in, and train on all of it.
 
 # %%
 import nncompress_lab as ncl
@@ -749,7 +749,7 @@ result = ncl.compress(
         ncl.MagnitudePruning(sparsity=0.6, select=ncl.Selection(names=("conv2",))),
     ),
     ncl.FineTune(epochs=1),
-    context=ncl.Context.of(my_data, progress=False),
+    context=ncl.Context.of(my_data, train=my_data.train.take(2560), progress=False),
 )
 result.measured(latency=False)
 

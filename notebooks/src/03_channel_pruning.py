@@ -742,7 +742,7 @@ lesson.table.scatter(model="LeNet-5")
 # %% [markdown]
 # ## Take it to your research
 #
-# One cell that needs nothing from above. Put your own model and data in. `ncl.channel_groups(my_model)` says
+# One cell that needs nothing from above. Put your own model and data in, and train on all of it. `ncl.channel_groups(my_model)` says
 # what is tied together, and why some channels cannot be cut.
 
 # %%
@@ -755,7 +755,7 @@ result = ncl.compress(
     ncl.ChannelPruning(macs=0.5, criterion="taylor", round_to=4),
     ncl.ReestimateBatchNorm(),  # does nothing to a model without BatchNormalization
     ncl.FineTune(epochs=1),
-    context=ncl.Context.of(my_data, progress=False),
+    context=ncl.Context.of(my_data, train=my_data.train.take(2560), progress=False),
 )
 result.measured(latency=False)
 

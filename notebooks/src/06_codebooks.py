@@ -869,7 +869,7 @@ lesson.table.scatter(model="LeNet-5")
 # %% [markdown]
 # ## Take it to your research
 #
-# One cell that needs nothing from above. Put your own model and data in.
+# One cell that needs nothing from above. Put your own model and data in, and train on all of it.
 
 # %%
 import nncompress_lab as ncl
@@ -880,7 +880,7 @@ result = ncl.compress(
     my_model,
     ncl.CodebookQuantization(bits=2, granularity="per_channel"),
     ncl.FineTuneCodebook(epochs=1),
-    context=ncl.Context.of(my_data, progress=False),
+    context=ncl.Context.of(my_data, train=my_data.train.take(2560), progress=False),
 )
 result.measured(latency=False)
 

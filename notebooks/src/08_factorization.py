@@ -781,7 +781,7 @@ lesson.table.scatter(model="LeNet-5")
 #
 # ## Take it to your research
 #
-# One cell that needs nothing from above. Put your own model and data in. (The weights of the library's own
+# One cell that needs nothing from above. Put your own model and data in, and train on all of it. (The weights of the library's own
 # models are rounded to float16 and pack twice as well as weights that were just trained.)
 
 # %%
@@ -793,7 +793,7 @@ result = ncl.compress(
     my_model,
     ncl.Factorization("tucker2", macs=0.5, data_aware=True),
     ncl.FineTune(epochs=1, teacher="original"),
-    context=ncl.Context.of(my_data, progress=False),
+    context=ncl.Context.of(my_data, train=my_data.train.take(2560), progress=False),
 )
 result.measured(latency=True)
 
