@@ -77,15 +77,12 @@ def energies_of(one: MatrixLayer, moments: Moments) -> npt.NDArray[np.float64]:
         raise ValueError(f"Cannot factor {one.path}: {error}") from error
 
 
-def factors_of(one: MatrixLayer, rank: int, moments: Moments) -> Factors:
-    """The best factors of a layer's matrix, with respect to the same."""
-    return spectrum_of(one, moments).factors(rank)
-
-
-def spectrum_of(one: MatrixLayer, moments: Moments) -> Spectrum:
-    """A layer's matrix, decomposed for factors of several ranks."""
+def spectrum_of(
+    one: MatrixLayer, moments: Moments, seed: int | None = None
+) -> Spectrum:
+    """A layer's matrix, to be factored at several ranks with respect to the same."""
     try:
-        return Spectrum(one.matrix(), second_moment=moments.get(one.path))
+        return Spectrum(one.matrix(), second_moment=moments.get(one.path), seed=seed)
     except ValueError as error:
         raise ValueError(f"Cannot factor {one.path}: {error}") from error
 

@@ -18,14 +18,15 @@ from nncompress_lab.lowrank.arrays.rank import (
     rank_for_error,
     rank_for_fraction,
 )
+from nncompress_lab.lowrank.arrays.svd import Method
 from nncompress_lab.lowrank.factoring import (
     Moments,
     energies_of,
     factor_layers,
-    factors_of,
     macs_by_rank,
     parameters_by_rank,
     second_moments,
+    spectrum_of,
 )
 from nncompress_lab.lowrank.two_layers import MatrixLayer, no_matrix
 from nncompress_lab.models.kernels import KernelLayer, Reasons, Skip
@@ -61,6 +62,9 @@ class LowRank(LayerPass):
             instead of their weights. Energies and errors are then those of the outputs.
         same_shape: Whether to keep the layers and put the products in their kernels, so
             that accuracy is that of the two thin layers and nothing gets smaller.
+        method: How kernels are factored: `"exact"`, or `"randomized"`, faster in large
+            kernels and within 2 % of the smallest error, see `low_rank_factors`. Other
+            goals than `rank` need all singular values all the same.
         select: Which layers to factor; all kernel layers by default.
 
     Raises:
@@ -70,7 +74,7 @@ class LowRank(LayerPass):
     Example:
         >>> LowRank(energy=0.9)
         LowRank(rank=None, energy=0.9, error=None, parameters=None, macs=None, \
-data_aware=False, same_shape=False, select=Selection())
+data_aware=False, same_shape=False, method='exact', select=Selection())
 
     References:
         Denton, Zaremba, Bruna, LeCun, Fergus, "Exploiting Linear Structure Within
@@ -92,6 +96,7 @@ data_aware=False, same_shape=False, select=Selection())
     macs: float | None = None
     data_aware: bool = False
     same_shape: bool = False
+    method: Method = "exact"
 
     def __post_init__(self) -> None:
         goals = {name: getattr(self, name) for name in GOALS}
@@ -149,8 +154,9 @@ data_aware=False, same_shape=False, select=Selection())
         if self.data_aware:
             moments = second_moments(model, layers, given(context.calibration))
         ranks = self._ranks(model, layers, moments)
+        seed = context.seed if self.method == "randomized" else None
         factored = [
-            (one, factors_of(one, rank, moments))
+            (one, spectrum_of(one, moments, seed).factors(rank))
             for one in layers
             if not isinstance(rank := ranks[one.path], Skip)
         ]

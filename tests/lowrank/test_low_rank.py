@@ -286,6 +286,7 @@ def test_a_runtime_takes_the_result(tmp_path):
         ({"macs": 1.5}, ValueError, "`macs`"),
         ({"rank": 1, "data_aware": 1}, TypeError, "`data_aware`"),
         ({"rank": 1, "same_shape": None}, TypeError, "`same_shape`"),
+        ({"rank": 1, "method": "random"}, ValueError, "`method`"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_refused(options, error, message):

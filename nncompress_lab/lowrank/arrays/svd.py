@@ -2,19 +2,23 @@
 
 NumPy only. The factors come from the eigenvectors of the smaller Gram matrix, which takes
 a fraction of the time of a full singular value decomposition and, at the ranks that save
-anything, gives the same error.
+anything, gives the same error; or, faster and nearly as good, from a random start.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from nncompress_lab.errors import check_choice
 from nncompress_lab.lowrank.arrays.eigenvectors import Eigenvectors
+from nncompress_lab.lowrank.arrays.randomized import is_worth_it, leading_part
 
 Matrix = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
+Method = Literal["exact", "randomized"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +46,12 @@ class Factors:
 
 
 def low_rank_factors(
-    matrix: Matrix, *, rank: int, second_moment: Floats | None = None
+    matrix: Matrix,
+    *,
+    rank: int,
+    second_moment: Floats | None = None,
+    method: Method = "exact",
+    seed: int = 0,
 ) -> Factors:
     """Factor a matrix so that no matrix of that rank is nearer to it.
 
@@ -57,16 +66,22 @@ def low_rank_factors(
         rank: 1 to `min(m, n)`.
         second_moment: Of the inputs: `x.T @ x`, up to a factor, shape `(m, m)`, where each
             row of `x` is one input.
+        method: `"exact"`, or `"randomized"` for factors from a random start, computed in
+            float32 in a fraction of the time. Above a third of the full rank, where it
+            would save nothing, the two are the same.
+        seed: Of the random start.
 
     Returns:
         Factors of the type of `matrix`. The error is that of the truncated singular
         value decomposition: its square, summed over all entries, is the sum of the
         squares of the singular values that were dropped. At ranks below a sixth of a
-        large matrix it may be up to 0.1 % above that.
+        large matrix it may be up to 0.1 % above that. With `"randomized"` it is above it
+        by chance, most where singular values fall slowly: by less than 2 % in every
+        spectrum that the tests try, and by 1e-5 of the size of `matrix` for rounding.
 
     Raises:
-        ValueError: If an array is no finite matrix of the right shape or `rank` is out
-            of range.
+        ValueError: If an array is no finite matrix of the right shape, `rank` is out of
+            range, or there is no such `method`.
 
     Example:
         >>> factors = low_rank_factors(np.outer([1.0, 2.0], [3.0, 4.0, 5.0]), rank=1)
@@ -83,8 +98,11 @@ def low_rank_factors(
         for Classification and Detection", 2015, section 3.1.
         https://arxiv.org/abs/1505.06798; Chen, Yu, Dhillon, Hsieh, "DRONE: Data-aware
         Low-rank Compression for Large NLP Models", NeurIPS 2021.
+        `"randomized"`: as in `leading_part`.
     """
-    return Spectrum(matrix, second_moment=second_moment).factors(rank)
+    check_choice("method", method, Method)
+    chosen = seed if method == "randomized" else None
+    return Spectrum(matrix, second_moment=second_moment, seed=chosen).factors(rank)
 
 
 class Spectrum:
@@ -93,17 +111,23 @@ class Spectrum:
     Args:
         matrix: As `low_rank_factors` takes it.
         second_moment: Likewise.
+        seed: Of a random start, for factors that are nearly the best, anew for each rank.
 
     Raises:
         ValueError: If an array is no finite matrix of the right shape.
     """
 
-    def __init__(self, matrix: Matrix, *, second_moment: Floats | None = None) -> None:
+    def __init__(
+        self,
+        matrix: Matrix,
+        *,
+        second_moment: Floats | None = None,
+        seed: int | None = None,
+    ) -> None:
         _check(matrix, second_moment)
         self._turned = second_moment is None and matrix.shape[0] < matrix.shape[1]
         self._matrix = matrix.T if self._turned else matrix
-        self._seen = _as_seen(self._matrix, second_moment)
-        self._eigenvectors = Eigenvectors(_smaller_gram(self._seen, second_moment))
+        self._second_moment, self._seed = second_moment, seed
 
     def factors(self, rank: int) -> Factors:
         """As `low_rank_factors`, to the last bit."""
@@ -114,8 +138,7 @@ class Spectrum:
                 f"`rank` must be 1 to {most} for a matrix of shape {shape}. "
                 f"Received: rank={rank!r}."
             )
-        kept = self._output_components(rank)
-        projected = self._matrix @ kept
+        projected, kept = self._leading(rank)
         # Each row of `kept` has length 1; the lengths are shared evenly.
         root = np.sqrt(np.linalg.norm(projected, axis=0))
         shared = np.divide(1.0, root, out=np.zeros_like(root), where=root > 0)
@@ -125,6 +148,26 @@ class Spectrum:
             left, right = right.T, left.T
         kind = self._matrix.dtype
         return Factors(left.astype(kind), right.astype(kind))
+
+    def _leading(self, rank: int) -> tuple[Matrix, Matrix]:
+        """The matrix times the principal components of its outputs, and these."""
+        if self._seed is not None and is_worth_it(self._matrix.shape, rank):
+            return leading_part(
+                self._matrix,
+                count=rank,
+                seed=self._seed,
+                second_moment=self._second_moment,
+            )
+        kept = self._output_components(rank)
+        return self._matrix @ kept, kept
+
+    @cached_property
+    def _seen(self) -> Floats:
+        return _as_seen(self._matrix, self._second_moment)
+
+    @cached_property
+    def _eigenvectors(self) -> Eigenvectors:
+        return Eigenvectors(_smaller_gram(self._seen, self._second_moment))
 
     def _output_components(self, rank: int) -> Floats:
         """The principal components of the outputs as columns, shape `(n, rank)`."""
