@@ -20,10 +20,20 @@ CALLS = {
     "keeping_zeros": lambda it: ncl.keeping_zeros(it).__enter__(),
     "channel_groups": ncl.channel_groups,
     "pack": lambda it: ncl.pack(it, "m.ncz"),
+    "packed_bytes": ncl.packed_bytes,
+    "copy_weights": lambda it: ncl.copy_weights(it, tiny_models.sequential()),
+    "copy_weights to": lambda it: ncl.copy_weights(tiny_models.sequential(), it),
+    "teacher_logits": lambda it: ncl.teacher_logits(it, np.zeros((1, 8, 8, 3))),
     "save": lambda it: ncl.save_model(it, "m.keras"),
     "onnx": lambda it: ncl.export(it, "m.onnx"),
     "accuracy": lambda it: measure.accuracy(it, tiny_models.context().validation),
     "evaluate": lambda it: measure.evaluate(it, tiny_models.context().validation),
+    "divergence": lambda it: measure.divergence(
+        it, tiny_models.sequential(), tiny_models.context().validation
+    ),
+    "divergence of": lambda it: measure.divergence(
+        tiny_models.sequential(), it, tiny_models.context().validation
+    ),
     "bytes": measure.bytes_in_memory,
     "parameters": measure.parameters,
     "nonzeros": measure.nonzeros,

@@ -9,6 +9,7 @@ import numpy as np
 
 from nncompress_lab.data.datasets import Data
 from nncompress_lab.measure.arrays.divergence import OutputKind, divergence_of
+from nncompress_lab.models.graph import check_is_model
 from nncompress_lab.models.inputs import output_names
 from nncompress_lab.passes import Context
 from nncompress_lab.quiet import quiet_logger
@@ -45,12 +46,17 @@ def divergence(
         no, the Kullback-Leibler divergence in nats; of others the mean squared error as
         a fraction of the variance of the original's outputs.
 
+    Raises:
+        UnsupportedModelError: If one of the two is no Keras model.
+
     Example:
         >>> from nncompress_lab import data, zoo
         >>> model, images = zoo.lenet5(), data.fashion_mnist().validation.take(20)
         >>> divergence(model, model, images)
         0.0
     """
+    for one in (original, changed):
+        check_is_model(one)
     data = Data.of(data)
     losses = _losses(original, data, objective)
     before, after = (all_outputs(one, data) for one in (original, changed))

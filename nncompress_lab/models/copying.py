@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from nncompress_lab.atomic import scratch_folder
+from nncompress_lab.errors import no_model
 from nncompress_lab.models.cloning import definer, is_foreign
 from nncompress_lab.models.keras_calibrated import (
     CALIBRATED,
@@ -27,8 +28,12 @@ def copy_weights(source: keras.Layer, target: keras.Layer) -> None:
         target: Where they go; it must have the same variables.
 
     Raises:
+        UnsupportedModelError: If one of them is no layer or model.
         ValueError: If the two do not have variables of the same shapes.
     """
+    for one in (source, target):
+        if not isinstance(one, keras.Layer):
+            raise no_model(one)
     copy_all_but(source, target, set())
 
 

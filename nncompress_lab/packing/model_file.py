@@ -99,6 +99,7 @@ def packed(model: keras.Model) -> bytes:
 
 def keras_and_packed(model: keras.Model) -> tuple[int, bytes]:
     """Bytes of a model's `.keras` file without an optimizer, and what `pack` writes."""
+    check_is_model(model)
     file = io.BytesIO()
     return _write(model, file), file.getvalue()
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from nncompress_lab.atomic import replace_file
 from nncompress_lab.data.npz import read_npz
+from nncompress_lab.models.graph import check_is_model
 from nncompress_lab.models.kernels import to_numpy
 from nncompress_lab.training.batches import predicted
 from nncompress_lab.training.logits_and_features import check_classifier, logits_model
@@ -41,8 +42,10 @@ def teacher_logits(
         differences between classes that the soft targets are made of.
 
     Raises:
+        UnsupportedModelError: If it is no Keras model.
         ValueError: If the model does not return one number for each of several classes.
     """
+    check_is_model(model)
     check_classifier(model)
     (logits,) = _outputs(logits_model(model), x, batch_size=batch_size)
     return logits
