@@ -62,6 +62,47 @@ def test_a_quantized_cell_keeps_its_integers():
     assert len(to_onnx(small)) < 4 * 64 * (6 + 64) * 2  # floats take 4 bytes a weight
 
 
+ROWS = STEPS.reshape(3, 4, 3, 2)
+FILMS = np.random.default_rng(2).random((2, 3, 5, 4, 2)).astype(np.float32)
+CONVOLUTIONAL = {
+    "rows": (ROWS, lambda: layers.ConvLSTM1D(3, 2, use_bias=False)),
+    "volumes": (FILMS[..., None], lambda: layers.ConvLSTM3D(2, 2)),
+    "strides": (
+        FILMS,
+        lambda: layers.ConvLSTM2D(
+            3, (3, 2), strides=2, padding="same", return_sequences=True
+        ),
+    ),
+    "backwards": (
+        FILMS,
+        lambda: layers.ConvLSTM2D(
+            3, 2, dilation_rate=2, go_backwards=True, recurrent_activation="softmax"
+        ),
+    ),
+    "both ways": (ROWS, lambda: layers.Bidirectional(layers.ConvLSTM1D(3, 2))),
+}
+
+
+@pytest.mark.parametrize("name", CONVOLUTIONAL)
+def test_a_convolutional_lstm_computes_the_same(name):
+    x, make = CONVOLUTIONAL[name]
+
+    assert apart(model_of(make(), x), x) <= TOLERANCE
+
+
+def test_a_convolutional_lstm_takes_masks_and_states_and_codes():
+    def function(inputs):
+        counts = ops.any(ops.any(inputs > 0.5, axis=-1), axis=-1)
+        first = layers.ConvLSTM1D(4, 3, padding="same", return_state=True)
+        _, *states = first(inputs, mask=counts)
+        second = layers.ConvLSTM1D(4, 1, return_sequences=True)
+        return second(inputs, mask=counts, initial_state=states)
+
+    model = ncl.UniformQuantization(bits=8)(model_of(function, ROWS))
+
+    assert apart(model, ROWS) <= TOLERANCE
+
+
 @pytest.mark.parametrize("length", [None, 600])
 def test_too_many_steps_are_refused(length):
     inputs = keras.Input((length, 2))

@@ -13,14 +13,23 @@ import onnx
 
 from nncompress_lab.models.kernels import to_numpy
 from nncompress_lab.runtimes.onnx_graph.activations import activated
+from nncompress_lab.runtimes.onnx_graph.cell_shapes import (
+    Shape,
+    entering_shape,
+    is_convolutional,
+    output_shape,
+    state_shapes,
+)
 from nncompress_lab.runtimes.onnx_graph.converters import Call, layer
+from nncompress_lab.runtimes.onnx_graph.convolutional_cells import (
+    Step,
+    convolutional_lstm,
+)
 from nncompress_lab.runtimes.onnx_graph.graph import Value
 from nncompress_lab.runtimes.onnx_graph.kernels import kernel_of
 from nncompress_lab.runtimes.onnx_graph.layout import Layout
 from nncompress_lab.runtimes.onnx_graph.masks import mask_given
 from nncompress_lab.runtimes.unrolled import MOST_STEPS
-
-Step = Callable[[str, list[str]], tuple[str, list[str]]]
 
 
 @layer("RNN", "LSTM", "GRU", "SimpleRNN")
@@ -30,7 +39,8 @@ def recurrent(call: Call) -> Sequence[Value]:
     value, *states = _given(call)
     if one.stateful:
         raise call.refuse("it is stateful. Build it with stateful=False.")
-    names = [state.name for state in states[: len(_sizes(one.cell))]]
+    count = len(state_shapes(one.cell, entering_shape(value)))
+    names = [state.name for state in states[:count]]
     return _run(call, one, value, names)
 
 
@@ -92,14 +102,20 @@ def _run(call: Call, one: Any, value: Value, states: list[str]) -> list[Value]:
             f"it takes {steps or 'any number of'} steps, and up to {MOST_STEPS} are "
             "written out. Give the Input a fixed, smaller length."
         )
-    step, held = _cell(call, one.cell), states or _zeros(call, one.cell, value)
-    width = one.cell.output_size
+    entering = entering_shape(value)
+    shapes = state_shapes(one.cell, entering)
+    step = _cell(call, one.cell, entering)
+    held = states or [_zeros(call, value, shape) for shape in shapes]
+    made = output_shape(one.cell, entering)
+    axes = graph.integers(*range(2, len(made) + 1))
     outputs: list[str] = []
     nothing = graph.constant(np.float32(0), "nothing")
     for place in reversed(range(steps)) if one.go_backwards else range(steps):
         output, after = step(graph.at(value.name, place, 1), held)
         if value.mask is not None:
             kept = graph.op("Gather", value.mask, graph.integers(place), axis=1)
+            if len(made) > 1:
+                kept = graph.op("Unsqueeze", kept, axes)
             before = (
                 outputs[-1] if outputs and not one.zero_output_for_mask else nothing
             )
@@ -108,22 +124,25 @@ def _run(call: Call, one: Any, value: Value, states: list[str]) -> list[Value]:
             after = [graph.op("Where", kept, new, old) for new, old in pairs]
         outputs.append(output)
         held = after
-    last = Value(outputs[-1], (value.shape[0], width))
+    last = Value(outputs[-1], (value.shape[0], *made))
     if one.return_sequences:
-        axes = graph.integers(1)
-        rows = [graph.op("Unsqueeze", output, axes) for output in outputs]
+        time = graph.integers(1)
+        rows = [graph.op("Unsqueeze", output, time) for output in outputs]
         name = graph.op("Concat", *rows, axis=1)
-        last = Value(name, (value.shape[0], steps, width), mask=value.mask)
-    ends = [Value(name, (value.shape[0], None)) for name in held]
+        last = Value(name, (value.shape[0], steps, *made), mask=value.mask)
+    each = zip(held, shapes, strict=True)
+    ends = [Value(name, (value.shape[0], *shape)) for name, shape in each]
     return [last, *ends] if one.return_state else [last]
 
 
-def _cell(call: Call, cell: Any) -> Step:
+def _cell(call: Call, cell: Any, entering: Shape) -> Step:
     """A step of a cell, or of several on each other."""
+    if is_convolutional(cell):
+        return convolutional_lstm(call, cell, entering)
     cells = getattr(cell, "cells", None)
     if cells is None:
         return _step(call, cell)
-    steps = [(_step(call, one), len(_sizes(one))) for one in cells]
+    steps = [(_step(call, one), len(state_shapes(one, entering))) for one in cells]
 
     def all_of_them(x: str, states: list[str]) -> tuple[str, list[str]]:
         waiting = list(states)
@@ -142,8 +161,8 @@ def _step(call: Call, cell: Any) -> Step:
     ours = type(cell).__module__.partition(".")[0] in {"keras", "nncompress_lab"}
     if known is None or not ours:
         raise call.refuse(
-            f"its cell is a {type(cell).__name__}; SimpleRNNCell, GRUCell and LSTMCell "
-            "are covered."
+            f"its cell is a {type(cell).__name__}; SimpleRNNCell, GRUCell, LSTMCell and "
+            "the cell of ConvLSTM layers are covered."
         )
     return known(_Cell(call, cell))
 
@@ -248,26 +267,12 @@ CELLS: dict[str, Callable[[_Cell], Step]] = {
 }
 
 
-def _sizes(cell: Any) -> list[int]:
-    """Of the states of a cell, in a row; those of several cells behind each other."""
-    if hasattr(cell, "cells"):
-        return [size for one in cell.cells for size in _sizes(one)]
-    size = cell.state_size
-    return list(size) if isinstance(size, list | tuple) else [size]
-
-
-def _zeros(call: Call, cell: Any, value: Value) -> list[str]:
+def _zeros(call: Call, value: Value, shape: Sequence[int]) -> str:
     graph = call.graph
     count = graph.op("Shape", value.name, start=0, end=1)
     zero = onnx.numpy_helper.from_array(np.zeros(1, np.float32))
-    return [
-        graph.op(
-            "ConstantOfShape",
-            graph.op("Concat", count, graph.integers(size), axis=0),
-            value=zero,
-        )
-        for size in _sizes(cell)
-    ]
+    sizes = graph.op("Concat", count, graph.integers(*shape), axis=0)
+    return graph.op("ConstantOfShape", sizes, value=zero)
 
 
 def _reversed(call: Call, name: str) -> str:
