@@ -6,7 +6,8 @@ checks apply; this module only takes the archive apart and puts it together agai
 
 import json
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -35,14 +36,16 @@ class Member:
     Args:
         name: Its path in the weights file, or of its file if that begins with `assets/`.
         dtype: One of the names in `DTYPES`.
-        array: What it holds; of bfloat16, the bits.
+        shape: Of what it holds.
+        read: Reads that while the archive is open; of bfloat16, the bits.
         layer: Names from the model down to the layer that it belongs to, joined by `/`.
         index: Its place among the layer's variables.
     """
 
     name: str
     dtype: str
-    array: npt.NDArray[Any]
+    shape: tuple[int, ...]
+    read: Callable[[], npt.NDArray[Any]]
     layer: str = ""
     index: int = 0
 
@@ -62,8 +65,9 @@ class Archive:
     members: list[Member]
 
 
-def read(path: Path) -> Archive:
-    """Take a `.keras` file apart.
+@contextmanager
+def opened(path: Path) -> Iterator[Archive]:
+    """A `.keras` file taken apart, whose arrays are read one by one within the block.
 
     Raises:
         UnsupportedModelError: If a variable has a type that cannot be packed.
@@ -72,13 +76,19 @@ def read(path: Path) -> Archive:
         config = _renumbered(archive.read(CONFIG))
         version = json.loads(archive.read(METADATA))["keras_version"]
         with h5py.File(archive.extract(WEIGHTS, folder), "r") as weights:
-            members = list(_variables(weights))
-        assets = [
-            Member(name, "uint8", np.frombuffer(archive.read(name), np.uint8))
-            for name in archive.namelist()
-            if name.startswith(ASSETS) and not name.endswith("/")
-        ]
-    return Archive(config, version, [*members, *assets])
+            assets = [_asset(archive, one) for one in archive.infolist()]
+            members = [*_variables(weights), *(one for one in assets if one)]
+            yield Archive(config, version, members)
+
+
+def _asset(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member | None:
+    if not info.filename.startswith(ASSETS) or info.is_dir():
+        return None
+
+    def read() -> npt.NDArray[np.uint8]:
+        return np.frombuffer(archive.read(info), np.uint8)
+
+    return Member(info.filename, "uint8", (info.file_size,), read)
 
 
 def write(
@@ -152,10 +162,12 @@ def _variable(dataset: h5py.Dataset, layer: str, index: int) -> Member:
             f"A variable of type {dtype} cannot be packed. Received: {name}. The types "
             f"that can: {', '.join(DTYPES)}."
         )
-    array = np.asarray(dataset[()])
-    if dtype == _BFLOAT16:
-        array = array.view(np.uint16)
-    return Member(name, dtype, array, layer, index)
+
+    def read() -> npt.NDArray[Any]:
+        array = np.asarray(dataset[()])
+        return array.view(np.uint16) if dtype == _BFLOAT16 else array
+
+    return Member(name, dtype, dataset.shape, read, layer, index)
 
 
 def _store(weights: h5py.File, name: str, dtype: str, array: Any) -> None:

@@ -10,7 +10,7 @@ import shutil
 import struct
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Any
@@ -21,6 +21,7 @@ import numpy.typing as npt
 from nncompress_lab.errors import CorruptFileError, ModelFileError
 from nncompress_lab.limits import EXPANSION, most_bytes
 from nncompress_lab.packing import tensors, zstd
+from nncompress_lab.packing.cursor import FileCursor
 from nncompress_lab.packing.tensors import DTYPES, Layout
 
 MAGIC = b"\x89NCZ\r\n\x1a\n"  # as PNG's: a transfer that changes line ends shows
@@ -66,7 +67,7 @@ class Section:
         return math.prod(self.shape) * np.dtype(DTYPES[self.dtype]).itemsize
 
 
-def write(file: IO[bytes], about: dict[str, Any], contents: list[Tensor]) -> None:
+def write(file: IO[bytes], about: dict[str, Any], contents: Iterable[Tensor]) -> None:
     """Write a packed file.
 
     The index comes first and says how long each tensor became, so the tensors wait in
@@ -75,7 +76,7 @@ def write(file: IO[bytes], about: dict[str, Any], contents: list[Tensor]) -> Non
     Args:
         file: Opened for writing in binary mode.
         about: What the file says beside the tensors, as JSON values.
-        contents: The tensors.
+        contents: The tensors, each of which is asked for when the one before is written.
     """
     with tempfile.TemporaryFile() as coded:
         sections, version = [], 1
@@ -83,6 +84,7 @@ def write(file: IO[bytes], about: dict[str, Any], contents: list[Tensor]) -> Non
             size, needed = _write_tensor(coded, one)
             version = max(version, needed)
             sections.append([one.name, one.dtype, list(one.array.shape), size])
+            del one
         _write_index(file, about, sections, version)
         coded.seek(0)
         shutil.copyfileobj(coded, file)
@@ -93,14 +95,21 @@ def _write_tensor(file: IO[bytes], tensor: Tensor) -> tuple[int, int]:
     start = file.tell() + _CHECKSUM.size
     file.seek(start)
     version = tensors.write(file, tensor.array, tensor.dtype, tensor.layout)
-    end, checksum = file.tell(), 0
+    end = file.tell()
     file.seek(start)
-    while piece := file.read(_PIECE):
-        checksum = zlib.crc32(piece, checksum)
+    checksum = _checksum(file, end - start)
     file.seek(start - _CHECKSUM.size)
     file.write(_CHECKSUM.pack(checksum))
     file.seek(end)
     return end - start, version
+
+
+def _checksum(file: IO[bytes], size: int) -> int:
+    """Of the next bytes of a file, at most so many."""
+    checksum = 0
+    for start in range(0, size, _PIECE):
+        checksum = zlib.crc32(file.read(min(_PIECE, size - start)), checksum)
+    return checksum
 
 
 def _write_index(
@@ -150,12 +159,19 @@ class Reader:
         """
         for section in self._sections:
             with _naming(f"tensor {section.name!r}"):
-                checksum = self._file.read(_CHECKSUM.size)
-                content = self._file.read(section.size)
-                if _CHECKSUM.pack(zlib.crc32(content)) != checksum:
-                    raise CorruptFileError("its checksum does not fit its bytes")
-                array = tensors.decode(content, section.dtype, section.shape)
+                self._check_next(section.size)
+                cursor = FileCursor(self._file, section.size)
+                array = tensors.read(cursor, section.dtype, section.shape)
             yield section, array
+            del array
+
+    def _check_next(self, size: int) -> None:
+        """Raise unless the checksum fits what follows, and go to the beginning of that."""
+        checksum = self._file.read(_CHECKSUM.size)
+        start = self._file.tell()
+        if _CHECKSUM.pack(_checksum(self._file, size)) != checksum:
+            raise CorruptFileError("its checksum does not fit its bytes")
+        self._file.seek(start)
 
 
 @contextmanager

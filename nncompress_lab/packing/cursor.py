@@ -1,5 +1,7 @@
 """Bytes read one after the other, never beyond their end; and numbers of any size."""
 
+from typing import IO
+
 import numpy as np
 import numpy.typing as npt
 
@@ -35,10 +37,7 @@ class Cursor:
         Raises:
             CorruptFileError: If there are fewer.
         """
-        if count > self.left:
-            raise CorruptFileError(
-                f"it ends too early: {count} more bytes are needed and {self.left} left"
-            )
+        self._check(count)
         self._place += count
         return self._content[self._place - count : self._place]
 
@@ -60,10 +59,49 @@ class Cursor:
         """The next 32-bit words, after their count."""
         return np.frombuffer(self.take(4 * self.number()), "<u4").astype(np.uint32)
 
+    def _check(self, count: int) -> None:
+        if count > self.left:
+            raise CorruptFileError(
+                f"it ends too early: {count} more bytes are needed and {self.left} left"
+            )
+
     def close(self) -> None:
         """Raise a `CorruptFileError` unless everything has been read."""
         if self.left:
             raise CorruptFileError(f"{self.left} bytes in it belong to nothing")
+
+
+class FileCursor(Cursor):
+    """A place in a part of a file; what is taken is read then, and held by the taker only.
+
+    Args:
+        file: Opened for reading in binary mode, at the beginning of the part. Nobody
+            else moves in it meanwhile.
+        size: Bytes of the part.
+    """
+
+    def __init__(self, file: IO[bytes], size: int) -> None:
+        super().__init__(b"")
+        self._file = file
+        self._left = size
+
+    @property
+    def left(self) -> int:
+        """Bytes that have not been read."""
+        return self._left
+
+    def take(self, count: int) -> memoryview:
+        """The next bytes.
+
+        Raises:
+            CorruptFileError: If there are fewer.
+        """
+        self._check(count)
+        content = self._file.read(count)
+        if len(content) < count:
+            raise CorruptFileError("it has become shorter while it was read")
+        self._left -= count
+        return memoryview(content)
 
 
 def number(value: int) -> bytes:

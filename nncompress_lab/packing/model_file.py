@@ -1,6 +1,7 @@
 """Packing a Keras model into a file of few bytes, and getting the same model back."""
 
 import io
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import IO, Any
 import keras
 import numpy as np
 import numpy.typing as npt
+from keras.src.saving import saving_lib
 
 from nncompress_lab.atomic import replace_file, scratch_folder
 from nncompress_lab.errors import (
@@ -38,6 +40,7 @@ from nncompress_lab.packing.tensors import Layout, encode, layout_of
 from nncompress_lab.quantization.arrays.codebook_format import View
 from nncompress_lab.quantization.layers.stored import QuantizedKernels
 
+_LARGE = 2**26  # bytes of a model from which on the disk is worth its time
 _ANY = 2**62  # bytes: of a model that is in memory already
 REFUSED = "Keras does not accept its model"
 
@@ -106,8 +109,8 @@ def keras_and_packed(model: keras.Model) -> tuple[int, bytes]:
 
 def _write(model: keras.Model, file: IO[bytes]) -> int:
     """Pack a model into a file; bytes of its `.keras` file."""
-    with saved_without_optimizer(model) as path:
-        container.write(file, *contents(model, path))
+    with saved_without_optimizer(model) as path, opened_contents(model, path) as inside:
+        container.write(file, *inside)
         return path.stat().st_size
 
 
@@ -116,26 +119,58 @@ def saved_without_optimizer(model: keras.Model) -> Iterator[Path]:
     """A `.keras` file of the model, gone after the block."""
     with scratch_folder() as folder:
         path = folder / "model.keras"
-        write_model(copy_model(model) if model.compiled else model, path)
+        with _kept_on_disk():
+            write_model(copy_model(model) if model.compiled else model, path)
         yield path
+
+
+@contextmanager
+def _kept_on_disk() -> Iterator[None]:
+    """While the block runs, Keras writes and reads large models through the disk.
+
+    Where the memory allows it, it holds them a second and a third time in memory.
+    """
+    known = getattr(saving_lib, "is_memory_sufficient", None)
+    if known is None:  # a Keras that goes about it in another way
+        yield
+        return
+
+    def is_sufficient(model: keras.Model) -> bool:
+        size = sum(math.prod(one.shape) * 4 for one in model.variables)
+        return size < _LARGE and bool(known(model))
+
+    saving_lib.is_memory_sufficient = is_sufficient
+    try:
+        yield
+    finally:
+        saving_lib.is_memory_sufficient = known
 
 
 def contents(
     model: keras.Model, saved_as: Path
 ) -> tuple[dict[str, Any], list[container.Tensor]]:
     """What the packed file of a model holds: how to build it, and its tensors."""
-    saved = archive.read(saved_as)
+    with opened_contents(model, saved_as) as (about, tensors):
+        return about, list(tensors)
+
+
+@contextmanager
+def opened_contents(
+    model: keras.Model, saved_as: Path
+) -> Iterator[tuple[dict[str, Any], Iterator[container.Tensor]]]:
+    """The same, but the tensors are read one by one within the block."""
     layouts = _layouts(model)
-    tensors = [
-        container.Tensor(
-            one.name,
-            one.dtype,
-            one.array,
-            layouts.get((one.layer, one.index), layout_of(one.array.shape)),
+    with archive.opened(saved_as) as saved:
+        tensors = (
+            container.Tensor(
+                one.name,
+                one.dtype,
+                one.read(),
+                layouts.get((one.layer, one.index), layout_of(one.shape)),
+            )
+            for one in saved.members
         )
-        for one in saved.members
-    ]
-    return {"keras": saved.keras_version, "config": saved.config}, tensors
+        yield {"keras": saved.keras_version, "config": saved.config}, tensors
 
 
 def unpack(path: str | Path, *, max_bytes: int | None = None) -> keras.Model:
@@ -147,8 +182,9 @@ def unpack(path: str | Path, *, max_bytes: int | None = None) -> keras.Model:
     Args:
         path: A packed file.
         max_bytes: Of all arrays together, and of the variables of the model; by default
-            64 MiB and 1000 times the bytes of the file. While reading, about three times
-            as many bytes are taken; for packed 1-bit integers up to 34 times.
+            64 MiB and 1000 times the bytes of the file. While reading, about twice as
+            many bytes are taken, of small models three times; for packed 1-bit integers
+            up to 34 times.
 
     Returns:
         The model, not compiled.
@@ -191,7 +227,7 @@ def _restored(reader: container.Reader) -> keras.Model:
         path = folder / "model.keras"
         members = ((one.name, one.dtype, array) for one, array in reader.tensors())
         archive.write(path, config, version, members)
-        with keras_errors(REFUSED), built_once():
+        with keras_errors(REFUSED), built_once(), _kept_on_disk():
             return keras.saving.load_model(path, compile=False, safe_mode=True)
 
 

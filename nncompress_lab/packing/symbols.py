@@ -161,17 +161,13 @@ def unpack(packed: Symbols, bits: int, count: int) -> Symbols:
 
 def pack(symbols: Symbols, bits: int) -> Symbols:
     """The inverse of `unpack`, of the lowest bits of symbols; unused bits are 0."""
-    packed = np.zeros(packed_size(symbols.size, bits=bits), np.uint8)
-    if 8 % bits == 0:
+    if 8 % bits == 0:  # in a tenth of the time
+        packed = np.zeros(packed_size(symbols.size, bits=bits), np.uint8)
         for place in range(8 // bits):
             of_place = symbols[place :: 8 // bits] & np.uint8(2**bits - 1)
             packed[: of_place.size] |= of_place << np.uint8(place * bits)
         return packed
-    for start in range(0, symbols.size, _CHUNK):
-        lowest = symbols[start : start + _CHUNK] & np.uint8(2**bits - 1)
-        part = pack_bits(lowest, bits=bits)
-        packed[start * bits // 8 :][: part.size] = part
-    return packed
+    return pack_bits(symbols & np.uint8(2**bits - 1), bits=bits)
 
 
 def _plain(symbols: Symbols) -> bytes:

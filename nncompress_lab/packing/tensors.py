@@ -113,21 +113,27 @@ def write(
 def decode(
     content: bytes | memoryview, dtype: str, shape: tuple[int, ...]
 ) -> npt.NDArray[Any]:
-    """Read an array that `encode` wrote.
+    """Read an array that `encode` returned; see `read`."""
+    return read(Cursor(content), dtype, shape)
+
+
+def read(cursor: Cursor, dtype: str, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    """Read an array that `write` wrote.
 
     Args:
-        content: What `encode` returned.
-        dtype: As for `encode`.
+        cursor: Where it is, and nothing else; it moves to the end.
+        dtype: As for `write`.
         shape: Of the array. Beside it, some megabytes, as many bytes again and 4 for
-            each item are allocated; packed integers are items.
+            each item are allocated, of one in blocks for a block; packed integers are
+            items.
 
     Returns:
         The array; its bits, if NumPy lacks the type.
 
     Raises:
-        CorruptFileError: If `encode` cannot have written this for such an array.
+        CorruptFileError: If `write` cannot have written this for such an array.
     """
-    cursor, size = Cursor(content), math.prod(shape)
+    size = math.prod(shape)
     bits = cursor.byte()
     if bits and (dtype != "uint8" or not _fits(size, bits)):
         raise CorruptFileError("it holds packed integers, which do not fit its type")

@@ -1,6 +1,8 @@
 """Large arrays are cut into blocks: nothing is lost, in bytes or in what comes back."""
 
+import functools
 import io
+import tracemalloc
 
 import numpy as np
 import packed_arrays
@@ -8,7 +10,7 @@ import pytest
 import reference_reader
 from packed_arrays import codes, dead, pruned, weights
 
-from nncompress_lab.packing import tensors
+from nncompress_lab.packing import container, tensors
 from nncompress_lab.packing.tensors import Layout
 
 BLOCK = 2 * tensors.LEAST_BLOCK
@@ -54,3 +56,26 @@ def test_only_what_is_large_is_cut_into_blocks():
 
     assert [one[1] == tensors.BLOCKS for one in coded] == [False, True]
     np.testing.assert_array_equal(tensors.decode(coded[1], "int8", zeros.shape), zeros)
+
+
+def test_writing_and_reading_blocks_takes_little_beside_the_array(monkeypatch):
+    small = functools.partial(tensors.write, block=BLOCK)
+    monkeypatch.setattr(tensors, "write", small)
+    array = np.random.default_rng(0).standard_normal((2048, 1024), "f4")  # 8 MiB
+    one = container.Tensor("kernel", "float32", array, tensors.layout_of(array.shape))
+    file = io.BytesIO(bytes(array.nbytes))  # its own memory is there before
+    tracemalloc.start()
+    try:
+        container.write(file, {}, [one])
+        _, to_write = tracemalloc.get_traced_memory()
+        size = file.tell()
+        file.seek(0)
+        tracemalloc.reset_peak()
+        [(_, restored)] = container.Reader(file, size).tensors()
+        _, to_read = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    np.testing.assert_array_equal(restored, array)
+    assert to_write < 2**22
+    assert to_read < array.nbytes + 2**22
