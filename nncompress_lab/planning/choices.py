@@ -106,6 +106,12 @@ def front_of(
     return ChoiceFront(scan, cost, float(base), front, options)
 
 
+def by_loss(scan: Sensitivity) -> Sensitivity:
+    """A scan with changes of the loss, which may be below 0, in place of divergences."""
+    rows = tuple(replace(row, divergence=row.loss) for row in scan.rows)
+    return replace(scan, rows=rows)
+
+
 def uniform_choices(scan: Sensitivity, option: int) -> dict[str, int | None]:
     """One option on all units that it changes."""
     return {

@@ -1,5 +1,6 @@
 """Candidates within a budget, applied and measured, and the best of them as a plan."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -11,10 +12,11 @@ from nncompress_lab.measure.sizes import FileSizes, file_sizes
 from nncompress_lab.passes import Context
 from nncompress_lab.pipelines import Pipeline, pipeline
 from nncompress_lab.planning.applying import applied
-from nncompress_lab.planning.budget import ROUNDING, Budget, drop
+from nncompress_lab.planning.budget import Budget
 from nncompress_lab.planning.choices import (
     ChoiceFront,
     Choices,
+    by_loss,
     divergence_of,
     front_of,
     predicted,
@@ -34,6 +36,7 @@ NEAR = 0.99  # of the limit: not worth another try
 UNIFORM = 2  # candidates that treat all units alike
 PRECISION = 0.01  # of the smallest file that a drop allows
 PLAN = "plan"
+BY_LOSS = "plan by the loss"
 
 
 def reestimates(model: keras.Model, context: Context) -> bool:
@@ -98,6 +101,14 @@ class Planner:
         found = {PLAN: self._fitted(front, budget, limit)}
         found |= self._uniform(budget, limit)
         points = {name: self._point(one) for name, one in found.items()}
+        if all(self._misses(budget, one) for one in points.values()):
+            # Where divergences misjudge what is lost, labels may tell.
+            front = front_of(
+                by_loss(self.scan), budget.cost_in_rows, limit=SLACK * limit
+            )
+            with suppress(CompressionError):
+                found[BY_LOSS] = self._fitted(front, budget, limit)
+                points[BY_LOSS] = self._point(found[BY_LOSS])
         best = max(points, key=lambda name: self._worth(points[name]))
         return self._plan(budget, found[best], points[best], points)
 
@@ -120,7 +131,7 @@ class Planner:
                 sums = getattr(predicted(self.scan, choices), budget.cost)
                 asked = limit - (one.cost - sums)
         if fitting := [one for one in tried if one.cost <= limit]:
-            return min(fitting, key=lambda one: divergence_of(self.scan, one.choices))
+            return min(fitting, key=lambda one: divergence_of(front.scan, one.choices))
         least = min(one.cost for one in tried)
         raise CompressionError(
             f"The smallest model of those tried costs {least:,.6g} {budget.cost}. "
@@ -153,22 +164,29 @@ class Planner:
         front = front_of(self.scan, budget.cost_in_rows)
         # Places in the front: of one that loses too much, and of one that does not.
         low, high = -1, len(front) - 1
-        best: Plan | None = None
-        while high - low > 1 and (best is None or self._far_apart(front, low, high)):
+        kept: dict[str, tuple[Built, Point]] = {}
+        while high - low > 1 and (not kept or self._far_apart(front, low, high)):
             middle = (low + high) // 2
             one = self._built(front.choices(middle), budget)
             point = self._point(one)
-            lost = drop(point, self.original, mode=self.scan.mode)
-            if lost <= (budget.max_drop or 0.0) + ROUNDING:
-                best, high = self._plan(budget, one, point, {PLAN: point}), middle
-            else:
+            if self._misses(budget, point):
                 low = middle
-        if best is None:
+            else:
+                kept[PLAN], high = (one, point), middle
+        if not kept:
             raise CompressionError(
                 f"Every plan that was tried loses more. Received: {budget!r}. Allow a "
                 "larger drop, or say a size and let `ncl.compress(model, plan)` recover."
             )
-        return best
+        for label, one in self._uniform(budget, kept[PLAN][0].cost).items():
+            if not self._misses(budget, point := self._point(one)):
+                kept[label] = one, point
+        best = min(kept, key=lambda name: kept[name][0].cost)
+        points = {name: point for name, (_, point) in kept.items()}
+        return self._plan(budget, *kept[best], points)
+
+    def _misses(self, budget: Budget, point: Point) -> list[str]:
+        return budget.misses(point, self.original, mode=self.scan.mode)
 
     def _far_apart(self, front: ChoiceFront, low: int, high: int) -> bool:
         costs = front.base + front.front.costs

@@ -81,6 +81,32 @@ def test_a_drop_alone_gives_the_smallest_model_that_keeps_it(model, scan):
     assert set(loose.choices.values()) == {OPTIONS[0].label}
 
 
+def test_a_file_as_small_as_a_drop_allows_is_no_larger_than_with_one_option(model):
+    wrong = hand_made(model, hurts={"conv": 1e4})
+    four = OPTIONS[1](model)
+    lost = 1.0 - ncl.measure.accuracy(four, context(model).validation)
+
+    made = ncl.plan(model, ncl.Budget(max_drop=lost), context(model), scan=wrong)
+
+    assert made.verified.packed_bytes <= ncl.packed_bytes(four)
+    assert made.misses == []
+
+
+def test_where_divergences_lose_too_much_the_loss_has_its_say(model, scan):
+    size = ncl.packed_bytes(OPTIONS[1](model))
+    budgets = [ncl.Budget(packed_bytes=size, max_drop=drop) for drop in (1.0, 0.0)]
+
+    met, missed = (
+        ncl.plan(model, budget, context(model), scan=scan) for budget in budgets
+    )
+
+    assert "plan by the loss" not in [one.name for one in met.candidates]
+    assert "plan by the loss" in [one.name for one in missed.candidates]
+    best = max(one.point.metric for one in missed.candidates)
+    assert missed.verified.metric == best
+    assert missed.misses
+
+
 def test_other_costs_are_limited_too(model, scan):
     size = original(model).keras_bytes
 
