@@ -9,6 +9,7 @@ tensor.
 """
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -45,6 +46,7 @@ def main() -> None:
             f"An import started threads; there are {count}. A fork has none of them, and "
             "what they hold is locked in it for ever: import less here."
         )
+    gc.freeze()  # else each full collection goes through all that was imported
     print("ready", flush=True)  # noqa: T201 (is read)
     for line in sys.stdin:
         request = json.loads(line)
