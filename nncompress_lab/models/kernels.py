@@ -105,9 +105,11 @@ class KernelLayer:
 
 def to_numpy(tensor: Any) -> npt.NDArray[Any]:
     """A copy of a Keras variable or tensor that shares no memory with it."""
-    from keras import ops
+    from keras import backend, ops
 
-    array: npt.NDArray[Any] = ops.convert_to_numpy(tensor)
+    # Of a TensorFlow variable `convert_to_numpy` makes two copies, one of the other.
+    once = backend.backend() == "tensorflow" and hasattr(tensor, "numpy")
+    array: npt.NDArray[Any] = tensor.numpy() if once else ops.convert_to_numpy(tensor)
     return array if array.flags.owndata else array.copy()
 
 

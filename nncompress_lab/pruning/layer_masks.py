@@ -151,14 +151,16 @@ def keep_only(
         layers: Whose kernels to change.
         masks: For each layer, masks of the shapes of its kernels.
         arrays: For each layer, what its kernels hold inside the masks; by default what
-            they hold now.
+            they hold now. They are not changed.
     """
-    held = (layer.arrays() for layer in layers) if arrays is None else arrays
+    held: Iterable[list[Weights]] = (layer.arrays() for layer in layers)
+    if arrays is not None:
+        held = ([one.copy() for one in some] for some in arrays)
     for layer, kept, weights in zip(layers, masks, held, strict=True):
-        # Not a product: it would leave -0.0, whose sign bit no coder gets rid of.
-        layer.assign(
-            [np.where(mask, one, 0) for mask, one in zip(kept, weights, strict=True)]
-        )
+        for mask, one in zip(kept, weights, strict=True):
+            # Not a product: it would leave -0.0, whose sign bit no coder gets rid of.
+            np.putmask(one, ~mask, 0)
+        layer.assign(weights)
 
 
 def _by_output(

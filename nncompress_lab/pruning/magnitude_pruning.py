@@ -106,7 +106,8 @@ class MagnitudePruning(WeightPruning):
         except ValueError as error:
             names = ", ".join(layer.path for layer in layers)
             raise ValueError(f"Cannot prune {names}: {error}") from error
-        keep_only(layers, by_layer(layers, masks), arrays)
+        del arrays  # a copy of all kernels
+        keep_only(layers, by_layer(layers, masks))
 
     def _masks(self, arrays: list[Weights]) -> list[Mask]:
         if self.threshold is not None:

@@ -1,5 +1,7 @@
 """Uniform quantization against its definition: `real = scale * (q - zero_point)`."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -383,3 +385,17 @@ def test_numpy_integers_are_numbers_of_bits(kind, bits):
     for symmetric in (True, False):
         ends = integer_range(bits=kind(bits), symmetric=symmetric)
         assert ends == integer_range(bits=bits, symmetric=symmetric)
+
+
+def test_rounding_takes_hardly_more_memory_than_the_integers():
+    weights = np.random.default_rng(0).standard_normal((1, 2048, 1024), "f4")  # 8 MiB
+    params = affine_params(weights, bits=8, axis=1)
+
+    tracemalloc.start()
+    try:
+        codes = quantize(weights, params, bits=8)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak <= codes.nbytes + 2**22  # pieces of a quarter of a million weights

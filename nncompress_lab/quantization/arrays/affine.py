@@ -5,6 +5,8 @@ multiplies the integers. (Keras's own `kernel_scale` is the inverse.) Storey 1: 
 but for the parameters of a range, which layers compute with `keras.ops`.
 """
 
+import math
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +18,7 @@ Floats = npt.NDArray[Any]
 Codes = npt.NDArray[np.int8] | npt.NDArray[np.uint8]
 
 MIN_BITS, MAX_BITS = 2, 8
+_PIECE = 2**18  # weights that are rounded at a time
 LARGEST = np.finfo(np.float32).max / 2  # beyond it a decoded weight could overflow
 
 
@@ -178,9 +181,25 @@ def quantize(
         array([-127,   64], dtype=int8)
     """
     qmin, qmax = integer_range(bits=bits, symmetric=symmetric)
-    steps = np.rint(finite_weights(weights) / params.scale) + params.zero_point
-    codes: Codes = np.clip(steps, qmin, qmax).astype(np.int8 if symmetric else np.uint8)
+    weights = finite_weights(weights)
+    codes: Codes = np.empty(weights.shape, np.dtype("int8" if symmetric else "uint8"))
+    scale, zero_point, weights = np.broadcast_arrays(*params, weights)
+    for some in _pieces(codes.shape):
+        steps = np.asarray(weights[some] / scale[some])
+        np.rint(steps, out=steps)
+        steps += zero_point[some]
+        codes[some] = np.clip(steps, qmin, qmax, out=steps)
     return codes
+
+
+def _pieces(shape: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
+    """Parts of an array along its longest axis, of some hundred thousand entries."""
+    axis = int(np.argmax(shape)) if shape else 0
+    step = max(1, _PIECE * max(shape, default=1) // max(1, math.prod(shape)))
+    for start in range(0, max(shape, default=0), step):
+        yield (slice(None),) * axis + (slice(start, start + step),)
+    if not shape:
+        yield ()
 
 
 def dequantize(codes: Codes, params: AffineParams) -> npt.NDArray[np.float32]:
@@ -227,6 +246,8 @@ def split_groups(matrix: Floats, *, group_size: int) -> Floats:
     check_group_size(group_size)
     rows, channels = matrix.shape
     groups = -(-rows // group_size)
+    if groups * group_size == rows:  # a view, of what may be most of a model
+        return matrix.reshape(groups, group_size, channels)
     filled = np.zeros((groups * group_size, channels), matrix.dtype)
     filled[:rows] = matrix
     return filled.reshape(groups, group_size, channels)
@@ -267,8 +288,9 @@ def finite_weights(weights: Floats) -> npt.NDArray[np.float32]:
     """
     with np.errstate(over="ignore"):  # what float32 cannot hold is reported below
         weights = np.asarray(weights, np.float32)
-    usable = np.abs(weights) <= LARGEST  # False for NaN
-    if not usable.all():
+    # Both are NaN if one of the weights is.
+    if weights.size and not -LARGEST <= weights.min() <= weights.max() <= LARGEST:
+        usable = np.abs(weights) <= LARGEST
         raise ValueError(
             "Weights must be finite, and at most half of the largest float32, to be "
             f"quantized. Received: {weights.size - np.count_nonzero(usable)} of "

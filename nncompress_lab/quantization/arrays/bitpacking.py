@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+_CHUNK = 2**16  # integers that are packed at a time; a multiple of 8
 PER_BLOCK = 8  # eight integers of `bits` bits fill exactly `bits` bytes
 
 
@@ -46,10 +47,13 @@ def pack_bits(values: npt.NDArray[np.uint8], *, bits: int) -> npt.NDArray[np.uin
             f"Every value must be below 2**bits = {2**bits}. Received: a largest value "
             f"of {int(values.max())}. Quantize with at most {bits} bits."
         )
-    stream = np.unpackbits(values.reshape(-1, 1), axis=1, count=bits, bitorder="little")
-    flat = np.packbits(stream.reshape(-1), bitorder="little")
+    values = values.reshape(-1, 1)
     packed = np.zeros(packed_size(values.size, bits=bits), np.uint8)
-    packed[: flat.size] = flat
+    for start in range(0, values.size, _CHUNK):
+        some = values[start : start + _CHUNK]
+        stream = np.unpackbits(some, axis=1, count=bits, bitorder="little")
+        flat = np.packbits(stream.reshape(-1), bitorder="little")
+        packed[start * bits // 8 :][: flat.size] = flat
     return packed
 
 

@@ -156,7 +156,8 @@ class KernelView(MatrixView):
         q: npt.NDArray[Any] = codes
         if bits < 8:
             qmin, _ = self.format.integers
-            q = pack_bits((codes.astype(np.int16) - qmin).astype(np.uint8), bits=bits)
+            from_zero = codes.view(np.uint8) - np.uint8(qmin % 256)  # modulo 256
+            q = pack_bits(from_zero, bits=bits)
         arrays = {"q": q, "scale": params.scale, "zero_point": params.zero_point}
         return {
             name: arrays[name].reshape(shape)
