@@ -1,17 +1,20 @@
 """What quantization costs in the packed file when it knows of the entropy coder.
 
-    python benchmarks/rate_aware.py [--models lenet5 ...]
+    python benchmarks/rate_aware.py [--models lenet5 ...] [--trained lenet5 ...]
 
-Nothing is trained. Integers of equal width for all layers, rounded to the nearest
+Without training: integers of equal width for all layers, rounded to the nearest
 (`UniformQuantization` with clipping by least squared error) and with error compensation
 (`GPTQ`), against `RateAwareQuantization` at several rates. All look at the same 2,000
-training images, without labels; models with BatchNorm are folded first. Each row is kept as
-soon as it is measured, so that a run that was interrupted goes on where it stopped.
+training images, without labels; models with BatchNorm are folded first. With training:
+`CodebookAwareTraining` at several rates, with the original as the teacher, for as many
+epochs with each. Each row is kept as soon as it is measured, so that a run that was
+interrupted goes on where it stopped.
 """
 
 import argparse
 import os
 import time
+from dataclasses import replace
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -28,6 +31,7 @@ SEEN = 2000
 MODELS = ("lenet5", "resnet20", "mobilenet_small", "vit_tiny")
 WIDTHS = (2, 3, 4)
 RATES = (1e-7, 3e-8, 1e-8)
+TRAINED = ((2, 0.0), (3, 0.0), (3, 1e-5), (3, 1e-4))  # bits of a code, and the rate
 STEPS: dict[str, ncl.Pass] = {
     **{
         f"nearest, {bits} bits": ncl.UniformQuantization(bits=bits, clipping="mse")
@@ -35,6 +39,14 @@ STEPS: dict[str, ncl.Pass] = {
     },
     **{f"GPTQ, {bits} bits": ncl.GPTQ(bits=bits, inputs="float") for bits in WIDTHS},
     **{f"rate {rate:g}": ncl.RateAwareQuantization(rate=rate) for rate in RATES},
+}
+TRAININGS: dict[str, ncl.Pass] = {
+    f"trained, {bits} bits" + (f", rate {rate:g}" if rate else ""): (
+        ncl.CodebookAwareTraining(
+            bits=bits, rate=rate, epochs=4, patience=4, teacher="original"
+        )
+    )
+    for bits, rate in TRAINED
 }
 
 
@@ -49,9 +61,14 @@ def original(name: str) -> keras.Model:
 
 def row(name: str, way: str, model: keras.Model, data: ncl.Dataset) -> dict[str, Any]:
     """One model under one pass."""
-    context = ncl.Context(calibration=data.train.take(SEEN), progress=False)
+    context = replace(
+        ncl.Context.of(data, progress=False),
+        calibration=data.train.take(SEEN),
+        original=model,
+    )
     began = time.process_time()
-    small = STEPS[way](model, context) if way in STEPS else model
+    step = {**STEPS, **TRAININGS}.get(way)
+    small = step(model, context) if step else model
     return {
         "model": name,
         "way": way,
@@ -67,13 +84,17 @@ def main() -> None:
     """Measure what is missing and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", nargs="*", choices=MODELS, default=MODELS)
+    parser.add_argument("--trained", nargs="*", choices=MODELS, default=MODELS[:1])
     options = parser.parse_args()
     data = ncl.data.fashion_mnist()
     rows = kept_rows(RESULTS)
-    for name in options.models:
+    for name in MODELS:
+        ways = ["float32", *STEPS] if name in options.models else []
+        ways += TRAININGS if name in options.trained else []
+        known = {one["way"] for one in rows if one["model"] == name}
         model = original(name)
-        for way in ("float32", *STEPS):
-            if any((one["model"], one["way"]) == (name, way) for one in rows):
+        for way in ways:
+            if way in known:
                 continue
             rows.append(row(name, way, model, data))
             save_results(RESULTS, rows, calibration=SEEN)

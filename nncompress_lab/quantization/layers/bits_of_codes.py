@@ -33,8 +33,9 @@ def bits_of_codes(places: Any, codes: int) -> Any:
     places = ops.reshape(places, (-1,))
     fixed = ops.stop_gradient(places)
     used = ops.cast(ops.round(fixed), "int32")
-    counts = ops.segment_sum(ops.ones_like(fixed), used, num_segments=codes) + UNUSED
-    prices = -ops.log(counts / ops.sum(counts)) / float(np.log(2))
+    counts = ops.segment_sum(ops.ones_like(fixed), used, num_segments=codes)
+    likely = (counts + UNUSED) / ops.sum(counts + UNUSED)
+    prices = -ops.log(likely) / float(np.log(2))
     below = ops.cast(ops.clip(ops.floor(fixed), 0, codes - 2), "int32")
-    slopes = ops.take(prices, below + 1) - ops.take(prices, below)
-    return ops.sum(straight_through(ops.take(prices, used), slopes * places))
+    slopes = ops.take(prices[1:] - prices[:-1], below)
+    return straight_through(ops.sum(counts * prices), ops.sum(slopes * places))
