@@ -16,6 +16,7 @@ RUNTIMES = {
 }
 # Each kind of processor is measured by itself, and kept in a file of its own.
 PROCESSORS = {"avx2": "AVX2", "vnni": "VNNI"}
+INTEGERS = "8-bit weights and activations"
 FOLDER = Path(__file__).parent / "results"
 
 
@@ -51,6 +52,29 @@ def table(rows: dict[str, list[Row]]) -> str:
             if runtime in one
         }
     return "\n".join(line for part in _parts(merged, "model") for line in _model(part))
+
+
+def integers(rows: dict[str, list[Row]]) -> str:
+    """What integers throughout gain in ONNX Runtime, a column a kind of processor.
+
+    Args:
+        rows: By kind of processor.
+    """
+    names = {kind: PROCESSORS[kind] for kind in PROCESSORS if kind in rows}
+    cells: dict[tuple[str, int], dict[str, str]] = {}
+    for kind in names:
+        for row in rows[kind]:
+            if row["technique"] == INTEGERS and "onnxruntime" in row:
+                place = cells.setdefault((row["model"], row["batch"]), {})
+                place[kind] = _verdict(row["onnxruntime"])
+    lines = [
+        _line(["integers throughout", "batch", *names.values()]),
+        "|---|---:|" + "---:|" * len(names),
+    ]
+    for (model, batch), found in cells.items():
+        each = [found.get(kind, "-") for kind in names]
+        lines.append(_line([model, str(batch), *each]))
+    return "\n".join(lines)
 
 
 def _parts(rows: list[Row], key: str) -> list[list[Row]]:
@@ -107,4 +131,8 @@ def _time(row: Row, first: Row, column: tuple[str, str]) -> str:
         return "-"
     if row is first:
         return f"{time['latency_ms']:.3g} ms ±{100 * time['band']:.0f} %"
+    return _verdict(time)
+
+
+def _verdict(time: Row) -> str:
     return str(time["verdict"]).replace("no measurable change", "no change")

@@ -70,6 +70,13 @@ def test_the_tables_of_the_runtimes_are_those_of_the_results_file():
     page = (ROOT / "docs" / "measured-runtimes.md").read_text()
 
     assert tables.table(tables.kept()).strip() in page
+    assert tables.integers(tables.kept()) in page
+
+
+def test_the_table_of_the_kept_kernels_is_that_of_the_results_file():
+    table = module("kept_kernels_table").table(results("kept_kernels")["figures"])
+
+    assert table in (ROOT / "docs" / "measured-runtimes.md").read_text()
 
 
 def test_the_table_of_the_plans_is_that_of_the_results_file():
