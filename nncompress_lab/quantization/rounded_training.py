@@ -45,7 +45,7 @@ class RoundedTraining(StoringPass, RetrainingPass):
         if not 0 <= self.rate < math.inf:
             raise ValueError(
                 "`rate` is what a bit is worth in units of the loss and must be 0 or "
-                f"above. Received: rate={self.rate!r}. 1e-6 is usual."
+                f"above. Received: rate={self.rate!r}. Begin with 1e-5."
             )
 
     @property
