@@ -48,8 +48,10 @@ def _tried(
 ) -> Iterator[Any]:
     """What came of a plan, and of those after it; the last one may meet the budget."""
     asked, timed = plan.budget, plan.budget.cost == "latency_ms"
-    measuring = Measuring.of(model, context, latency=timed)
     planner = plan.scan and Planner(model, context, plan.scan, timed=timed)
+    measuring = (
+        planner.measuring if planner else Measuring.of(model, context, latency=timed)
+    )
     for _ in range(TRIES):
         trains = plan.epochs > 0 and context.train is not None
         result = compress(plan.recovering() if trains else plan.passes)
