@@ -3,9 +3,9 @@
 Of a lesson's run a quarter is two processes that import: the one in which nbval compares,
 and its kernel. Run as a program, this file imports what both need and then reads a request
 a line: the folder, the options of pytest, and the environment. It forks for each, the fork
-forks its kernel, and the answer is the exit code. Both begin with what was imported and
-nothing else, as long as no thread was started: TensorFlow starts its own with its first
-tensor.
+forks its kernel, and the answer is the exit code and the seconds of a processor that they
+took. Both begin with what was imported and nothing else, as long as no thread was started:
+TensorFlow starts its own with its first tensor.
 """
 
 import asyncio
@@ -51,7 +51,15 @@ def main() -> None:
     for line in sys.stdin:
         request = json.loads(line)
         process = Forked(lambda request=request: run(pytest.main, request))
-        print(process.wait(), flush=True)  # noqa: T201 (is read)
+        before = seconds_of_children()
+        code = process.wait()
+        print(code, seconds_of_children() - before, flush=True)  # noqa: T201 (is read)
+
+
+def seconds_of_children() -> float:
+    """What processes that have ended, and theirs, took of a processor."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def run(compare: Callable[[list[str]], int], request: dict[str, Any]) -> int:
