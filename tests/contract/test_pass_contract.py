@@ -43,7 +43,8 @@ def models_for(number: int, step: ncl.Pass) -> list[Build]:
         return [models[number % len(models)]]
     if missing(classes(step), PASSES[:number]):
         others = [one for one in models if one not in HARD]
-        return [*HARD, others[number % len(others)]]
+        rest = [others[number % len(others)]] if others else []
+        return [*(one for one in HARD if one in models), *rest]
     return [models[number % len(models)], models[(number + 3) % len(models)]]
 
 
