@@ -25,6 +25,7 @@ PACKAGES = (
     "openvino",
     "jax",
     "torch",
+    "faiss-cpu",
     "scikit-learn",
     "tensorly",
     "zstandard",

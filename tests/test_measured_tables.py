@@ -54,6 +54,12 @@ def test_the_table_of_rate_aware_rounding_is_that_of_the_results_file():
     assert table in (ROOT / "docs" / "measured-techniques.md").read_text()
 
 
+def test_the_table_of_the_kernels_is_that_of_the_results_file():
+    table = module("kernels_table").table(results("kernels")["figures"])
+
+    assert table in (ROOT / "docs" / "measured-kernels.md").read_text()
+
+
 def test_the_tables_of_deep_compression_are_those_of_the_results_file():
     rows = results("deep_compression")["figures"]
     tables = module("deep_compression_table")
