@@ -38,7 +38,7 @@ from nncompress_lab import measure
 from nncompress_lab.models.kernels import kernel_layers
 from nncompress_lab.packing import container, symbols, tensors
 from nncompress_lab.packing.model_file import (
-    contents,
+    opened_contents,
     packed,
     saved_without_optimizer,
 )
@@ -108,8 +108,11 @@ def codes_of(tensor: container.Tensor) -> np.ndarray | None:
 
 def tensors_of(model: keras.Model) -> list[container.Tensor]:
     """What is in the packed file of a model."""
-    with saved_without_optimizer(model) as path:
-        return contents(model, path)[1]
+    with (
+        saved_without_optimizer(model) as path,
+        opened_contents(model, path) as (_, tensors),
+    ):
+        return list(tensors)
 
 
 def under_zstd(model: keras.Model) -> int:

@@ -23,7 +23,7 @@ Mask = npt.NDArray[np.bool_]
 Classes = npt.NDArray[np.uint8]
 Places = npt.NDArray[Any]  # integers
 
-# How finely counts are told apart: in one class, by powers of 2, or twice as finely.
+# How finely counts are sorted into classes: into one, by powers of 2, or twice as finely.
 FINENESS = (0, 1, 2)
 _DIGITS = 3  # of how many places of a context are taken
 _CHUNK = 2**16  # places that are looked at at a time
@@ -251,17 +251,16 @@ def _row_counts(mask: Mask, columns: int) -> Counts:
 
 def _column_counts(mask: Mask, rows: Classes, columns: int) -> Counts:
     """How many places are taken in each class of rows (rows) and column (columns)."""
-    width = columns
-    whole = mask.size // width
-    array = mask[: whole * width].reshape(whole, width).view(np.uint8)
-    counts = np.zeros((int(rows.max()) + 1, width), np.int64)
-    step = min(max(1, _CHUNK // width), 255)  # a byte counts so many
+    whole = mask.size // columns
+    array = mask[: whole * columns].reshape(whole, columns).view(np.uint8)
+    counts = np.zeros((int(rows.max()) + 1, columns), np.int64)
+    step = min(max(1, _CHUNK // columns), 255)  # the most that a byte counts
     for one in np.flatnonzero(entropy.counted(rows[:whole])):
         members = np.flatnonzero(rows[:whole] == one)
         for start in range(0, members.size, step):
             some = array[members[start : start + step]]
             counts[one] += np.add.reduce(some, axis=0, dtype=np.uint8)
-    counts[rows[-1], : mask.size - whole * width] += mask[whole * width :]
+    counts[rows[-1], : mask.size - whole * columns] += mask[whole * columns :]
     return counts
 
 

@@ -31,7 +31,7 @@ def write(file: IO[bytes], items: Items, columns: int, *, is_float: bool) -> Non
     """Write items at the end of a file, behind the byte of their form.
 
     Args:
-        file: Opened for reading and writing in binary mode, at its end.
+        file: Opened for writing in binary mode, at its end.
         items: Unsigned integers, shape `(n,)`.
         columns: Of the array that they are, read row by row; 1 to n, or 1.
         is_float: Whether they are the bits of floats.
@@ -66,9 +66,8 @@ def read(cursor: Cursor, kind: int, count: int, dtype: str, *, is_float: bool) -
         CorruptFileError: If `write` cannot have written this.
     """
     if kind == PALETTE:
-        palette = planes.decode(
-            cursor, _at_most(cursor.number(), LARGEST_PALETTE), dtype, is_float=is_float
-        )
+        size = _at_most(LARGEST_PALETTE, cursor.number(), "different items")
+        palette = planes.decode(cursor, size, dtype, is_float=is_float)
         codes = _plain_or_sparse(cursor, cursor.byte(), count, "uint8", is_float=False)
         if count and int(codes.max()) >= palette.size:
             raise CorruptFileError("it holds a code that stands for nothing")
@@ -91,7 +90,8 @@ def _plain_or_sparse(
         return planes.decode(cursor, count, dtype, is_float=is_float)
     if kind != SPARSE:
         raise CorruptFileError("it is of a kind that does not exist")
-    columns = _at_most(cursor.number(), _at_most(count, MOST))
+    _at_most(MOST, count, "items with positions")
+    columns = _at_most(count, cursor.number(), "columns")
     if not columns:
         raise CorruptFileError("it holds no columns")
     stored = np.dtype(dtype).newbyteorder("<")
@@ -104,10 +104,12 @@ def _plain_or_sparse(
     return items
 
 
-def _at_most(value: int, limit: int) -> int:
-    if value > limit:
-        raise CorruptFileError(f"it holds {value} of what there are at most {limit}")
-    return value
+def _at_most(most: int, count: int, what: str) -> int:
+    if count > most:
+        raise CorruptFileError(
+            f"it holds {count} {what}, and at most {most} are possible"
+        )
+    return count
 
 
 def _write_plain_or_sparse(

@@ -146,19 +146,19 @@ def _kept_on_disk() -> Iterator[None]:
         saving_lib.is_memory_sufficient = known
 
 
-def contents(
-    model: keras.Model, saved_as: Path
-) -> tuple[dict[str, Any], list[container.Tensor]]:
-    """What the packed file of a model holds: how to build it, and its tensors."""
-    with opened_contents(model, saved_as) as (about, tensors):
-        return about, list(tensors)
-
-
 @contextmanager
 def opened_contents(
     model: keras.Model, saved_as: Path
 ) -> Iterator[tuple[dict[str, Any], Iterator[container.Tensor]]]:
-    """The same, but the tensors are read one by one within the block."""
+    """What the packed file of a model holds: how to build it, and its tensors.
+
+    Args:
+        model: The model.
+        saved_as: Its `.keras` file.
+
+    Yields:
+        The first as JSON values; the tensors are read one by one within the block.
+    """
     layouts = _layouts(model)
     with archive.opened(saved_as) as saved:
         tensors = (

@@ -16,8 +16,8 @@ from nncompress_lab.packing.cursor import Cursor
 
 Items = npt.NDArray[Any]  # unsigned integers: the bits of what an array holds
 
-SPARE = 0.005  # of what floats take: so much more they may take if they are read faster
-FEW = 2**12  # floats that are not worth it
+SPARE = 0.005  # of the bytes of floats: so many more they may take to be read faster
+FEW = 2**12  # fewer floats are read fast anyway
 SOME = 2**16  # floats that are looked at to see what all of them take
 _CHUNK = 2**15  # numbers that are turned at a time
 
@@ -41,8 +41,8 @@ def encode(items: Items, *, is_float: bool) -> Iterator[bytes]:
     for place in reversed(range(items.itemsize)):
         plane = _plane(items, place, is_float=is_float)
         if fast:
-            coded, spared = symbols.encode_fast(plane, spare)
-            spare -= max(spared, 0)
+            coded, extra = symbols.encode_fast(plane, spare)
+            spare -= max(extra, 0)
             yield coded
         else:
             yield symbols.encode(plane)

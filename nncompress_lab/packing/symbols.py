@@ -24,11 +24,11 @@ Symbols = npt.NDArray[np.uint8]
 
 ANS, ZSTD = 0, 1
 PLAIN = 8  # low bits of symbols that are stored as they are
-# From this many symbols on, reading fast is worth some bytes: zstd reads twenty times as
-# many a second and costs about 0.6 % on symbols of seven bits.
+# From this many symbols on, reading fast is worth some bytes: zstd's Huffman codes may take
+# so many times what the frequencies need (docs/adr/0008-the-packed-file.md).
 MANY = 2**18
 ALLOWANCE = 1.0075
-RUNS, RUN = 2, 2**15  # what of many symbols is looked at to see how they are coded best
+RUNS, RUN = 2, 2**15  # runs of many symbols that are coded to see which way is shortest
 THOROUGH, QUICK = 19, 3  # levels of zstd, for few symbols and for many
 # Of fewer, the thorough level may find what repeats even where the quick one takes twice as
 # much as the other code; of more, only where the quick one is shorter than that.
@@ -54,7 +54,7 @@ def encode(symbols: Symbols) -> bytes:
         return b""
     low, least = _by_frequency(symbols)
     if symbols.size >= MANY:
-        return _encoded_fast(symbols, low, least, ALLOWANCE * least)
+        return _encoded_fast(symbols, low, ALLOWANCE * least)
     ans = _coded(symbols, low, ANS, QUICK)
     repeated = _coded(symbols, 0, ZSTD, QUICK)
     if len(repeated) < (HOPELESS if symbols.size < FEW else 1) * len(ans):
@@ -71,15 +71,25 @@ def encode_fast(symbols: Symbols, spare: float) -> tuple[bytes, float]:
         spare: Bytes that they may take beyond what their frequencies need.
 
     Returns:
-        What `decode` turns back into the same symbols, and how many bytes were spared.
+        What `decode` turns back into the same symbols, and how many bytes it has beyond
+        what their frequencies need; below 0 if it has fewer.
     """
     low, least = _by_frequency(symbols)
-    coded = _encoded_fast(symbols, low, least, least + spare)
+    coded = _encoded_fast(symbols, low, least + spare)
     return coded, len(coded) - least
 
 
-def _encoded_fast(symbols: Symbols, low: int, least: float, most: float) -> bytes:
-    """Code nothing in vain, and in at most `most` bytes if that is read faster."""
+def _encoded_fast(symbols: Symbols, low: int, most: float) -> bytes:
+    """Code by zstd what then takes at most `most` bytes, else by frequency.
+
+    Which way of zstd is the shortest is found on some of the symbols, so that no other
+    way is tried on all of them.
+
+    Args:
+        symbols: As for `encode`.
+        low: How many low bits look like chance.
+        most: Bytes that may be taken.
+    """
     some = _runs(symbols)
     lows = sorted({0, 1, 2, low})
     ways = list(itertools.product(lows, (QUICK, zstd.BY_FREQUENCY)))
@@ -161,7 +171,7 @@ def unpack(packed: Symbols, bits: int, count: int) -> Symbols:
 
 def pack(symbols: Symbols, bits: int) -> Symbols:
     """The inverse of `unpack`, of the lowest bits of symbols; unused bits are 0."""
-    if 8 % bits == 0:  # in a tenth of the time
+    if 8 % bits == 0:  # no integer crosses a byte: faster than bit by bit
         packed = np.zeros(packed_size(symbols.size, bits=bits), np.uint8)
         for place in range(8 // bits):
             of_place = symbols[place :: 8 // bits] & np.uint8(2**bits - 1)

@@ -120,12 +120,13 @@ def decode(
 def read(cursor: Cursor, dtype: str, shape: tuple[int, ...]) -> npt.NDArray[Any]:
     """Read an array that `write` wrote.
 
+    Beside the array some megabytes are allocated, and for its items, or for those of one
+    block, their bytes once more and 4 for each; each packed integer is an item.
+
     Args:
         cursor: Where it is, and nothing else; it moves to the end.
         dtype: As for `write`.
-        shape: Of the array. Beside it, some megabytes, as many bytes again and 4 for
-            each item are allocated, of one in blocks for a block; packed integers are
-            items.
+        shape: Of the array.
 
     Returns:
         The array; its bits, if NumPy lacks the type.

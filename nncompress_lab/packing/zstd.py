@@ -16,8 +16,8 @@ from nncompress_lab.errors import CorruptFileError
 _INDEX_LEVEL = 19
 _QUICK = 3
 _KEPT = threading.local()  # quick compressors, which take longer to make than to use
-# A level of Huffman codes alone. Where symbols are independent, zstd finds some that come
-# again by chance, and to say so costs up to a quarter more than their codes.
+# A level of hardly more than Huffman codes. Where symbols are independent, zstd finds some
+# that come again by chance, and to say so costs more than their codes.
 BY_FREQUENCY = 0
 _BY_FREQUENCY = zstandard.ZstdCompressionParameters.from_level(
     1, strategy=zstandard.STRATEGY_FAST, window_log=17, hash_log=6, min_match=7

@@ -18,8 +18,8 @@ from nncompress_lab import measure
 from nncompress_lab.models.kernels import to_numpy, weighted_layers
 from nncompress_lab.packing import container
 from nncompress_lab.packing.model_file import (
-    contents,
     layer_bytes,
+    opened_contents,
     packed,
     saved_without_optimizer,
 )
@@ -304,8 +304,11 @@ def test_a_model_that_cannot_be_packed_keeps_the_old_file(tmp_path, monkeypatch)
 @pytest.mark.parametrize("name", PASSES)
 def test_the_bytes_of_the_layers_are_those_of_the_tensors_of_the_file(name):
     model = PASSES[name](tiny_models.transformer())
-    with saved_without_optimizer(model) as path:
-        about, tensors = contents(model, path)
+    with (
+        saved_without_optimizer(model) as path,
+        opened_contents(model, path) as (about, opened),
+    ):
+        tensors = list(opened)
     file, without = io.BytesIO(), io.BytesIO()
     container.write(file, about, tensors)
     for one in tensors:
