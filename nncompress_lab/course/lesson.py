@@ -187,11 +187,13 @@ class Lesson:
         if isinstance(stop, KeyboardInterrupt):
             return stopped_card(told(stop))
         name = getattr(stop, "name", None)
+        if name is None:  # of a local variable
+            return None
         running = "\n".join(cells_run()[-1:])
         for each in self._exercises.values():
             answered = re.search(rf"\b{each.name}\s*=\s*{name}\b", running)
             if isinstance(each.reference, str) and answered:
-                return unquoted_card(each.name, str(name))
+                return unquoted_card(each.name, name)
         return missing_card(name) if name in names_made(self.id) else None
 
     def _graded(

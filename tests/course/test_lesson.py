@@ -24,6 +24,21 @@ def test_an_unknown_lesson_or_exercise_is_named(lesson):
         lesson.check("nothing", ...)
 
 
+@pytest.mark.parametrize(
+    ("cell", "stop", "said"),
+    [
+        ("why_no_smaller = b", NameError(name="b"), 'why_no_smaller = "b"'),
+        ("why_no_smaller = None\nf()", UnboundLocalError(), "^None$"),
+    ],
+)
+def test_a_letter_without_quotes_is_told_and_no_other_stop(
+    cell, stop, said, lesson, monkeypatch
+):
+    monkeypatch.setattr("nncompress_lab.course.lesson.cells_run", lambda: [cell])
+
+    assert re.search(said, repr(lesson._stopped(stop)))
+
+
 def test_an_outcome_is_shown_and_recorded(lesson):
     card = lesson.check("why_no_smaller", "c")
 
