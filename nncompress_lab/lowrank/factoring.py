@@ -80,7 +80,14 @@ def energies_of(one: MatrixLayer, moments: Moments) -> npt.NDArray[np.float64]:
 def spectrum_of(
     one: MatrixLayer, moments: Moments, seed: int | None = None
 ) -> Spectrum:
-    """A layer's matrix, to be factored at several ranks with respect to the same."""
+    """A layer's matrix, to be factored at several ranks.
+
+    Args:
+        one: The layer.
+        moments: Second moments of inputs by path; with those of the layer it is what the
+            matrix computes that is approximated.
+        seed: As `Spectrum` takes it.
+    """
     try:
         return Spectrum(one.matrix(), second_moment=moments.get(one.path), seed=seed)
     except ValueError as error:

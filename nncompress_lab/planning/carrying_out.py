@@ -23,10 +23,10 @@ def carried_out(
 ) -> Any:
     """Apply a plan, recover, measure; plan again with what was learned if it misses.
 
-    What training does to the cost, such as to how well codes can be packed, and to the
-    metric, it will do again. Where the cost is too large, or there is room left and the
-    metric drops by too much, the next plan is made for a limit that is smaller or larger
-    by that; where there is no room, the same plan is trained twice as long.
+    What training has done to the cost, such as to how well codes can be packed, and to the
+    metric, is taken to happen again. Where the cost is too large, or there is room left and
+    the metric drops by too much, the next plan is made for a limit that is smaller or
+    larger by that; where there is no room, the same plan is trained twice as long.
 
     Args:
         model: That the plan is for. It is not changed.

@@ -158,9 +158,8 @@ class ChannelChanges:
             for one in entries
             if not all(kept[bound.units].all() for bound in one.bound.values())
         ]
-        if any(
-            0 not in one.inputs for one in cut
-        ):  # as the projections of an attention
+        # A part of another layer is called by that, as the projections of an attention.
+        if any(0 not in one.inputs for one in cut):
             return {}
         narrowing = Narrowing(self._flow, kept)
         return {one.path: [narrowing(one.layer)] for one in cut}

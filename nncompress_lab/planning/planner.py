@@ -71,7 +71,7 @@ class Planner:
         model: It is not changed.
         context: With validation data.
         scan: Of the model.
-        timed: Whether the points have a latency.
+        timed: Whether the points have a latency, which is then what the budgets limit.
     """
 
     model: keras.Model
@@ -209,7 +209,7 @@ class Planner:
         return Built(choices, passes, model, sizes, cost)
 
     def _point(self, one: Built) -> Point:
-        # What was timed and fits is not timed again: it might not, by chance.
+        # What was timed and fits is not timed again: by chance it might miss then.
         latency_ms = one.cost if self.timed else None
         return self.measuring.point(one.model, one.sizes, latency_ms)
 

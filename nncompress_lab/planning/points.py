@@ -49,7 +49,13 @@ class Measuring:
         sizes: measure.FileSizes | None = None,
         latency_ms: float | None = None,
     ) -> Point:
-        """What a model is worth and what it costs; sizes and a latency may be known."""
+        """What a model is worth and what it costs.
+
+        Args:
+            model: Any that stands for the original.
+            sizes: Of its files, if they are known.
+            latency_ms: Of one example, in milliseconds, if that is known.
+        """
         figures = evaluated(model, self.validation, self.task)
         sizes = sizes or measure.file_sizes(model)
         return Point(

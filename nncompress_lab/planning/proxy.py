@@ -42,6 +42,7 @@ class FisherProxy:
 
     def _of_layer(self, path: str, values: Values) -> float:
         kernels = self._layers[path].arrays()
+        # The values of a layer go on behind its kernels, with a bias, say.
         triples = zip(self._fisher[path], kernels, values, strict=False)
         return float(
             sum(

@@ -36,6 +36,7 @@ from nncompress_lab.training.loop import given
 WIDEST: Final = KernelFormat(8, "per_tensor")
 
 Array = npt.NDArray[Any]
+Rounded = dict[str, StoredKernels]  # by the path of a layer
 
 
 class Weighed(NamedTuple):
@@ -55,15 +56,16 @@ class Weighed(NamedTuple):
     def of(
         cls, matrix: Array, information: Array, moments: Array | None, examples: int
     ) -> "Weighed":
-        """That of a kernel, as a matrix, of known Fisher information.
+        """A kernel weighed by the Fisher information of its weights.
 
         A kernel without rows of inputs, as that of an Embedding, is weighed by its own
-        information.
+        information alone.
 
         Args:
-            matrix: The kernel.
-            information: Of each of its weights, of its shape.
-            moments: Sums over the examples of the outer products of its inputs, or None.
+            matrix: The kernel, shape `(rows, channels)`.
+            information: Of each of its weights, of the same shape.
+            moments: Sums over the examples of the outer products of its inputs, shape
+                `(groups, rows, rows)`; None if it has no rows of inputs.
             examples: How many they are.
         """
         if moments is None:
@@ -91,8 +93,8 @@ class RateAwareQuantization(StoringPass):
     Without training it takes a quarter to three fifths fewer packed bytes than `GPTQ` at
     its accuracy (docs/measured-techniques.md). In memory the integers may be wider. Give it
     2,000 inputs rather than 500: directions that none of them shows cost it nothing.
-    Zeros stay zero. Where labels of several classes are not what a model predicts, its
-    outputs are taken for real numbers if there is one, and else for logits.
+    Zeros stay zero. Outputs count as probabilities where their last activation makes them
+    so; else one alone counts as a real number, and several as logits of classes.
 
     Args:
         bits: What a weight is to take in the packed file on average, above 0 and below 8;
@@ -221,9 +223,6 @@ class RateAwareQuantization(StoringPass):
                 "channels or layers before."
             )
         return small
-
-
-Rounded = dict[str, StoredKernels]
 
 
 def _weighed(

@@ -31,7 +31,7 @@ class RoundedTraining(StoringPass, RetrainingPass):
             The loss grows by `rate` times the bits that an entropy coder needs for the
             codes, so weights go over to codes that are used often, and most of all to
             zero, where that costs the task less. The epoch with the least such loss on the
-            validation data is kept. 0 trains for the task alone.
+            validation data is kept. 0 trains for the task alone; begin with 1e-4.
         **training: As in `RetrainingPass`.
 
     Raises:
@@ -45,7 +45,7 @@ class RoundedTraining(StoringPass, RetrainingPass):
         if not 0 <= self.rate < math.inf:
             raise ValueError(
                 "`rate` is what a bit is worth in units of the loss and must be 0 or "
-                f"above. Received: rate={self.rate!r}. Begin with 1e-5."
+                f"above. Received: rate={self.rate!r}. Begin with 1e-4."
             )
 
     @property

@@ -13,9 +13,7 @@ Floats = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
 
 WIDTH = 8  # a block has the wanted number of directions over this
-STEPS = (
-    18  # blocks: the span has 2.25 times as many dimensions as directions are wanted
-)
+STEPS = 18  # blocks; with the width the span has 18 / 8 times the wanted dimensions
 MOST = 0.75  # of all dimensions; a larger span costs more than the exact way
 CHANCE = 1e-6  # of a block: where it adds nothing to the span, it adds this at random
 
@@ -76,7 +74,7 @@ def _block(count: int) -> int:
 
 
 def _power_of_two(array: npt.NDArray[Any]) -> float:
-    """That with which the largest number is about 1: its squares are floats, too."""
+    """What to divide by so that no number is above 1, and squares are floats, too."""
     return float(2.0 ** np.frexp(float(np.abs(array).max()))[1])
 
 

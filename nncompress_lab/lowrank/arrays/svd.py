@@ -106,12 +106,13 @@ def low_rank_factors(
 
 
 class Spectrum:
-    """A matrix of which factors of several ranks are wanted: decomposed once.
+    """A matrix of which factors of several ranks are wanted.
 
     Args:
         matrix: As `low_rank_factors` takes it.
         second_moment: Likewise.
-        seed: Of a random start, for factors that are nearly the best, anew for each rank.
+        seed: Of a random start, anew for each rank, for factors that are nearly the best;
+            None for the best ones, from one decomposition.
 
     Raises:
         ValueError: If an array is no finite matrix of the right shape.

@@ -77,8 +77,8 @@ def _next(tried: list[Tried], bits: float) -> float | None:
         share = max(MARGIN, min(1 - MARGIN, share))
         return more.log_rate + share * (fewer.log_rate - more.log_rate)
     last = tried[-1]
-    # Four times the rate is a bit less where there are many, and a factor of two
-    # where there are few.
+    # A first guess: four times the rate takes one bit off where there are many, and half
+    # of them where there are few.
     step = math.log(4) * (last.bits - bits) / min(last.bits, bits, 1.0)
     if tried[1:]:
         before = tried[-2]

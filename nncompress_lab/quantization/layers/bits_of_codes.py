@@ -21,7 +21,8 @@ def bits_of_codes(places: Any, codes: int) -> Any:
         codes: How many there are, at least 2.
 
     Returns:
-        A number with a gradient by `places`; how often codes are used is taken as given.
+        A scalar, in bits, with a gradient by `places`; how often codes are used is taken as
+        given.
 
     References:
         Chou, Lookabaugh, Gray, "Entropy-constrained vector quantization", IEEE Transactions

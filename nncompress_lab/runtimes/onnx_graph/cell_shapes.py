@@ -1,11 +1,14 @@
 """What the cells of recurrent layers take, hold and return at a step."""
 
+from collections.abc import Callable
 from typing import Any
 
 from nncompress_lab.models.convolutional_cell import KERAS_CELL
 from nncompress_lab.runtimes.onnx_graph.graph import Value
 
 Shape = tuple[int | None, ...]
+# Of an input and the states, the output and the states after it, all by name.
+Step = Callable[[str, list[str]], tuple[str, list[str]]]
 
 
 def is_convolutional(cell: Any) -> bool:

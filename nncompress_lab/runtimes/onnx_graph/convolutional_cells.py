@@ -1,6 +1,6 @@
 """The cell of ConvLSTM layers, whose inputs, states and outputs are images or volumes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,22 +14,20 @@ from nncompress_lab.runtimes.onnx_graph.graph import Value
 from nncompress_lab.runtimes.onnx_graph.kernels import kernel_of
 from nncompress_lab.runtimes.onnx_graph.layout import Layout
 
-Step = Callable[[str, list[str]], tuple[str, list[str]]]
 
-
-def convolutional_lstm(call: Call, cell: Any, given: Shape) -> Step:
-    """A step of a ConvLSTM.
+class ConvLSTMStep:
+    """The weights of a cell of ConvLSTM layers, written once, and a step with them.
 
     Args:
         call: Of the layer.
         cell: Of that layer.
         given: Shape of what the cell takes at a step, as Keras has it.
+
+    References:
+        Shi, Chen, Wang, Yeung, Wong, Woo, "Convolutional LSTM Network: A Machine Learning
+        Approach for Precipitation Nowcasting", NIPS 2015, section 3.1; as Keras does,
+        without peepholes. https://arxiv.org/abs/1506.04214
     """
-    return _Step(call, cell, given)
-
-
-class _Step:
-    """The weights of a cell, written once, and how it computes with them."""
 
     def __init__(self, call: Call, cell: Any, given: Shape) -> None:
         self.cell, self.call, self.graph, self.given = cell, call, call.graph, given
@@ -47,6 +45,7 @@ class _Step:
                 self.bias = [self.graph.constant(numbers, "bias")]
 
     def __call__(self, x: str, states: list[str]) -> tuple[str, list[str]]:
+        """The output, and that and the memory as the states after it, all by name."""
         graph, cell = self.graph, self.cell
         before, memory = (self._channels_first(one, self.made) for one in states)
         entering = self._channels_first(x, self.given)
@@ -93,7 +92,7 @@ class _Step:
     def _gate(self, gates: str, place: int) -> str:
         filters = self.cell.filters
         ends = (place * filters, (place + 1) * filters, 1)
-        return self.graph.op("Slice", gates, *(map(self.graph.integers, ends)))
+        return self.graph.op("Slice", gates, *map(self.graph.integers, ends))
 
     def _active(self, x: str, function: Any) -> str:
         value = Value(x, self.made, channels_first=self.last)

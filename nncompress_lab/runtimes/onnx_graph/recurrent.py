@@ -15,16 +15,14 @@ from nncompress_lab.models.kernels import to_numpy
 from nncompress_lab.runtimes.onnx_graph.activations import activated
 from nncompress_lab.runtimes.onnx_graph.cell_shapes import (
     Shape,
+    Step,
     entering_shape,
     is_convolutional,
     output_shape,
     state_shapes,
 )
 from nncompress_lab.runtimes.onnx_graph.converters import Call, layer
-from nncompress_lab.runtimes.onnx_graph.convolutional_cells import (
-    Step,
-    convolutional_lstm,
-)
+from nncompress_lab.runtimes.onnx_graph.convolutional_cells import ConvLSTMStep
 from nncompress_lab.runtimes.onnx_graph.graph import Value
 from nncompress_lab.runtimes.onnx_graph.kernels import kernel_of
 from nncompress_lab.runtimes.onnx_graph.layout import Layout
@@ -138,7 +136,7 @@ def _run(call: Call, one: Any, value: Value, states: list[str]) -> list[Value]:
 def _cell(call: Call, cell: Any, entering: Shape) -> Step:
     """A step of a cell, or of several on each other."""
     if is_convolutional(cell):
-        return convolutional_lstm(call, cell, entering)
+        return ConvLSTMStep(call, cell, entering)
     cells = getattr(cell, "cells", None)
     if cells is None:
         return _step(call, cell)
