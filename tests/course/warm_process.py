@@ -1,11 +1,11 @@
 """A process that forks for each lesson, so that all of them import TensorFlow once.
 
-Of a lesson's run a quarter is two processes that import: the one in which nbval compares,
-and its kernel. Run as a program, this file imports what both need and then reads a request
-a line: the folder, the options of pytest, and the environment. It forks for each, the fork
-forks its kernel, and the answer is the exit code and the seconds of a processor that they
-took. Both begin with what was imported and nothing else, as long as no thread was started:
-TensorFlow starts its own with its first tensor.
+Without it two processes import all that for each lesson: the one in which nbval compares,
+and its kernel. Run as a program, this file imports what both need. Then it reads requests,
+one a line as JSON: the folder, the options of pytest, and the environment. It forks for
+each, the fork forks its kernel, and the answer is a line with the exit code and the seconds
+of a processor that they took. Both begin with what was imported and nothing else, as long
+as no thread was started: TensorFlow starts its own with its first tensor.
 """
 
 import asyncio
@@ -149,5 +149,5 @@ class Forked:
 
 
 if __name__ == "__main__":
-    sys.path.pop(0)
+    sys.path.pop(0)  # this folder, which lessons do not see
     main()

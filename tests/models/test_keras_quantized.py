@@ -50,7 +50,7 @@ MODELS = {
 
 
 @pytest.fixture(scope="module", params=MODELS)
-def of_floats(request):
+def model(request):
     """One model for all passes, since none may change it."""
     return MODELS[request.param]()
 
@@ -66,10 +66,10 @@ def of_floats(request):
     ],
     ids=lambda one: getattr(one, "__name__", type(one).__name__),
 )
-def test_what_keras_quantized_computes_the_same_after_every_pass(of_floats, take):
-    assert not any(layer.is_float for layer in kernel_layers(of_floats))
+def test_what_keras_quantized_computes_the_same_after_every_pass(model, take):
+    assert not any(layer.is_float for layer in kernel_layers(model))
     np.testing.assert_array_equal(
-        take(of_floats)(INPUTS, training=False), of_floats(INPUTS, training=False)
+        take(model)(INPUTS, training=False), model(INPUTS, training=False)
     )
 
 
