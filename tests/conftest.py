@@ -50,6 +50,12 @@ def pytest_collection_modifyitems(
             item.add_marker(skip)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _seeded_module() -> None:
+    """Before what a module makes once, whichever modules ran before."""
+    keras.utils.set_random_seed(7)
+
+
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     keras.utils.set_random_seed(7)
