@@ -82,4 +82,7 @@ def _bytes_of_positions(tensor: container.Tensor) -> int:
     if bits:
         codes = symbols.unpack(codes, bits, size * 8 // bits)
     others = codes != np.bincount(codes).argmax()
-    return len(positions.encode(others, tensor.layout.columns)) if others.any() else 0
+    if not others.any():
+        return 0
+    ways = positions.ways(others, tensor.layout.columns)
+    return len(positions.encode(ways, all_of_them=True))

@@ -7,7 +7,7 @@ import tiny_models
 from keras import layers
 
 from nncompress_lab.lowrank.arrays.svd import Factors
-from nncompress_lab.lowrank.factoring import factor_layers, factors_of, second_moments
+from nncompress_lab.lowrank.factoring import factor_layers, second_moments, spectrum_of
 from nncompress_lab.lowrank.two_layers import MatrixLayer, no_matrix
 from nncompress_lab.models.kernels import Skip, kernel_layers
 
@@ -32,7 +32,7 @@ def at_full_rank(model, moments=None):
     return factor_layers(
         model,
         [
-            (one, factors_of(one, one.full_rank, moments or {}))
+            (one, spectrum_of(one, moments or {}).factors(one.full_rank))
             for one in matrix_layers(model)
         ],
     )
