@@ -7,7 +7,8 @@ Fashion-MNIST, the embedded subset: layers are scanned on 512 of its validation 
 2,000 of them choose between candidates, and the test images are looked at once for a row.
 `before` compares uniform 2, 3 and 4 bits with plans for exactly as many bytes, without any
 training, rounding to nearest and with GPTQ; and sparsity and bits in one plan with either
-alone. `after` trains both by distillation, with each of the seeds. `small` is ResNet-20 in
+alone. `after` trains uniform bits and a plan of sparsity and bits by distillation, with
+each of the seeds. `small` is ResNet-20 in
 a tenth of its bytes. Every row is kept as soon as it is measured, and so is each scan if a
 folder is named with `--scans`.
 """
@@ -134,13 +135,13 @@ def planned(
 
 
 def after(one: Model, done: Rows, seeds: int) -> None:
-    """Uniform bits, and a plan of as many bytes as they have then, both trained."""
+    """Uniform bits, and a default plan of as many bytes as they have then, trained."""
     bits = RECOVERED_BITS[one.name]
     epochs = EPOCHS[one.name]
     step = UNIFORM["quantization"](bits)
     made: ncl.Plan | None = None
     for seed, kind in cases(seeds):
-        key = {"part": "after", "model": one.name, "techniques": "quantization"}
+        key = {"part": "after", "model": one.name, "techniques": "trained"}
         key |= {"setting": f"{bits} bits", "kind": kind, "seed": seed}
         if done.has(**key):
             continue
@@ -161,7 +162,7 @@ def plan_to_train(one: Model, done: Rows, epochs: int) -> ncl.Plan:
     key = {"part": "after", "model": one.name, "kind": "uniform"}
     rows = [row for row in done.rows if all(row.get(k) == v for k, v in key.items())]
     budget = ncl.Budget(packed_bytes=min(row["packed_bytes"] for row in rows))
-    scan = one.scan(["quantization"])
+    scan = one.scan(BOTH[-1])
     return ncl.plan(one.model, budget, one.context, scan=scan, epochs=epochs)
 
 

@@ -3,7 +3,7 @@
 from statistics import mean, stdev
 from typing import Any
 
-NAMES = {"quantization": "rounding to nearest", "gptq": "GPTQ"}
+NAMES = {"quantization": "rounding to nearest", "gptq": "GPTQ", "trained": "trained"}
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -33,12 +33,11 @@ def _compared(rows: list[dict[str, Any]]) -> str:
         )
         if not uniform or not plan:
             continue
-        part, model, technique, setting = key
-        name = "trained" if part == "after" else NAMES[technique]
+        _, model, technique, setting = key
         won = mean(r["test"] for r in plan) - mean(r["test"] for r in uniform)
         cells = [
             model,
-            name,
+            NAMES[technique],
             setting,
             _accuracy(uniform),
             _accuracy(plan),
