@@ -162,7 +162,7 @@ def test_reading_packed_bits_takes_at_most_what_the_format_says(tmp_path):
     """`docs/packed-format.md`: up to 34 times the bytes of 1-bit integers in one block."""
     from nncompress_lab.packing.tensors import Layout, decode, write
 
-    ones = np.random.default_rng(0).random(2**25) < 0.1
+    ones = np.random.default_rng(0).random(2**22) < 0.1
     packed, file = np.packbits(ones), io.BytesIO()
     write(file, packed, "uint8", Layout(columns=1, bits=1), block=ones.size)
 
