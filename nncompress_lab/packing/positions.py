@@ -96,7 +96,7 @@ def decode(cursor: Cursor, count: int, columns: int) -> Mask:
 
 def _way(kind: int, gaps: Symbols) -> Way:
     by_frequency = entropy.estimated_bits(entropy.counted(gaps))
-    as_repeated = 8.0 * len(zstd.compress(gaps.data, level=symbols.QUICK))
+    as_repeated = 8.0 * len(zstd.compress(gaps.data, level=zstd.QUICK))
     return Way(
         min(by_frequency, as_repeated),
         lambda: bytes([kind]) + number(gaps.size) + symbols.encode(gaps),

@@ -29,7 +29,7 @@ PLAIN = 8  # low bits of symbols that are stored as they are
 MANY = 2**18
 ALLOWANCE = 1.0075
 RUNS, RUN = 2, 2**15  # runs of many symbols that are coded to see which way is shortest
-THOROUGH, QUICK = 19, 3  # levels of zstd, for few symbols and for many
+THOROUGH = 19  # the level of zstd for few symbols; for many it is the quick one
 # Of fewer, the thorough level may find what repeats even where the quick one takes twice as
 # much as the other code; of more, only where the quick one is shorter than that.
 FEW, HOPELESS = 2**13, 2
@@ -55,8 +55,8 @@ def encode(symbols: Symbols) -> bytes:
     low, least = _by_frequency(symbols)
     if symbols.size >= MANY:
         return _encoded_fast(symbols, low, ALLOWANCE * least)
-    ans = _coded(symbols, low, ANS, QUICK)
-    repeated = _coded(symbols, 0, ZSTD, QUICK)
+    ans = _coded(symbols, low, ANS, zstd.QUICK)
+    repeated = _coded(symbols, 0, ZSTD, zstd.QUICK)
     if len(repeated) < (HOPELESS if symbols.size < FEW else 1) * len(ans):
         thorough = _coded(symbols, 0, ZSTD, THOROUGH)
         repeated = min(repeated, thorough, key=len)
@@ -92,15 +92,19 @@ def _encoded_fast(symbols: Symbols, low: int, most: float) -> bytes:
     """
     some = _runs(symbols)
     lows = sorted({0, 1, 2, low})
-    ways = list(itertools.product(lows, (QUICK, zstd.BY_FREQUENCY)))
+    ways = list(itertools.product(lows, (zstd.QUICK, zstd.BY_FREQUENCY)))
     if most >= symbols.size:  # stored as they are, unless something comes again
-        most, ways = symbols.size, [(0, QUICK)]
+        most, ways = symbols.size, [(0, zstd.QUICK)]
     best = min(ways, key=lambda way: len(_coded(some, way[0], ZSTD, way[1])))
     coded = _coded(symbols, best[0], ZSTD, best[1])
     if len(coded) <= most:
         return coded
     del coded
-    return _plain(symbols) if most == symbols.size else _coded(symbols, low, ANS, QUICK)
+    return (
+        _plain(symbols)
+        if most == symbols.size
+        else _coded(symbols, low, ANS, zstd.QUICK)
+    )
 
 
 def _by_frequency(symbols: Symbols) -> tuple[int, float]:

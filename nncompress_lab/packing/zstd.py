@@ -14,7 +14,7 @@ import zstandard
 from nncompress_lab.errors import CorruptFileError
 
 _INDEX_LEVEL = 19
-_QUICK = 3
+QUICK = 3
 _KEPT = threading.local()  # quick compressors, which take longer to make than to use
 # A level of hardly more than Huffman codes. Where symbols are independent, zstd finds some
 # that come again by chance, and to say so costs more than their codes.
@@ -32,7 +32,7 @@ def compress(content: bytes | memoryview, *, level: int) -> bytes:
         content: Not empty.
         level: 1 to 19, the slower the shorter; or `BY_FREQUENCY`.
     """
-    if level > _QUICK:  # takes much memory, and its time anyway
+    if level > QUICK:  # takes much memory, and its time anyway
         return zstandard.ZstdCompressor(level=level).compress(content)
     kept: dict[Any, zstandard.ZstdCompressor] = _KEPT.__dict__
     if level not in kept:
