@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from nncompress_lab.measure.instructions import instructions
 from nncompress_lab.runtimes.runtime import Inputs, Runtime, as_list, single
 
 ERRORS = 3  # of the runtime's levels of what it prints
@@ -22,9 +23,11 @@ class OnnxRuntime(Runtime):
         threads: How many the runtime may use.
         optimized: Whether it may rewrite the graph. Without, it multiplies floats where
             it else takes the integers of a kernel, so the result is exact and slow.
-        exact_sums: Whether products of 8-bit integers must not overflow. They do, at the
-            runtime's own settings, on x86 CPUs without the instructions for them (VNNI);
-            to avoid it costs about a third of the speed there, and nothing elsewhere.
+        exact_sums: Whether sums of products of 8-bit integers must not overflow. They do,
+            at the runtime's own settings, on x86 CPUs without the instructions for them
+            (VNNI, AMX); to avoid it costs about a third of the speed there. Where the
+            instructions are, sums are exact without being asked for, and asking would
+            cost half of the speed.
     """
 
     def __init__(
@@ -43,9 +46,8 @@ class OnnxRuntime(Runtime):
         options.inter_op_num_threads = 1
         options.log_severity_level = ERRORS
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.add_session_config_entry(
-            "session.x64quantprecision", str(int(exact_sums))
-        )
+        ask = exact_sums and not {"VNNI", "AMX"} & set(instructions())
+        options.add_session_config_entry("session.x64quantprecision", str(int(ask)))
         if not optimized:
             level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
             options.graph_optimization_level = level
