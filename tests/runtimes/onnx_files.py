@@ -51,3 +51,15 @@ def randomized(model: keras.Model) -> keras.Model:
         elif any(name in variable.path for name in ("beta", "mean", "bias")):
             variable.assign(generator.uniform(-0.2, 0.2, variable.shape))
     return model
+
+
+def rewritten(content: bytes, path) -> list[str]:
+    """The operators that stock ONNX Runtime runs, with its own settings."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    extended = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    options.graph_optimization_level = extended
+    options.optimized_model_filepath = str(path)
+    onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    return [node.op_type for node in onnx.load(path).graph.node]

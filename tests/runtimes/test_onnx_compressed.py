@@ -19,6 +19,7 @@ from onnx_files import (
     assert_equal_but_for_steps,
     checked,
     randomized,
+    rewritten,
 )
 
 import nncompress_lab as ncl
@@ -136,18 +137,6 @@ def perceptron(*, width: int = 64) -> keras.Model:
     hidden = layers.Dense(width, activation="relu", name="hidden")
     logits = layers.Dense(32, name="logits")
     return keras.Sequential([keras.Input((64,)), hidden, logits])
-
-
-def rewritten(content: bytes, path) -> list[str]:
-    """The operators that stock ONNX Runtime runs, with its own settings."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    extended = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-    options.graph_optimization_level = extended
-    options.optimized_model_filepath = str(path)
-    onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    return [node.op_type for node in onnx.load(path).graph.node]
 
 
 @pytest.mark.parametrize(

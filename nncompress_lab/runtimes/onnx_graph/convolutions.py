@@ -16,6 +16,8 @@ from nncompress_lab.runtimes.onnx_graph.graph import Value
 from nncompress_lab.runtimes.onnx_graph.kernels import kernel_of
 from nncompress_lab.runtimes.onnx_graph.layout import Kernel, Layout
 from nncompress_lab.runtimes.onnx_graph.normalization import folded, normalized
+from nncompress_lab.runtimes.onnx_graph.plan import CUT_OFF
+from nncompress_lab.runtimes.onnx_graph.superfluous import unclipped, unpadded
 
 INT32_MAX = 2**31 - 1
 
@@ -113,6 +115,11 @@ def _finished(call: Call, value: Value, kernel: Kernel, groups: int) -> Value:
     """The convolution, the bias, what is left of a normalization, the activation."""
     kernel, bias, norm = folded(kernel, _bias(call), call.norm)
     attributes = _windows(call, value) | {"group": groups}
+    if call.layer.padding == "valid":
+        value, pads = unpadded(call.graph, value)
+        if pads is not None:
+            ends = value.rank
+            attributes["pads"] = pads[2:ends] + pads[ends + 2 :]
     scales = None if norm is not None else _integer_scales(call, value, kernel, bias)
     output = None if scales is None else _Output.of(call)
     if output is None or not output.is_rounded:
@@ -146,10 +153,7 @@ class _Output:
     def of(cls, call: Call) -> "_Output":
         place = call.graph.place("Conv")
         # Others than these two come between the sums and their rounding.
-        direct = call.layer.activation in {
-            keras.activations.linear,
-            keras.activations.relu,
-        }
+        direct = call.layer.activation in {keras.activations.linear, *CUT_OFF}
         then_rounded = call.then_rounded and direct
         return cls(place, then_rounded, call.graph.ranges.get(place))
 
@@ -159,14 +163,15 @@ class _Output:
 
     def finished(self, call: Call, result: Value) -> Value:
         """The activation, and before it (or behind ReLU) the rounding."""
-        first = call.layer.activation is keras.activations.relu
+        first = call.layer.activation in CUT_OFF
         if first:
             result = activated(call, result, call.layer.activation)
         if not self.is_rounded:
             call.graph.unrounded[self.place] = result.name
         elif self.params is not None and not self.then_rounded:
-            scale, zero_point = self.params
-            rounded = call.graph.quantize(result.name, scale, int(zero_point))
+            scale, zero_point = self.params[0], int(self.params[1])
+            whole = unclipped(call.graph, result.name, scale, zero_point)
+            rounded = call.graph.quantize(whole, scale, zero_point)
             result = call.like(result, call.graph.dequantize(rounded))
         return result if first else activated(call, result, call.layer.activation)
 
@@ -179,10 +184,10 @@ def _integer_scales(
     None too if the bias does not fit into 32 bits of that scale.
     """
     scales = kernel.integer_scales()
-    of_input = call.graph.integer_scale(value)
-    if scales is None or of_input is None or value.rank != 4:
+    rounded = call.graph.bytes_of(value.name)
+    if scales is None or rounded is None or value.rank != 4:
         return None
-    sums = (scales * of_input).astype(np.float32)
+    sums = (scales * rounded.scale).astype(np.float32)
     if bias is not None and np.abs(bias / sums).max() >= INT32_MAX:
         return None
     return sums

@@ -112,7 +112,7 @@ def _product(call: Call, value: Value, kernel: Kernel, bias: Array | None) -> st
 def _kind(call: Call, value: Value, kernel: Kernel) -> Product:
     if not isinstance(kernel, IntegerKernel):
         return "floats"
-    if call.graph.integer_scale(value) is not None:
+    if call.graph.bytes_of(value.name) is not None:
         return "floats" if kernel.integer_scales() is None else "integers"
     rows = [MOST_ROWS + 1 if size is None else size for size in value.shape[1:-1]]
     return "rounded" if math.prod(rows) <= MOST_ROWS else "floats"

@@ -77,8 +77,8 @@ class Graph:
         self.unrounded: dict[str, str] = {}  # tensors by places that lack a range
         self._name = name
         self._scope = ""
-        self._nodes: list[onnx.NodeProto] = []
-        self._constants: list[onnx.TensorProto] = []
+        self._nodes: dict[str, onnx.NodeProto] = {}
+        self._constants: dict[str, onnx.TensorProto] = {}
         self._known: dict[Any, str] = {}
         self._counts: dict[str, int] = {}
         self._bytes: dict[str, Bytes] = {}
@@ -110,7 +110,7 @@ class Graph:
             node = onnx.helper.make_node(
                 kind, list(inputs), [output], name=output, **attributes
             )
-            self._nodes.append(node)
+            self._nodes[output] = node
             self._known[key] = output
         return self._known[key]
 
@@ -194,14 +194,21 @@ class Graph:
         """Remember that a tensor of rounded floats is also there as uint8."""
         self._bytes[name] = rounded
 
-    def integer_scale(self, value: Value) -> float | None:
-        """Scale of the uint8 that a value is; None if it is floats."""
-        rounded = self._bytes.get(value.name)
-        return None if rounded is None else rounded.scale
+    def bytes_of(self, name: str) -> Bytes | None:
+        """A tensor as uint8; None if it is floats."""
+        return self._bytes.get(name)
+
+    def made_by(self, name: str) -> onnx.NodeProto | None:
+        """The operation that a tensor is the output of; None of inputs and constants."""
+        return self._nodes.get(name)
+
+    def array(self, constant: str) -> Array:
+        """What stands in a constant."""
+        return onnx.numpy_helper.to_array(self._constants[constant])
 
     def as_integers(self, name: str) -> str:
         """The tensor as the output of DequantizeLinear, if it is there as uint8."""
-        rounded = self._bytes.get(name)
+        rounded = self.bytes_of(name)
         return name if rounded is None else self.dequantize(rounded)
 
     def _moved(self, kind: str, name: str, *inputs: str, **attributes: Any) -> str:
@@ -230,17 +237,17 @@ class Graph:
         ends = []
         for name, value in outputs.items():
             last = self.as_keras(value)
-            self._nodes.append(
-                onnx.helper.make_node("Identity", [last.name], [name], name=name)
+            self._nodes[name] = onnx.helper.make_node(
+                "Identity", [last.name], [name], name=name
             )
             ends.append(_value_info(name, last.shape, onnx.TensorProto.FLOAT))
-        nodes, used = _needed(self._nodes, set(outputs))
+        nodes, used = _needed([*self._nodes.values()], set(outputs))
         graph = onnx.helper.make_graph(
             nodes,
             self._name,
             list(inputs),
             ends,
-            [one for one in self._constants if one.name in used],
+            [one for name, one in self._constants.items() if name in used],
         )
         return onnx.helper.make_model(
             graph,
@@ -254,7 +261,7 @@ class Graph:
         key = (kind, str(array.dtype), array.shape, digest)
         if key not in self._known:
             unique = self._unique(name)
-            self._constants.append(make(array, unique))
+            self._constants[unique] = make(array, unique)
             self._known[key] = unique
         return self._known[key]
 

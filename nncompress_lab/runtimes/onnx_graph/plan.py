@@ -9,8 +9,18 @@ from nncompress_lab.quantization.layers.fake_quantize import FakeQuantize
 from nncompress_lab.runtimes.onnx_graph.converters import folds
 from nncompress_lab.runtimes.onnx_graph.kernels import is_bytes
 
-# What keeps 8-bit integers what they are, or their order: the runtime rounds before it.
-ROUNDED_THROUGH = ("ReLU", "MaxPooling2D", "Flatten", "Reshape", "Dropout", "Identity")
+# What keeps 8-bit integers what they are, or their order, or cuts off what rounding does:
+# it is rounded before it.
+ROUNDED_THROUGH = (
+    "Dropout",
+    "Flatten",
+    "Identity",
+    "MaxPooling2D",
+    "ReLU",
+    "Reshape",
+    "ZeroPadding2D",
+)
+CUT_OFF = {keras.activations.relu, keras.activations.relu6}  # the rounding does, too
 
 
 class Plan:
@@ -62,5 +72,5 @@ class Plan:
             return all(inner.is_rounded(tensor) for tensor in one.inputs)
         through = type(one).__name__ in ROUNDED_THROUGH
         if isinstance(one, keras.layers.Activation):
-            through = one.activation is keras.activations.relu
+            through = one.activation in CUT_OFF
         return through and self.is_rounded(node.outputs[0])

@@ -10,6 +10,7 @@ import numpy as np
 from nncompress_lab.models.kernels import to_numpy
 from nncompress_lab.runtimes.onnx_graph.converters import Call, layer
 from nncompress_lab.runtimes.onnx_graph.graph import Graph, Value
+from nncompress_lab.runtimes.onnx_graph.superfluous import pad, unclipped, unpadded
 
 TINY = float(np.finfo(np.float32).tiny)
 MIDDLE = 128  # the uint8 that stands for 0 where the range is symmetric
@@ -20,18 +21,22 @@ def fake_quantize(call: Call) -> Value:
     """Round as the layer does; 8 bits of a fixed range also as uint8.
 
     The layer behind it chooses one of the two. As uint8, a symmetric range goes one step
-    further down than -127.
+    further down than -127. Zeros around an image are zeros afterwards, and come later.
     """
-    one, graph, value = call.layer, call.graph, call.value
+    one, graph = call.layer, call.graph
     if one.dynamic:
-        return call.like(value, _round_each(call, value))
+        return call.like(call.value, _round_each(call, call.value))
+    value, pads = unpadded(graph, call.value)
     scale = to_numpy(one.scale).astype(np.float32)
     zero = graph.constant(np.float32(to_numpy(one.zero_point)), "zero_point")
     name = _round(call, value.name, graph.constant(scale, "scale"), zero)
     if one.bits == 8:
         zero_point = MIDDLE if one.symmetric else int(to_numpy(one.zero_point))
-        graph.note_bytes(name, graph.quantize(value.name, scale, zero_point))
-    return call.like(value, name)
+        whole = unclipped(graph, value.name, scale, zero_point)
+        graph.note_bytes(name, graph.quantize(whole, scale, zero_point))
+    if pads is not None:
+        name = pad(graph, name, pads)
+    return call.like(call.value, name)
 
 
 def _round(call: Call, x: str, scale: str, zero: str) -> str:

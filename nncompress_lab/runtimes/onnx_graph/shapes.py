@@ -3,11 +3,10 @@
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
-
 from nncompress_lab.runtimes.onnx_graph import geometry
 from nncompress_lab.runtimes.onnx_graph.converters import Call, layer, operation
 from nncompress_lab.runtimes.onnx_graph.graph import Value
+from nncompress_lab.runtimes.onnx_graph.superfluous import pad
 
 LONGEST = 2**31 - 1
 
@@ -90,8 +89,7 @@ def zero_padding(call: Call) -> Value:
     """Zeros around an image."""
     before, after = _ends(call.layer.padding)
     value = _image(call)
-    pads = call.graph.integers(0, 0, *before, 0, 0, *after)
-    name = call.graph.op("Pad", value.name, pads, call.graph.constant(np.float32(0)))
+    name = pad(call.graph, value.name, [0, 0, *before, 0, 0, *after])
     return _image_result(call, name)
 
 
