@@ -1,8 +1,14 @@
-"""Shared settings of the tests: quiet logs, no progress bars, opt-in slow tests."""
+"""Shared settings of the tests: quiet logs, no progress bars, opt-in slow tests.
 
+Keras is imported by the fixtures that need it: the process that only hands tests out to
+workers, and waits, does without it.
+"""
+
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -17,11 +23,14 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 # What JAX compiles here runs a few times: optimizing it takes longer than it saves.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
-import keras
 import pytest
-import tiny_models
 
-from nncompress_lab import Context
+gc.disable()  # until all is imported and collected, of which nothing is garbage
+
+
+def pytest_collection_finish() -> None:
+    gc.enable()
+    gc.freeze()  # else each full collection goes through all that again
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -53,22 +62,30 @@ def pytest_collection_modifyitems(
 @pytest.fixture(scope="module", autouse=True)
 def _seeded_module() -> None:
     """Before what a module makes once, whichever modules ran before."""
+    import keras
+
     keras.utils.set_random_seed(7)
 
 
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
+    import keras
+
     keras.utils.set_random_seed(7)
 
 
 @pytest.fixture
 def eagerly() -> Iterator[None]:
     """As `tiny_models.eagerly`, for a whole test."""
+    import tiny_models
+
     with tiny_models.eagerly():
         yield
 
 
 @pytest.fixture
-def context() -> Context:
+def context() -> Any:
     """Random data for the tiny models."""
+    import tiny_models
+
     return tiny_models.context()
