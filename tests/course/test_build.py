@@ -96,23 +96,22 @@ def notebook_of(*cells):
     )
 
 
-def test_a_run_fills_the_outputs_and_tells_time_and_memory():
-    notebook = notebook_of("print(6 * 7)")
+def test_a_run_fills_the_outputs_and_tells_time_memory_and_errors():
+    notebook = notebook_of("print(6 * 7)", "1 / 0", "print(1)")
 
-    run = execute(notebook)
+    run = execute(notebook, keep_going=True)
 
     assert notebook.cells[0].outputs[0].text == "42\n"
+    assert notebook.cells[2].outputs[0].text == "1\n"
     assert run.seconds > 0
     assert run.peak_bytes > 10e6
-    assert len(notebook.cells) == 1
+    assert run.errors == {1: "ZeroDivisionError: division by zero"}
+    assert len(notebook.cells) == 3
 
 
-def test_a_cell_that_raises_stops_a_run_or_is_collected():
+def test_a_cell_that_raises_stops_a_run():
     with pytest.raises(NotebookRunError, match="ZeroDivisionError"):
         execute(notebook_of("1 / 0"))
-
-    run = execute(notebook_of("1 / 0", "print(1)"), keep_going=True)
-    assert run.errors == {0: "ZeroDivisionError: division by zero"}
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", "not json", '{"cells": 3}'])
@@ -142,58 +141,6 @@ def test_a_cell_that_takes_too_long_is_stopped_and_the_rest_runs():
     caught = "try:\n    while True:\n        pass\nexcept KeyboardInterrupt:\n    pass"
     with pytest.raises(NotebookRunError, match="stopped after 2 s"):
         execute(notebook_of(caught), cell_seconds=2)
-
-
-def test_a_graded_notebook_counts_what_it_checked(tmp_path, progress_file):
-    notebook = notebook_of(
-        "from nncompress_lab.course import Lesson\nlesson = Lesson('00')",
-        "lesson.check('sparsity', lambda weights: (weights == 0).mean())",
-        "lesson.check('sparsity', ...)",
-        "raise RuntimeError('mine')",
-        "import _thread\ndef count_weights(arrays):\n    _thread.interrupt_main()",
-        "lesson.check('count_weights', count_weights)",
-        "_thread.interrupt_main()",
-    )
-    notebook.metadata["nncompress"] = {"lesson": "00", "cell_seconds": 200}
-    path = tmp_path / "answers.ipynb"
-    nbformat.write(notebook, path)
-    before = path.read_bytes()
-
-    grades = grade_notebook(path)
-
-    marks = {mark.name: mark for mark in grades.marks}
-    assert marks.pop("sparsity").status == "PASS"
-    stopped = marks.pop("count_weights")
-    assert stopped.status == "ERROR"
-    assert "Stopped in your line `_thread.interrupt_main()`" in stopped.message
-    assert {mark.status for mark in marks.values()} == {"UNATTEMPTED"}
-    assert grades.errors == {3: "RuntimeError: mine"}
-    assert 0 < grades.earned < grades.possible
-    assert path.read_bytes() == before
-    assert not progress_file.exists()
-
-
-def test_a_cell_that_wants_what_a_cell_above_makes_says_so_in_a_card():
-    notebook = notebook_of(
-        "from nncompress_lab.course import Lesson\nlesson = Lesson('02')",
-        "lesson.check('magnitude_mask', magnitude_mask)",
-        "magnitude_maks",  # a slip of the pen, which the traceback tells best
-        "def f():\n    images = images + 1\nf()",  # a name of the lesson, but a local
-        "why_no_smaller = b",
-    )
-
-    run = execute(notebook, keep_going=True)
-
-    wanted, slip, local, letter = (cell.outputs for cell in notebook.cells[1:])
-    assert (
-        wanted[0]
-        .data["text/plain"]
-        .startswith("! ERROR · `magnitude_mask` is not there yet")
-    )
-    assert slip[0].ename == "NameError"
-    assert local[0].ename == "UnboundLocalError"
-    assert 'why_no_smaller = "b"' in letter[0].data["text/plain"]
-    assert set(run.errors) >= {2, 3}
 
 
 def test_a_stopped_cell_of_a_lesson_shows_a_card_and_no_traceback():

@@ -117,21 +117,75 @@ def test_lab_without_jupyterlab_says_how_to_install_it(monkeypatch):
         launch.launch([])
 
 
+# Lesson 00 with answers of all kinds, and then a piece of lesson 02.
+CELLS = (
+    "from nncompress_lab.course import Lesson\nlesson = Lesson('00')",
+    "lesson.check('sparsity', lambda weights: (weights == 0).mean())",
+    "lesson.check('sparsity', ...)",
+    "lesson.check('count_weights', len)",
+    "raise RuntimeError('mine')",
+    "import _thread\ndef bytes_needed(count, bits):\n    _thread.interrupt_main()",
+    "lesson.check('bytes_needed', bytes_needed)",
+    "_thread.interrupt_main()",
+    "lesson = Lesson('02')",
+    "lesson.check('magnitude_mask', magnitude_mask)",
+    "magnitude_maks",  # a slip of the pen, which the traceback tells best
+    "def f():\n    images = images + 1\nf()",  # a name of the lesson, but a local
+    "why_no_smaller = b",
+)
+
+
 @pytest.fixture(scope="module")
-def graded(tmp_path_factory):
-    """A short copy of lesson 00, one answer right and one wrong, run once for all."""
-    cells = [
-        "from nncompress_lab.course import Lesson\nlesson = Lesson('00')",
-        "lesson.check('sparsity', lambda weights: (weights == 0).mean())",
-        "lesson.check('count_weights', len)",
-    ]
-    notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
-        metadata={"nncompress": {"lesson": "00"}},
+def notebook():
+    """It is run once for all, since a kernel needs seconds for a lesson's imports."""
+    return nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS],
+        metadata={"nncompress": {"lesson": "00", "cell_seconds": 200}},
     )
-    path = tmp_path_factory.mktemp("graded") / "lesson.ipynb"
+
+
+@pytest.fixture(scope="module")
+def graded(notebook, tmp_path_factory):
+    """The grades of a file of that notebook, which then has the outputs."""
+    folder = tmp_path_factory.mktemp("graded")
+    path, learned = folder / "lesson.ipynb", folder / "progress.json"
     nbformat.write(notebook, path)
-    return grading.grade_notebook(path)
+    before = path.read_bytes()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(progress.ENVIRONMENT_VARIABLE, str(learned))
+        patch.setattr(grading, "read_notebook", lambda _path: notebook)
+        grades = grading.grade_notebook(path)
+    assert path.read_bytes() == before
+    assert not learned.exists()
+    return grades
+
+
+def test_a_graded_notebook_counts_what_it_checked(graded):
+    marks = {mark.name: mark for mark in graded.marks}
+
+    assert marks["sparsity"].status == "PASS"
+    assert marks["count_weights"].status == "FAIL"
+    stopped = marks["bytes_needed"]
+    assert stopped.status == "ERROR"
+    assert "Stopped in your line `_thread.interrupt_main()`" in stopped.message
+    assert {mark.status for mark in graded.marks} >= {"UNATTEMPTED"}
+    assert graded.errors[4] == "RuntimeError: mine"
+    assert set(graded.errors) & {*range(8)} == {4}
+    assert 0 < graded.earned < graded.possible
+
+
+def test_a_cell_that_wants_what_a_cell_above_makes_says_so_in_a_card(notebook, graded):
+    wanted, slip, local, letter = (cell.outputs for cell in notebook.cells[9:])
+
+    assert (
+        wanted[0]
+        .data["text/plain"]
+        .startswith("! ERROR · `magnitude_mask` is not there yet")
+    )
+    assert slip[0].ename == "NameError"
+    assert local[0].ename == "UnboundLocalError"
+    assert 'why_no_smaller = "b"' in letter[0].data["text/plain"]
+    assert set(graded.errors) >= {10, 11}
 
 
 def grade(grades, monkeypatch, *options):
