@@ -11,6 +11,7 @@ import subprocess
 import sys
 import warnings
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -22,6 +23,7 @@ from keras import layers
 import nncompress_lab as ncl
 from nncompress_lab.cli.commands import main
 from nncompress_lab.cli.options import context_of
+from nncompress_lab.measure import latency
 
 MAGNITUDE = {"pass": "MagnitudePruning", "sparsity": 0.9}
 UNIFORM = {"pass": "UniformQuantization", "bits": 4}
@@ -142,11 +144,6 @@ def compressed(files) -> subprocess.CompletedProcess[str]:
         *("--no-latency", "--json"),
         folder=files,
     )
-
-
-@pytest.fixture(scope="module")
-def demo() -> subprocess.CompletedProcess[str]:
-    return nncompress("demo", "--json")
 
 
 @pytest.mark.parametrize("arguments", [(), ("--help",), ("compress", "--help")])
@@ -630,33 +627,28 @@ def test_a_compression_that_fails_keeps_the_old_output(
     assert list(tmp_path.iterdir()) == [output]
 
 
-@pytest.mark.slow
-def test_the_demo_runs_all_four_stages(demo):
-    assert demo.returncode == 0, demo.stderr
+def test_the_demo_has_four_stages_and_makes_the_model_smaller(monkeypatch, capfd):
+    whole = ncl.data.fashion_mnist()
+    parts = {part: getattr(whole, part) for part in ("train", "validation", "test")}
+    few = replace(whole, **{name: part.take(64) for name, part in parts.items()})
+    monkeypatch.setattr(ncl.data, "fashion_mnist", lambda: few)
+    monkeypatch.setattr(latency, "BLOCK_SECONDS", 0.001)  # nobody looks at the times
 
-    stages = json.loads(demo.stdout)["stages"]
+    code, output, errors = run_here(
+        "demo", "--json", monkeypatch=monkeypatch, capfd=capfd
+    )
 
+    assert code == 0, errors
+    stages = json.loads(output)["stages"]
     assert [one["name"].partition("(")[0] for one in stages] == [
         "original",
         "MagnitudePruning",
         "FineTune",
         "UniformQuantization",
     ]
-
-
-@pytest.mark.slow
-def test_the_accuracies_of_the_demo_are_fractions(demo):
-    stages = json.loads(demo.stdout)["stages"]
-
-    assert all(0 <= one["accuracy"] <= 1 for one in stages)
-
-
-@pytest.mark.slow
-def test_the_demo_makes_the_model_smaller(demo):
-    first, *_, last = json.loads(demo.stdout)["stages"]
-
+    assert all((64 * one["accuracy"]).is_integer() for one in stages)
     # 4 of 5 weights are zero, and the others take a byte instead of four.
-    assert last["packed_bytes"] < first["packed_bytes"] / 5
+    assert stages[-1]["packed_bytes"] < stages[0]["packed_bytes"] / 5
 
 
 @pytest.mark.parametrize(
