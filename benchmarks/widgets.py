@@ -129,6 +129,13 @@ CONTROLS = {
         lambda place, _: f"{4 + (place - 4) / 10:g}",
         made_of="model, ncl.Student(width=0.25)(model), data",
     ),
+    "CompressionStudio": Moves(  # the first card: the one behind it follows each time
+        (1,),
+        "Prune ([0-9]+) % zeros",
+        lambda place, _: str(place),
+        made_of="model, data, steps=[ncl.MagnitudePruning(sparsity=0.5, scope='global'),"
+        " ncl.UniformQuantization(bits=4)]",
+    ),
     "PlanExplorer": Moves(  # in steps of 2 kB; where the plan stays, so do its figures
         (1,),
         "for ([0-9,]+) bytes",

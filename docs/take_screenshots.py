@@ -63,6 +63,7 @@ CONTROLS = {
         OF_A_MODEL,
         "explorer.wait()\nexplorer.budget = 84_000",
     ),
+    "studio": ("CompressionStudio", OF_A_MODEL, "explorer.selected = 3"),
     "over-time": (
         "PruningExplorer",
         f"{OF_A_MODEL}, trains=True",

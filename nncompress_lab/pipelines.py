@@ -95,7 +95,18 @@ def stages(
     """
     context = replace(context, original=context.original or model)
     for step in steps.passes:
-        if all(layer.is_float for layer in kernel_layers(model)):
-            context = replace(context, unquantized=model)
+        context = remembering(model, context)
         model = step(model, context)
         yield step, model
+
+
+def remembering(model: keras.Model, context: Context) -> Context:
+    """The context of the next pass: a model of floats is its `unquantized` one.
+
+    Args:
+        model: What the next pass is applied to.
+        context: What the pass before was given, with the original model.
+    """
+    if all(layer.is_float for layer in kernel_layers(model)):
+        return replace(context, unquantized=model)
+    return context

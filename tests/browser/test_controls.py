@@ -239,3 +239,45 @@ def test_a_distillation_answers_to_the_keyboard_and_to_a_press_on_an_image(page,
     expect(picture).to_have_attribute("aria-label", re.compile("high temperature"))
     expect(control.locator(".nncompress-stale")).to_have_count(0)
     expect(control.locator(".nncompress-error")).to_have_count(0)
+
+
+STUDIO = """
+import keras, nncompress_lab as ncl
+from nncompress_widgets import CompressionStudio
+images = ncl.data.fashion_mnist().validation.take(100)
+layers = [keras.layers.Flatten(), keras.layers.Dense(10, name="logits")]
+model = keras.Sequential([keras.Input((28, 28, 1)), *layers])
+steps = [ncl.MagnitudePruning(sparsity=0.5), ncl.UniformQuantization(bits=4)]
+CompressionStudio(model, images, steps=steps)
+"""
+
+
+def test_cards_of_a_pipeline_are_moved_by_keyboard_and_keep_the_focus(page, lab):
+    write(lab, "studio.ipynb", [STUDIO], {})
+    open_notebook(page, lab, "studio.ipynb")
+    run_all(page)
+    control = page.locator(".nncompress-control")
+    picture = control.locator("svg[role=img]").first
+    cards = control.locator(".nncompress-card")
+    expect(cards).to_have_count(2)
+
+    handle = control.locator(".noUi-handle").first
+    handle.focus()
+    handle.press("ArrowRight")
+    expect(picture).to_have_attribute("aria-label", re.compile("Prune 51 % zeros: "))
+    expect(handle).to_be_focused()
+
+    cards.nth(1).focus()
+    page.keyboard.press("Enter")
+    expect(cards.nth(1)).to_have_class(re.compile("mod-active"))
+    expect(cards.nth(1)).to_be_focused()
+    earlier = control.get_by_role("button", name="Earlier")
+    earlier.focus()
+    page.keyboard.press("Enter")
+    expect(cards.nth(0)).to_contain_text("Quantize")
+    expect(picture).to_have_attribute("aria-label", re.compile("Quantize.*Prune"))
+    control.get_by_label("applied").uncheck()
+    expect(cards.nth(0)).to_contain_text("off")
+    expect(picture).not_to_have_attribute("aria-label", re.compile("Quantize"))
+    expect(control.locator(".nncompress-stale")).to_have_count(0)
+    expect(control.locator(".nncompress-error")).to_have_count(0)

@@ -14,6 +14,7 @@ as a hand does. The arithmetic is in `nncompress_lab.trials`.
 from nncompress_lab.trials.goal import Goal
 from nncompress_widgets.channel_explorer import ChannelExplorer
 from nncompress_widgets.codebook_explorer import CodebookExplorer
+from nncompress_widgets.compression_studio import CompressionStudio
 from nncompress_widgets.distillation_explorer import DistillationExplorer
 from nncompress_widgets.factorization_explorer import FactorizationExplorer
 from nncompress_widgets.low_rank_explorer import LowRankExplorer
@@ -24,6 +25,7 @@ from nncompress_widgets.quantization_explorer import QuantizationExplorer
 __all__ = [
     "ChannelExplorer",
     "CodebookExplorer",
+    "CompressionStudio",
     "DistillationExplorer",
     "FactorizationExplorer",
     "Goal",

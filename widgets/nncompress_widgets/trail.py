@@ -50,6 +50,7 @@ def trail_svg(  # noqa: PLR0913 (a picture of all that a control knows)
     expected: float | None = None,
     cost: str = "packed_bytes",
     foretold: Foretold | None = None,
+    least: float | None = None,
 ) -> str:
     """Draw the settings in the order in which they were visited.
 
@@ -63,6 +64,8 @@ def trail_svg(  # noqa: PLR0913 (a picture of all that a control knows)
         cost: The figure that the visits' cost is, which goes from left to right.
         foretold: What was not measured but foretold: the line of all best settings, and
             what the control shows.
+        least: Where costs begin on a logarithmic scale, which foretold ones have always;
+            else they begin at 0.
 
     Returns:
         An `<svg>` element with a description for screen readers.
@@ -76,7 +79,7 @@ def trail_svg(  # noqa: PLR0913 (a picture of all that a control knows)
         [wanted, *[one.score for one in visits], *more],
         cost=cost,
         most=max(original[cost], *[one.cost for one in visits], 0),
-        least=min(one[0] for one in foretold.line) if foretold else None,
+        least=min(one[0] for one in foretold.line) if foretold else least,
     )
     places = [plot.place(one.cost, one.score) for one in visits]
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)

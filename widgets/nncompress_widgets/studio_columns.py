@@ -1,0 +1,123 @@
+"""What a waterfall of passes shows: a column for each card that is applied."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from nncompress_lab.report.formats import size
+from nncompress_lab.trials.knobs import Card
+from nncompress_lab.trials.studio import Stage, Steps, StudioTrial
+from nncompress_widgets.card_words import name_of, setting_of
+from nncompress_widgets.studio_picture import Column, Fact
+
+
+class Work(NamedTuple):
+    """A pass that is under way.
+
+    Args:
+        steps: The passes up to it.
+        done: The part of it that is done.
+    """
+
+    steps: Steps
+    done: float
+
+
+class StudioColumns:
+    """The columns of a studio, which keep what they showed until there is something new.
+
+    Args:
+        trial: What the figures come from.
+    """
+
+    def __init__(self, trial: StudioTrial) -> None:
+        self._trial = trial
+        self._latest: dict[int, Stage] = {}  # by the place of the card
+
+    def forget(self) -> None:
+        """The cards have other places: what was shown belongs to none of them."""
+        self._latest.clear()
+
+    def of(
+        self, cards: Sequence[Card], selected: int, work: Work | None
+    ) -> list[Column]:
+        """The original, and the model after each card that is applied.
+
+        Args:
+            cards: All of them.
+            selected: The place of the card that the inputs move.
+            work: What is being done.
+        """
+        original = self._trial.original
+        columns = [
+            Column(
+                "Original",
+                "",
+                Fact(original["packed_bytes"], current=True),
+                Fact(original[self._trial.metric.name], current=True),
+            )
+        ]
+        choice = steps_of(cards)
+        places = [place for place, (_, applied) in enumerate(cards) if applied]
+        stages = self._trial.stages(choice)[1:]
+        for count, (place, stage) in enumerate(zip(places, stages, strict=True), 1):
+            latest = self._latest.get(place, Stage())
+            busy = work is not None and work.steps == choice[:count]
+            columns.append(
+                Column(
+                    name_of(choice[count - 1]),
+                    setting_of(choice[count - 1]),
+                    _fact(_size(stage), _size(latest)),
+                    _fact(_score(stage), _score(latest)),
+                    selected=place == selected,
+                    done=work.done if work and busy else None,
+                )
+            )
+            self._latest[place] = replace(
+                latest,
+                measured=stage.measured or latest.measured,
+                weighed=stage.weighed or latest.weighed,
+            )
+        return columns
+
+
+def steps_of(cards: Sequence[Card]) -> Steps:
+    """The passes that are applied, in their order."""
+    return tuple(step for step, applied in cards if applied)
+
+
+def card_in_words(trial: StudioTrial, cards: Sequence[Card], selected: int) -> str:
+    """What a card is, what it did to the file, and what it left alone."""
+    step, applied = cards[selected]
+    words = f"Card {selected + 1} of {len(cards)}: {step.label}."
+    if not applied:
+        return f"{words} It is not applied."
+    place = sum(on for _, on in cards[:selected])
+    before, after = trial.stages(steps_of(cards))[place : place + 2]
+    sizes = _size(before), _size(after)
+    if sizes[0] is not None and sizes[1] is not None:
+        words += f" {_compared(*sizes)}"
+    if after.left:
+        words += f" It treats {' '.join(after.left.split())}."
+    return words
+
+
+def _compared(before: float, after: float) -> str:
+    ratio = max(before, after) / min(before, after)
+    if ratio < 1.005:
+        return f"The packed file stays at {size(round(after))}."
+    amount = f"{ratio:.1f}x" if ratio >= 1.1 else f"{100 * (ratio - 1):.0f} %"
+    side = "smaller" if after < before else "larger"
+    return f"It makes the packed file {amount} {side}, {size(round(after))}."
+
+
+def _fact(now: float | None, before: float | None) -> Fact:
+    return Fact(before) if now is None else Fact(now, current=True)
+
+
+def _size(stage: Stage) -> float | None:
+    return stage.weighed.get("packed_bytes")
+
+
+def _score(stage: Stage) -> float | None:
+    return None if stage.measured is None else stage.measured.score
