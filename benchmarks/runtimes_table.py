@@ -15,7 +15,7 @@ RUNTIMES = {
     "keras_torch": "Keras, torch",
 }
 # Each kind of processor is measured by itself, and kept in a file of its own.
-PROCESSORS = {"avx2": "AVX2", "vnni": "VNNI"}
+PROCESSORS = {"avx2": "AVX2", "vnni": "VNNI", "amx": "AMX"}
 INTEGERS = "8-bit weights and activations"
 FOLDER = Path(__file__).parent / "results"
 
