@@ -18,15 +18,13 @@ from nncompress_lab.errors import CorruptFileError
 from nncompress_lab.packing import entropy, symbols
 from nncompress_lab.packing.cursor import Cursor
 from nncompress_lab.packing.frequencies import Counts, counts_of, levels_of
+from nncompress_lab.packing.places import CHUNK, Classes, Places, members_of
 
 Mask = npt.NDArray[np.bool_]
-Classes = npt.NDArray[np.uint8]
-Places = npt.NDArray[Any]  # integers
 
 # How finely counts are sorted into classes: into one, by powers of 2, or twice as finely.
 FINENESS = (0, 1, 2)
 _DIGITS = 3  # of how many places of a context are taken
-_CHUNK = 2**16  # places that are looked at at a time
 _BITS_PER_CONTEXT = 5.0  # about what it takes to write that
 
 
@@ -51,19 +49,20 @@ class _Grid:
         )
         missing = self.rows.size * self.columns.size - self.count
         beyond = self.columns[self.columns.size - missing :]
-        sizes[self.rows[-1]] -= np.bincount(beyond, minlength=columns)
+        sizes[self.rows[-1]] -= entropy.counted(beyond)[:columns]
         return sizes.reshape(-1)
 
     def contexts(self) -> Iterator["_Context"]:
         """Those that have places, in ascending order."""
         width = self.columns.size
         whole, rest = divmod(self.count, width)
-        of_columns = _members(self.columns)
-        for rows in _members(self.rows):
-            ragged = rest > 0 and rows[-1] == whole  # the last row is a shorter one
+        of_columns = members_of(self.columns)
+        for rows in members_of(self.rows):
+            above = rows.below(whole)
+            ragged = above.size < rows.size  # the last row is a shorter one
             for columns in of_columns:
-                of_last = columns[columns < rest] if ragged else columns[:0]
-                context = _Context(rows[: rows.size - ragged], columns, of_last, width)
+                of_last = columns.below(rest if ragged else 0)
+                context = _Context(above, columns, of_last, width)
                 if context.size:
                     yield context
 
@@ -86,12 +85,10 @@ class _Context:
         """Its places in C order, some at a time: an array, an index, and its shape."""
         width = self.width
         whole = mask[: mask.size // width * width].reshape(-1, width)
-        step = max(1, _CHUNK // max(1, self.columns.size))
-        for start in range(0, self.rows.size, step):
-            rows = self.rows[start : start + step]
-            for columns in _chunks(self.columns):
+        for rows in self.rows.some(max(1, CHUNK // max(1, self.columns.size))):
+            for columns in self.columns.at_once():
                 yield whole, (rows[:, None], columns), (rows.size, columns.size)
-        for columns in _chunks(self.of_last):
+        for columns in self.of_last.at_once():
             yield mask[whole.size :], columns, columns.shape
 
     def of(self, mask: Mask) -> Mask:
@@ -179,7 +176,7 @@ def decode(cursor: Cursor, count: int, columns: int) -> Mask:
         columns: Of the array, at most `count`.
 
     Returns:
-        bool array of shape `(count,)`. Six bytes a place at most and some megabytes are
+        bool array of shape `(count,)`. Four bytes a place at most and some megabytes are
         allocated meanwhile.
 
     Raises:
@@ -219,29 +216,6 @@ def _read_classes(cursor: Cursor, count: int, fineness: int) -> Classes:
     return symbols.decode(cursor, count) if fineness else np.zeros(count, np.uint8)
 
 
-def _members(classes: Classes) -> list[Places]:
-    """For each class that occurs, in ascending order, the places where it does."""
-    counts = entropy.counted(classes)
-    return [_where(classes == one, counts[one]) for one in np.flatnonzero(counts)]
-
-
-def _where(mask: Mask, count: int) -> Places:
-    """Where a mask is true, in four bytes for each such place if there may be many."""
-    if mask.size <= _CHUNK:
-        return np.flatnonzero(mask)
-    where, filled = np.empty(count, np.uint32), 0
-    for start in range(0, mask.size, _CHUNK):
-        found = np.flatnonzero(mask[start : start + _CHUNK])
-        where[filled : filled + found.size] = found + start
-        filled += found.size
-    return where
-
-
-def _chunks(places: Places) -> Iterator[Places]:
-    for start in range(0, places.size, _CHUNK):
-        yield places[start : start + _CHUNK]
-
-
 def _row_counts(mask: Mask, columns: int) -> Counts:
     whole = mask.size // columns * columns
     counts = np.count_nonzero(mask[:whole].reshape(-1, columns), axis=1)
@@ -254,7 +228,7 @@ def _column_counts(mask: Mask, rows: Classes, columns: int) -> Counts:
     whole = mask.size // columns
     array = mask[: whole * columns].reshape(whole, columns).view(np.uint8)
     counts = np.zeros((int(rows.max()) + 1, columns), np.int64)
-    step = min(max(1, _CHUNK // columns), 255)  # the most that a byte counts
+    step = min(max(1, CHUNK // columns), 255)  # the most that a byte counts
     for one in np.flatnonzero(entropy.counted(rows[:whole])):
         members = np.flatnonzero(rows[:whole] == one)
         for start in range(0, members.size, step):

@@ -9,8 +9,17 @@ from packed_arrays import codes, dead, ordinary, pruned, weights
 from packed_files import HEAD, file_that_says
 
 from nncompress_lab.errors import CorruptFileError, ModelFileError
-from nncompress_lab.packing import container, symbols, tensors
+from nncompress_lab.packing import (
+    container,
+    entropy,
+    forms,
+    positions,
+    symbols,
+    tensors,
+)
 from nncompress_lab.packing.container import Reader, Tensor
+from nncompress_lab.packing.cursor import number
+from nncompress_lab.packing.frequencies import levels_of
 
 MEBIBYTE = 2**20
 
@@ -199,6 +208,26 @@ def test_reading_packed_bits_takes_no_more_memory_than_the_document_says(name):
 
     np.testing.assert_array_equal(decoded, array)
     assert peak <= 2 * array.nbytes + SOME + 4 * 8 * array.size * (name != "constant")
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_a_file_made_to_take_memory_gets_34_times_its_bits_as_the_document_says(rows):
+    taken = np.tile(np.array([0, 1], np.uint8), 2**21)
+    taken[-1] = 0
+    columns = taken.size - (rows - 1)  # of two classes, which say all
+    ones = np.ones(2**21 - 1, np.uint8)
+    pushed = entropy.Pushed()
+    pushed.push(ones, np.array([1, 2**21]))
+    content = [
+        bytes([1, forms.SPARSE]) + number(columns) + bytes([0]),
+        bytes([positions.IN_CONTEXT, 1]) + symbols.encode(taken[:columns]),
+        symbols.encode(levels_of(np.array([0, 2**21]), 3).astype(np.uint8)),
+        pushed.written() + symbols.encode(ones),
+    ]
+    decoded, peak = read_and_weighed(b"".join(content), "uint8", (taken.size // 8,))
+
+    np.testing.assert_array_equal(symbols.unpack(decoded, 1, taken.size), taken)
+    assert 32 * decoded.nbytes < peak <= 34 * decoded.nbytes
 
 
 @pytest.mark.parametrize("name", MEGA)

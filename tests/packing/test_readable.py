@@ -1,6 +1,5 @@
 """Nothing is packed that could not be unpacked, and nothing restored that is too much."""
 
-import io
 import tracemalloc
 from functools import partial
 
@@ -156,22 +155,6 @@ def test_what_inner_models_are_compiled_with_is_left_aside(tmp_path):
     path.write_bytes(rewritten(path.read_bytes(), compile_inner))
 
     assert not ncl.unpack(path).get_layer("inner").compiled
-
-
-def test_reading_packed_bits_takes_at_most_what_the_format_says(tmp_path):
-    """`docs/packed-format.md`: up to 34 times the bytes of 1-bit integers in one block."""
-    from nncompress_lab.packing.tensors import Layout, decode, write
-
-    ones = np.random.default_rng(0).random(2**22) < 0.1
-    packed, file = np.packbits(ones), io.BytesIO()
-    write(file, packed, "uint8", Layout(columns=1, bits=1), block=ones.size)
-
-    tracemalloc.start()
-    decode(file.getvalue(), "uint8", packed.shape)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-
-    assert 8 * packed.nbytes < peak <= 34 * packed.nbytes
 
 
 def test_a_file_that_ends_early_is_still_a_damaged_one(tmp_path):
