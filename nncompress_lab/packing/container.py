@@ -21,7 +21,7 @@ import numpy.typing as npt
 from nncompress_lab.errors import CorruptFileError, ModelFileError
 from nncompress_lab.limits import EXPANSION, most_bytes
 from nncompress_lab.packing import tensors, zstd
-from nncompress_lab.packing.cursor import FileCursor
+from nncompress_lab.packing.cursor import Cursor, FileCursor
 from nncompress_lab.packing.tensors import DTYPES, Layout
 
 MAGIC = b"\x89NCZ\r\n\x1a\n"  # as PNG's: a transfer that changes line ends shows
@@ -159,19 +159,25 @@ class Reader:
         """
         for section in self._sections:
             with _naming(f"tensor {section.name!r}"):
-                self._check_next(section.size)
-                cursor = FileCursor(self._file, section.size)
+                cursor = self._next(section.size)
                 array = tensors.read(cursor, section.dtype, section.shape)
             yield section, array
             del array
 
-    def _check_next(self, size: int) -> None:
-        """Raise unless the checksum fits what follows, and go to the beginning of that."""
+    def _next(self, size: int) -> Cursor:
+        """What follows, which is read at once if it is short, if its checksum fits."""
         checksum = self._file.read(_CHECKSUM.size)
-        start = self._file.tell()
-        if _CHECKSUM.pack(_checksum(self._file, size)) != checksum:
+        if size <= _PIECE:
+            content = self._file.read(size)
+            found, cursor = zlib.crc32(content), Cursor(content)
+        else:
+            start = self._file.tell()
+            found = _checksum(self._file, size)
+            self._file.seek(start)
+            cursor = FileCursor(self._file, size)
+        if _CHECKSUM.pack(found) != checksum:
             raise CorruptFileError("its checksum does not fit its bytes")
-        self._file.seek(start)
+        return cursor
 
 
 @contextmanager

@@ -24,12 +24,12 @@ class Cursor:
 
     def __init__(self, content: bytes | memoryview) -> None:
         self._content = memoryview(content)
-        self._place = 0
+        self._place, self._end = 0, len(self._content)
 
     @property
     def left(self) -> int:
         """Bytes that have not been read."""
-        return len(self._content) - self._place
+        return self._end - self._place
 
     def take(self, count: int) -> memoryview:
         """The next bytes.
@@ -37,9 +37,11 @@ class Cursor:
         Raises:
             CorruptFileError: If there are fewer.
         """
-        self._check(count)
-        self._place += count
-        return self._content[self._place - count : self._place]
+        start, stop = self._place, self._place + count
+        if stop > self._end:
+            self._check(count)
+        self._place = stop
+        return self._content[start:stop]
 
     def byte(self) -> int:
         """The next byte."""

@@ -8,6 +8,7 @@ one division and one multiplication in double precision, so they are the same on
 machine; `docs/packed-format.md` has the formula.
 """
 
+import functools
 from typing import Any
 
 import constriction
@@ -79,12 +80,16 @@ class Popping:
         self, count: int, weights: Counts, dtype: str = "uint8"
     ) -> npt.NDArray[Any]:
         """Take symbols from the top. Any stack holds some; `close` tells wrong ones."""
-        symbols = np.empty(count, dtype)
-        if count:
-            model = _model(weights)
-            for start in range(0, count, _CHUNK):
-                part = symbols[start : start + _CHUNK]
-                part[:] = self._coder.decode(model, part.size)
+        return self._pop(_model(weights), np.empty(count, dtype))
+
+    def pop_steps(self, count: int, digits: int, slope: int) -> Counts:
+        """Take the steps of a `Table` from the top."""
+        return self._pop(_model_of_steps(digits, slope), np.empty(count, np.int64))
+
+    def _pop(self, model: Any, symbols: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        for start in range(0, symbols.size, _CHUNK):
+            part = symbols[start : start + _CHUNK]
+            part[:] = self._coder.decode(model, part.size)
         return symbols
 
     def close(self) -> None:
@@ -132,7 +137,7 @@ def decode(cursor: Cursor, count: int, limit: int) -> Symbols:
         return np.broadcast_to(np.uint8(first), (count,))
     slope, digits = divmod(cursor.byte(), 8)
     popping = Popping(cursor)
-    steps = popping.pop(span + 1, step_weights(digits, slope), "int64")
+    steps = popping.pop_steps(span + 1, digits, slope)
     symbols = popping.pop(count, weights_of_steps(steps, digits))
     popping.close()
     symbols += np.uint8(first)
@@ -157,6 +162,11 @@ def estimated_bits(counts: Counts) -> float:
     # A count need not be known better than its chance deviation: half of its digits.
     table = 0.5 * np.log2(occurring).sum() + (used[-1] - used[0])
     return 64.0 + float(symbols + table)
+
+
+@functools.cache
+def _model_of_steps(digits: int, slope: int) -> Any:
+    return _model(step_weights(digits, slope))
 
 
 def _model(weights: Counts) -> Any:

@@ -62,14 +62,15 @@ def decode(cursor: Cursor, count: int, dtype: str, *, is_float: bool) -> Items:
     """
     if np.dtype(dtype).itemsize == 1:
         return symbols.decode(cursor, count)
-    size = np.dtype(dtype).itemsize
+    size, lowest_first = np.dtype(dtype).itemsize, np.dtype(dtype).newbyteorder("<")
     found = [symbols.decode(cursor, count) for _ in range(size)]
     items = np.empty(count, dtype)
     for start in range(0, count, _CHUNK):
         stop = min(start + _CHUNK, count)
-        part = np.empty(stop - start, np.dtype(dtype).newbyteorder("<"))
+        octets = np.empty((stop - start, size), np.uint8)
         for place, plane in enumerate(reversed(found)):
-            _as_bytes(part)[:, place] = plane[start:stop]
+            octets[:, place] = plane[start:stop]
+        part = octets.reshape(-1).view(lowest_first)
         items[start:stop] = _turned(part, 8 * size - 1) if is_float else part
     return items
 

@@ -17,7 +17,6 @@ from nncompress_lab.packing.cursor import Cursor, number
 from nncompress_lab.quantization.arrays.bitpacking import (
     pack_bits,
     packed_size,
-    unpack_bits,
 )
 
 Symbols = npt.NDArray[np.uint8]
@@ -33,7 +32,8 @@ THOROUGH = 19  # the level of zstd for few symbols; for many it is the quick one
 # Of fewer, the thorough level may find what repeats even where the quick one takes twice as
 # much as the other code; of more, only where the quick one is shorter than that.
 FEW, HOPELESS = 2**13, 2
-_CHUNK = 2**16  # symbols whose low bits are packed at a time; a multiple of 8
+_CHUNK = 2**13  # blocks of up to eight integers that are unpacked at a time
+_FEW_BITS = 2**9  # integers that are unpacked in a way that is quick for few
 
 
 def encode(symbols: Symbols) -> bytes:
@@ -158,19 +158,27 @@ def unpack(packed: Symbols, bits: int, count: int) -> Symbols:
     Returns:
         uint8 array of shape `(count,)`.
     """
-    unpacked = np.empty(count, np.uint8)
-    if 8 % bits == 0:
-        each = 8 // bits
-        for place in range(each if count else 0):
-            of_place = unpacked[place::each]
-            of_place[:] = packed[: of_place.size] >> np.uint8(place * bits)
-            of_place &= np.uint8(2**bits - 1)
-        return unpacked
-    for start in range(0, count, _CHUNK):
-        part = unpacked[start : start + _CHUNK]
-        of_part = packed[start * bits // 8 :][: packed_size(part.size, bits=bits)]
-        part[:] = unpack_bits(of_part, bits=bits, count=part.size)
-    return unpacked
+    if count <= _FEW_BITS:  # in two calls, which are slow where there are many
+        stream = np.unpackbits(packed, count=count * bits, bitorder="little")
+        return np.packbits(stream.reshape(count, bits), 1, "little").reshape(-1)
+    each, size = (8 // bits, 1) if 8 % bits == 0 else (8, bits)
+    blocks = packed[: -(-count // each) * size].reshape(-1, size)
+    unpacked = np.empty((len(blocks), each), np.uint8)
+    for start in range(0, len(blocks), _CHUNK):
+        some = slice(start, start + _CHUNK)
+        for place in range(each):
+            unpacked[some, place] = _at(blocks[some], place * bits, bits)
+    return unpacked.reshape(-1)[:count]
+
+
+def _at(blocks: Symbols, start: int, bits: int) -> Symbols:
+    """The integers that begin at one bit of blocks of bytes, as bytes."""
+    byte, shift = divmod(start, 8)
+    values = blocks[:, byte] >> np.uint8(shift)
+    if shift + bits > 8:  # they go on in the next byte
+        values |= blocks[:, byte + 1] << np.uint8(8 - shift)
+    values &= np.uint8(2**bits - 1)
+    return values
 
 
 def pack(symbols: Symbols, bits: int) -> Symbols:
