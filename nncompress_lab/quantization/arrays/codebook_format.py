@@ -90,9 +90,7 @@ class CodebookFormat:
             shape: Of the kernel.
             channel_axes: Which of its axes count outputs.
         """
-        return CodebookView(
-            tuple(shape), tuple(channel_axes), self.granularity, self.group_size, self
-        )
+        return CodebookView.of(self, shape, channel_axes)
 
 
 @dataclass(frozen=True)

@@ -76,9 +76,7 @@ class KernelFormat:
             shape: Of the kernel.
             channel_axes: Which of its axes count outputs.
         """
-        return KernelView(
-            tuple(shape), tuple(channel_axes), self.granularity, self.group_size, self
-        )
+        return KernelView.of(self, shape, channel_axes)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ works with NumPy or, inside a layer, with `keras.ops`.
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -29,12 +29,22 @@ class MatrixView:
         granularity: What belongs together: the whole kernel, an output channel, or a
             group of weights of an output channel.
         wanted_size: Weights a group; only with `"per_group"`.
+        format: What else is said of how they are stored.
     """
 
     shape: tuple[int, ...]
     channel_axes: tuple[int, ...]
     granularity: Granularity = "per_channel"
     wanted_size: int | None = None
+    format: Any = None
+
+    @classmethod
+    def of(
+        cls, format_: Any, shape: tuple[int, ...], channel_axes: tuple[int, ...]
+    ) -> Self:
+        """How a format cuts up a kernel of one shape."""
+        cut = format_.granularity, format_.group_size
+        return cls(tuple(shape), tuple(channel_axes), *cut, format_)
 
     @property
     def stored(self) -> dict[str, tuple[tuple[int, ...], str]]:
