@@ -4,9 +4,9 @@ Whatever a file says about itself is checked before it is believed: nothing is a
 for a size that the file's own length does not allow. NumPy only.
 """
 
+import io
 import json
 import math
-import shutil
 import struct
 import tempfile
 import zlib
@@ -25,10 +25,15 @@ from nncompress_lab.packing.cursor import Cursor, FileCursor
 from nncompress_lab.packing.tensors import DTYPES, Layout
 
 MAGIC = b"\x89NCZ\r\n\x1a\n"  # as PNG's: a transfer that changes line ends shows
-VERSION = 2  # the newest; a file says the one that it takes to read it
+VERSION = 3  # what is written; older ones are read
 _HEAD = struct.Struct("<HII")  # version, bytes of the index, bytes of it unpacked
 _CHECKSUM = struct.Struct("<I")
-CHECKSUM_BYTES = _CHECKSUM.size  # before each tensor
+CHECKSUM_BYTES = _CHECKSUM.size
+COMPACT = (
+    3  # from this version on small tensors share a checksum, and the index has columns
+)
+GROUP = 2**16  # bytes of tensors, from which on they have a checksum
+_COLUMNS = 4  # of the index: name, type, shape, bytes
 
 _PIECE = 2**16  # bytes that are checked at a time
 _INDEX_FLOOR, _MOST_INDEX = 2**20, 64 * 2**20
@@ -79,29 +84,41 @@ def write(file: IO[bytes], about: dict[str, Any], contents: Iterable[Tensor]) ->
         contents: The tensors, each of which is asked for when the one before is written.
     """
     with tempfile.TemporaryFile() as coded:
-        sections, version = [], 1
+        columns: list[list[Any]] = [[] for _ in range(_COLUMNS)]
         for one in contents:
-            size, needed = _write_tensor(coded, one)
-            version = max(version, needed)
-            sections.append([one.name, one.dtype, list(one.array.shape), size])
+            start = coded.tell()
+            tensors.write(coded, one.array, one.dtype, one.layout)
+            said = one.name, one.dtype, list(one.array.shape), coded.tell() - start
+            for column, value in zip(columns, said, strict=True):
+                column.append(value)
             del one
-        _write_index(file, about, sections, version)
+        _write_index(file, about, columns)
         coded.seek(0)
-        shutil.copyfileobj(coded, file)
+        for group in _groups(columns[-1]):
+            _copy_with_checksum(coded, file, sum(group))
 
 
-def _write_tensor(file: IO[bytes], tensor: Tensor) -> tuple[int, int]:
-    """Write a tensor behind its checksum; its bytes without that, and its version."""
-    start = file.tell() + _CHECKSUM.size
-    file.seek(start)
-    version = tensors.write(file, tensor.array, tensor.dtype, tensor.layout)
-    end = file.tell()
-    file.seek(start)
-    checksum = _checksum(file, end - start)
-    file.seek(start - _CHECKSUM.size)
-    file.write(_CHECKSUM.pack(checksum))
-    file.seek(end)
-    return end - start, version
+def _groups(sizes: list[int]) -> Iterator[list[int]]:
+    """The sizes of tensors that share a checksum."""
+    group: list[int] = []
+    total = 0
+    for size in sizes:
+        group.append(size)
+        total += size
+        if total >= GROUP:
+            yield group
+            group, total = [], 0
+    if group:
+        yield group
+
+
+def _copy_with_checksum(source: IO[bytes], file: IO[bytes], size: int) -> None:
+    """Copy the next bytes, behind their checksum."""
+    start = source.tell()
+    file.write(_CHECKSUM.pack(_checksum(source, size)))
+    source.seek(start)
+    for done in range(0, size, _PIECE):
+        file.write(source.read(min(_PIECE, size - done)))
 
 
 def _checksum(file: IO[bytes], size: int) -> int:
@@ -113,11 +130,11 @@ def _checksum(file: IO[bytes], size: int) -> int:
 
 
 def _write_index(
-    file: IO[bytes], about: dict[str, Any], sections: list[Any], version: int
+    file: IO[bytes], about: dict[str, Any], columns: list[list[Any]]
 ) -> None:
-    text = json.dumps({"about": about, "tensors": sections}, separators=(",", ":"))
-    index = zstd.compress_index(text.encode())
-    head = _HEAD.pack(version, len(index), len(text.encode()))
+    text = json.dumps({"about": about, "tensors": columns}, separators=(",", ":"))
+    index = zstd.compress_index(text.encode(), zstd.DICTIONARIES)
+    head = _HEAD.pack(VERSION, len(index), len(text.encode()))
     file.write(MAGIC + head + _CHECKSUM.pack(zlib.crc32(index, zlib.crc32(head))))
     file.write(index)
 
@@ -146,10 +163,19 @@ class Reader:
         self._file = file
         self.max_bytes = most_bytes(size) if max_bytes is None else max_bytes
         with _naming("its index"):
-            index = _index(_read_index(file, size))
+            version, text = _read_index(file, size)
+            index = _index(text)
             self.about: dict[str, Any] = index["about"]
-            self._sections = [_section(one) for one in index["tensors"]]
-            _check_sizes(self._sections, size - file.tell(), self.max_bytes)
+            rows = index["tensors"]
+            sections = list(map(_section, rows if version < COMPACT else _rows(rows)))
+            sizes = [one.size for one in sections]
+            together = (
+                _groups(sizes) if version >= COMPACT else ([one] for one in sizes)
+            )
+            rest = iter(sections)
+            self._groups = [[next(rest) for _ in group] for group in together]
+            left = size - file.tell() - len(self._groups) * CHECKSUM_BYTES
+            _check_sizes(sections, left, self.max_bytes)
 
     def tensors(self) -> Iterator[tuple[Section, npt.NDArray[Any]]]:
         """The tensors in the order of the file, each read when it is asked for.
@@ -157,27 +183,36 @@ class Reader:
         Raises:
             CorruptFileError: If one is damaged; the message has its name.
         """
-        for section in self._sections:
-            with _naming(f"tensor {section.name!r}"):
-                cursor = self._next(section.size)
-                array = tensors.read(cursor, section.dtype, section.shape)
-            yield section, array
-            del array
+        for group in self._groups:
+            others = f" or one of the {len(group) - 1} after it" if group[1:] else ""
+            with _naming(f"tensor {group[0].name!r}{others}"):
+                source = self._checked(sum(section.size for section in group))
+            for section in group:
+                with _naming(f"tensor {section.name!r}"):
+                    cursor = _cursor(source, section.size)
+                    array = tensors.read(cursor, section.dtype, section.shape)
+                yield section, array
+                del array
 
-    def _next(self, size: int) -> Cursor:
-        """What follows, which is read at once if it is short, if its checksum fits."""
+    def _checked(self, size: int) -> IO[bytes]:
+        """What follows, if its checksum fits; it is in memory if it is short."""
         checksum = self._file.read(_CHECKSUM.size)
+        source = self._file
         if size <= _PIECE:
-            content = self._file.read(size)
-            found, cursor = zlib.crc32(content), Cursor(content)
+            content = source.read(size)
+            found, source = zlib.crc32(content), io.BytesIO(content)
         else:
-            start = self._file.tell()
-            found = _checksum(self._file, size)
-            self._file.seek(start)
-            cursor = FileCursor(self._file, size)
+            start = source.tell()
+            found = _checksum(source, size)
+            source.seek(start)
         if _CHECKSUM.pack(found) != checksum:
             raise CorruptFileError("its checksum does not fit its bytes")
-        return cursor
+        return source
+
+
+def _cursor(source: IO[bytes], size: int) -> Cursor:
+    """The next bytes, read at once if they are few."""
+    return Cursor(source.read(size)) if size <= _PIECE else FileCursor(source, size)
 
 
 @contextmanager
@@ -189,7 +224,8 @@ def _naming(part: str) -> Iterator[None]:
         raise CorruptFileError(f"{part} is damaged: {error}") from error
 
 
-def _read_index(file: IO[bytes], size: int) -> bytes:
+def _read_index(file: IO[bytes], size: int) -> tuple[int, bytes]:
+    """The version of the format, and the text of the index."""
     start = file.read(len(MAGIC))
     if start != MAGIC:
         raise CorruptFileError("it does not begin as packed files do")
@@ -210,7 +246,8 @@ def _read_index(file: IO[bytes], size: int) -> bytes:
         )
     if unpacked > min(_MOST_INDEX, _INDEX_FLOOR + EXPANSION * packed):
         raise CorruptFileError(f"it unpacks to {unpacked} bytes, which no model needs")
-    return zstd.decompress_index(index, unpacked)
+    known = zstd.DICTIONARIES if version >= COMPACT else zstd.DICTIONARIES[:1]
+    return version, zstd.decompress_index(index, unpacked, known)
 
 
 def _index(text: bytes) -> dict[str, Any]:
@@ -223,6 +260,15 @@ def _index(text: bytes) -> dict[str, Any]:
     if not isinstance(index.get("tensors"), list):
         raise CorruptFileError("it lists no tensors")
     return index
+
+
+def _rows(columns: list[Any]) -> list[tuple[Any, ...]]:
+    """What is said of each tensor, from lists of one thing about all of them."""
+    try:
+        rows = list(zip(*columns, strict=True))
+    except (TypeError, ValueError) as error:
+        raise CorruptFileError("it does not say the same of each tensor") from error
+    return rows
 
 
 def _section(value: Any) -> Section:
@@ -241,7 +287,7 @@ def _section(value: Any) -> Section:
 def _check_sizes(sections: list[Section], left: int, max_bytes: int) -> None:
     if len({section.name for section in sections}) != len(sections):
         raise CorruptFileError("two tensors have the same name")
-    stored = sum(section.size + _CHECKSUM.size for section in sections)
+    stored = sum(section.size for section in sections)
     if stored != left:
         raise CorruptFileError(
             f"the tensors need {stored} bytes and the file has {left} left"

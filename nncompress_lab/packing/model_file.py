@@ -232,7 +232,7 @@ def _restored(reader: container.Reader) -> keras.Model:
 
 
 def layer_bytes(layer: keras.Layer) -> int:
-    """Bytes of a packed file that the weights of one layer take, without its index.
+    """Bytes that the weights of one layer take in a packed file, without what frames them.
 
     Those of layers inside it are not counted.
     """
@@ -246,7 +246,7 @@ def layer_bytes(layer: keras.Layer) -> int:
 def array_bytes(
     array: npt.NDArray[Any], dtype: str, layout: Layout | None = None
 ) -> int:
-    """Bytes that an array takes in a packed file, without its place in the index.
+    """Bytes that an array takes in a packed file, without checksum and place in the index.
 
     Args:
         array: Of any shape.
@@ -256,7 +256,7 @@ def array_bytes(
     if dtype == "bfloat16":  # which NumPy lacks: its bits
         array = array.view(np.uint16)
     coded = encode(array, dtype, layout or layout_of(array.shape))
-    return container.CHECKSUM_BYTES + len(coded)
+    return len(coded)
 
 
 def _layouts(model: keras.Model) -> dict[tuple[str, int], Layout]:

@@ -2,7 +2,7 @@
 
 The bytes of a float mean different things: the first ones are much alike from number to
 number, the last ones look like chance. Each plane is a stream of symbols of its own.
-NumPy only.
+A few short floats are no planes. NumPy only.
 """
 
 from collections.abc import Iterator
@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nncompress_lab.packing import entropy, symbols
+from nncompress_lab.packing import entropy, short_floats, symbols
 from nncompress_lab.packing.cursor import Cursor
 
 Items = npt.NDArray[Any]  # unsigned integers: the bits of what an array holds
 
 SPARE = 0.005  # of the bytes of floats: so many more they may take to be read faster
-FEW = 2**12  # fewer floats are read fast anyway
 SOME = 2**16  # floats that are looked at to see what all of them take
 _CHUNK = 2**15  # numbers that are turned at a time
 
@@ -36,16 +35,26 @@ def encode(items: Items, *, is_float: bool) -> Iterator[bytes]:
     Yields:
         The code of each plane.
     """
-    fast = is_float and items.size >= FEW
-    spare = SPARE * _estimated_bytes(items) if fast else 0.0
+    if is_float and items.size <= short_floats.MOST:
+        yield _few_floats(items)
+        return
+    spare = SPARE * _estimated_bytes(items) if is_float else 0.0
     for place in reversed(range(items.itemsize)):
         plane = _plane(items, place, is_float=is_float)
-        if fast:
+        if is_float:
             coded, extra = symbols.encode_fast(plane, spare)
             spare -= max(extra, 0)
             yield coded
         else:
             yield symbols.encode(plane)
+
+
+def _few_floats(items: Items) -> bytes:
+    """All planes, or the floats as short ones."""
+    places = reversed(range(items.itemsize))
+    planes = (symbols.encode(_plane(items, one, is_float=True)) for one in places)
+    coded, short = b"".join(planes), short_floats.encode(_turned(items, 1))
+    return coded if short is None else min(coded, short, key=len)
 
 
 def decode(cursor: Cursor, count: int, dtype: str, *, is_float: bool) -> Items:
@@ -63,7 +72,12 @@ def decode(cursor: Cursor, count: int, dtype: str, *, is_float: bool) -> Items:
     if np.dtype(dtype).itemsize == 1:
         return symbols.decode(cursor, count)
     size, lowest_first = np.dtype(dtype).itemsize, np.dtype(dtype).newbyteorder("<")
-    found = [symbols.decode(cursor, count) for _ in range(size)]
+    first = cursor.byte() if is_float and count else None
+    if first is not None and first >= short_floats.HEAD:
+        short = short_floats.decode(cursor, first, count, dtype)
+        return _turned(short, 8 * size - 1)
+    found = [symbols.decode(cursor, count, first)]
+    found += [symbols.decode(cursor, count) for _ in range(size - 1)]
     items = np.empty(count, dtype)
     for start in range(0, count, _CHUNK):
         stop = min(start + _CHUNK, count)

@@ -118,13 +118,14 @@ def _by_frequency(symbols: Symbols) -> tuple[int, float]:
     return low, bits[low] / 8
 
 
-def decode(cursor: Cursor, count: int) -> Symbols:
+def decode(cursor: Cursor, count: int, first: int | None = None) -> Symbols:
     """Read symbols that `encode` wrote.
 
     Args:
         cursor: Where they are; it moves behind them.
         count: How many there are. No more than `2 * count` bytes and some megabytes
             are allocated.
+        first: The first byte, if that has been read.
 
     Returns:
         uint8 array of shape `(count,)`, not to be written to.
@@ -134,7 +135,7 @@ def decode(cursor: Cursor, count: int) -> Symbols:
     """
     if not count:
         return np.empty(0, np.uint8)
-    coder, low = divmod(cursor.byte(), 16)
+    coder, low = divmod(cursor.byte() if first is None else first, 16)
     if coder not in (ANS, ZSTD) or low > PLAIN:
         raise CorruptFileError("it holds a kind of stream that does not exist")
     if low == PLAIN:

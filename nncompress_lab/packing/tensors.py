@@ -77,7 +77,7 @@ def write(
     layout: Layout,
     *,
     block: int = BLOCK,
-) -> int:
+) -> None:
     """Code an array into a file; its type and shape are not stored.
 
     Floats that have nothing in common take less than their bytes of memory meanwhile.
@@ -89,17 +89,13 @@ def write(
         layout: What is known about it.
         block: Items of which more are cut into blocks of half to as many; a multiple of
             8, `2 * LEAST_BLOCK` to `forms.MOST`.
-
-    Returns:
-        The version of the format that it takes to read this.
     """
     items = np.ascontiguousarray(array).reshape(-1).view(DTYPES[dtype])
     bits = layout.bits if dtype == "uint8" and _fits(items.size, layout.bits) else 0
     count = items.size * 8 // bits if bits else items.size
     columns = max(1, min(layout.columns, count, block))
     file.write(bytes([bits]))
-    cut = count > block
-    if cut:
+    if count > block:
         # Blocks of whole rows, if these are not too long.
         block = block // (8 * columns) * (8 * columns) or block
         file.write(bytes([BLOCKS]) + number(block))
@@ -107,7 +103,6 @@ def write(
         part = _part(items, bits, start, min(start + block, count))
         width = max(1, min(columns, part.size))
         forms.write(file, part, width, is_float=dtype in FLOATS)
-    return 2 if cut else 1
 
 
 def decode(

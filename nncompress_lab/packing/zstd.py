@@ -22,7 +22,8 @@ BY_FREQUENCY = 0
 _BY_FREQUENCY = zstandard.ZstdCompressionParameters.from_level(
     1, strategy=zstandard.STRATEGY_FAST, window_log=17, hash_log=6, min_match=7
 )
-_DICTIONARY = Path(__file__).with_name("dictionary.json")
+# What goes before the text of an index: the first for version 1 on, both for version 3 on.
+DICTIONARIES = ("dictionary.json", "dictionary_small.json")
 
 
 def compress(content: bytes | memoryview, *, level: int) -> bytes:
@@ -55,19 +56,22 @@ def decompress(frame: bytes | memoryview, size: int) -> bytes:
     return _decompress(zstandard.ZstdDecompressor(), frame, size)
 
 
-def compress_index(text: bytes) -> bytes:
-    """A frame of text that is much like other models' texts, with a dictionary.
+def compress_index(text: bytes, dictionaries: tuple[str, ...]) -> bytes:
+    """A frame of text that is much like other models' texts, with dictionaries.
 
     `dictionary.json` holds what most Keras models say about themselves, which would be
-    most of a small file. It is a part of the format and never changes.
+    most of a small file, and `dictionary_small.json` what small compressed models do. They
+    are parts of the format and never change.
     """
-    compressor = zstandard.ZstdCompressor(level=_INDEX_LEVEL, dict_data=_dictionary())
-    return compressor.compress(text)
+    known = _known(dictionaries)
+    return zstandard.ZstdCompressor(level=_INDEX_LEVEL, dict_data=known).compress(text)
 
 
-def decompress_index(frame: bytes, size: int) -> bytes:
+def decompress_index(frame: bytes, size: int, dictionaries: tuple[str, ...]) -> bytes:
     """The text of a frame that `compress_index` returned; errors as in `decompress`."""
-    return _decompress(zstandard.ZstdDecompressor(dict_data=_dictionary()), frame, size)
+    return _decompress(
+        zstandard.ZstdDecompressor(dict_data=_known(dictionaries)), frame, size
+    )
 
 
 def _decompress(
@@ -82,7 +86,10 @@ def _decompress(
 
 
 @functools.cache
-def _dictionary() -> zstandard.ZstdCompressionDict:
+def _known(dictionaries: tuple[str, ...]) -> zstandard.ZstdCompressionDict:
+    history = b"".join(
+        Path(__file__).with_name(one).read_bytes() for one in dictionaries
+    )
     return zstandard.ZstdCompressionDict(
-        _DICTIONARY.read_bytes(), dict_type=zstandard.DICT_TYPE_RAWCONTENT
+        history, dict_type=zstandard.DICT_TYPE_RAWCONTENT
     )

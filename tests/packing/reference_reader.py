@@ -13,7 +13,8 @@ from pathlib import Path
 
 import zstandard
 
-DICTIONARY = Path(__file__).parents[2] / "nncompress_lab/packing/dictionary.json"
+PACKING = Path(__file__).parents[2] / "nncompress_lab/packing"
+DICTIONARIES = [PACKING / "dictionary.json", PACKING / "dictionary_small.json"]
 SIZES = {"bfloat16": 2, "bool": 1} | {
     f"{kind}{bits}": bits // 8
     for kind, widths in {
@@ -29,22 +30,33 @@ def read(content: bytes) -> tuple[dict, dict[str, tuple[str, list[int], bytes]]]
     """What the file says beside its tensors, and type, shape and bytes of each."""
     assert content[:8] == b"\x89NCZ\r\n\x1a\n"
     version, packed, unpacked, checksum = struct.unpack("<HIII", content[8:22])
-    assert version in (1, 2)
+    assert version in (1, 2, 3)
     frame = content[22 : 22 + packed]
     assert zlib.crc32(content[8:18] + frame) == checksum
+    known = [one.read_bytes() for one in DICTIONARIES[: 2 if version == 3 else 1]]
     history = zstandard.ZstdCompressionDict(
-        DICTIONARY.read_bytes(), dict_type=zstandard.DICT_TYPE_RAWCONTENT
+        b"".join(known), dict_type=zstandard.DICT_TYPE_RAWCONTENT
     )
     text = zstandard.ZstdDecompressor(dict_data=history).decompress(frame)
     assert len(text) == unpacked
     index = json.loads(text)
     place, tensors = 22 + packed, {}
-    for name, dtype, shape, size in index["tensors"]:
-        (checksum,) = struct.unpack("<I", content[place : place + 4])
-        body = content[place + 4 : place + 4 + size]
-        assert zlib.crc32(body) == checksum
+    rows = (
+        list(zip(*index["tensors"], strict=True)) if version == 3 else index["tensors"]
+    )
+    covered = 0  # bytes that the last checksum still covers
+    for i, (name, dtype, shape, size) in enumerate(rows):
+        if not covered:
+            for *_, another in rows[i:]:
+                covered += another
+                if version < 3 or covered >= 2**16:
+                    break
+            (checksum,) = struct.unpack("<I", content[place : place + 4])
+            place += 4
+            assert zlib.crc32(content[place : place + covered]) == checksum
+        body = content[place : place + size]
         tensors[name] = dtype, shape, Tensor(body).read(dtype, math.prod(shape))
-        place += 4 + size
+        place, covered = place + size, covered - size
     assert place == len(content)
     return index["about"], tensors
 
@@ -102,14 +114,27 @@ class Tensor:
 
     def planes(self, count: int, size: int, *, turned: bool) -> list[int]:
         items = [0] * count
-        for _ in range(size):
-            items = [
-                item * 256 + byte
-                for item, byte in zip(items, self.stream(count), strict=True)
-            ]
+        if turned and count and self.body[self.place] >= 32:
+            items = self.short_floats(count)
+        else:
+            for _ in range(size):
+                items = [
+                    item * 256 + byte
+                    for item, byte in zip(items, self.stream(count), strict=True)
+                ]
         if turned:
             last = size * 8 - 1
             items = [(item >> 1) | ((item & 1) << last) for item in items]
+        return items
+
+    def short_floats(self, count: int) -> list[int]:
+        empty, bits, least = self.byte() - 32, self.byte(), self.number()
+        packed = int.from_bytes(self.take(-(-count * bits // 8)), "little")
+        items = []
+        for _ in range(count):
+            high, sign = packed % 2**bits >> 1, packed & 1
+            items.append((high + least if high else 0) << (empty + 1) | sign)
+            packed >>= bits
         return items
 
     def positions(self, places: int, columns: int) -> list[int]:
