@@ -28,10 +28,11 @@ class RoundedTraining(StoringPass, RetrainingPass):
 
     Args:
         rate: What a bit in the packed file is worth, in units of the loss, 0 or above.
-            The loss grows by `rate` times the bits that an entropy coder needs for the
-            codes, so weights go over to codes that are used often, and most of all to
-            zero, where that costs the task less. The epoch with the least such loss on the
-            validation data is kept. 0 trains for the task alone; begin with 1e-4.
+            The loss grows by `rate` times the bits of the codes and of their places, so
+            weights go over to codes that are used often, and most of all to zero, in rows
+            and columns that hold little, where that costs the task less. The epoch with
+            the least such loss on the validation data is kept. 0 trains for the task
+            alone; begin with 1e-4.
         **training: As in `RetrainingPass`.
 
     Raises:
