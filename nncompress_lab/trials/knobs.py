@@ -89,9 +89,9 @@ def first_cards(model: keras.Model, *, can_train: bool) -> list[Card]:
     training: list[Card] = [(FineTune(epochs=1), False)] if can_train else []
     return [
         (ChannelPruning(macs=0.5), False),
-        (LowRank(rank=0.25), False),
+        (LowRank(parameters=0.5), False),
         (Factorization(macs=0.5), False),
-        (MagnitudePruning(sparsity=0.8, scope="global"), True),
+        (MagnitudePruning(sparsity=0.8, scope="adaptive"), True),
         *training,
         *folding,  # what is folded is not trained any more
         (CodebookQuantization(bits=4), True),

@@ -53,6 +53,7 @@ class _Built:
     model: keras.Model
     context: Context
     scores: Iterator[Measured]
+    judging: threading.Lock = field(default_factory=threading.Lock)
 
 
 class StudioTrial(ModelTrial[Steps]):
@@ -93,8 +94,7 @@ class StudioTrial(ModelTrial[Steps]):
     ) -> None:
         self._known: dict[Steps, Stage] = {}
         self._models: OrderedDict[Steps, _Built] = OrderedDict()
-        self._building, self._judging = threading.RLock(), threading.RLock()
-        self._noting = threading.Lock()
+        self._building, self._noting = threading.RLock(), threading.Lock()
         self.heard: Callable[[Steps, float], object] = lambda steps, done: None
         super().__init__(model, data, examples=examples, unchanged=())
 
@@ -127,7 +127,7 @@ class StudioTrial(ModelTrial[Steps]):
         except OvertakenError:
             raise
         except Exception:  # of a pass: what comes before it is known all the same
-            for steps in [one for one in _beginnings(choice) if one in self._models]:
+            for steps in filter(self._recalled, _beginnings(choice)):
                 self._judged(steps, everything)
             raise
         yield first
@@ -144,48 +144,62 @@ class StudioTrial(ModelTrial[Steps]):
 
     def made(self, choice: Steps) -> keras.Model:
         """The model that the passes make, which is remembered: do not change it."""
-        return self._build(choice).model
+        return self._built(choice).model
 
-    def _build(self, steps: Steps) -> _Built:
-        with self._building:
+    def _built(self, steps: Steps) -> _Built:
+        """A model that is remembered at once, whatever else is being made; or made now."""
+        found = self._recalled(steps)
+        if found is None:
+            with self._building:
+                found = self._recalled(steps) or self._build(steps)
+        return found
+
+    def _recalled(self, steps: Steps) -> _Built | None:
+        with self._noting:
             if steps in self._models:
                 self._models.move_to_end(steps)
-                return self._models[steps]
-            if not steps:
-                context = replace(self.context, original=self._original)
-                return self._remember(steps, self._original, context)
-            before, step = self._build(steps[:-1]), steps[-1]
-            context = remembering(before.model, before.context)
-            self.heard(steps, 0.0)
-            with (
-                progress.heard_by(lambda done: self.heard(steps, done)),
-                deciding_once(),
-            ):
-                left = coverage(before.model, step.explain(before.model))
-                model = step(before.model, context)
-            self._note(steps, left=left)
-            return self._remember(steps, model, context)
+            return self._models.get(steps)
+
+    def _build(self, steps: Steps) -> _Built:
+        if not steps:
+            context = replace(self.context, original=self._original)
+            return self._remember(steps, self._original, context)
+        before, step = self._built(steps[:-1]), steps[-1]
+        context = remembering(before.model, before.context)
+        self.heard(steps, 0.0)
+        with (
+            progress.heard_by(lambda done: self.heard(steps, done)),
+            deciding_once(),
+        ):
+            left = coverage(before.model, step.explain(before.model))
+            model = step(before.model, context)
+        self._note(steps, left=left)
+        return self._remember(steps, model, context)
 
     def _remember(self, steps: Steps, model: keras.Model, context: Context) -> _Built:
         built = _Built(model, context, self._scores(model))
-        self._models[steps] = built
-        while len(self._models) > KEPT:
-            self._models.popitem(last=False)
+        with self._noting:
+            self._models[steps] = built
+            while len(self._models) > KEPT:
+                self._models.popitem(last=False)
         return built
 
     def _judged(self, steps: Steps, examples: int) -> Measured:
         """The score of a model on at least so many examples."""
-        with self._judging:
+        measured = self._stage(steps).measured
+        if measured is not None and measured.examples >= examples:
+            return measured
+        built = self._built(steps)
+        with built.judging:
             measured = self._stage(steps).measured
             if measured is None or measured.examples < examples:
-                scores = self._build(steps).scores
-                measured = next(one for one in scores if one.examples >= examples)
+                measured = next(one for one in built.scores if one.examples >= examples)
                 self._note(steps, measured=measured)
-            return measured
+        return measured
 
     def _weighed(self, steps: Steps) -> Figures:
         if not self._stage(steps).weighed:
-            sizes = measure.file_sizes(self._build(steps).model)
+            sizes = measure.file_sizes(self._built(steps).model)
             weighed = {"keras_bytes": sizes.keras, "packed_bytes": sizes.packed}
             self._note(steps, weighed=weighed)
         return self._stage(steps).weighed

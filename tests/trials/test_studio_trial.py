@@ -163,6 +163,26 @@ def test_several_threads_may_ask_for_the_same(tried, applied):
     assert len(applied) == 2
 
 
+def test_what_is_known_is_there_while_another_pass_is_under_way(tried, monkeypatch):
+    _, trial = tried
+    known = (PRUNED, FOUR)
+    began, go = threading.Event(), threading.Event()
+    score, sizes = trial.score(known), trial.weighed(known)
+
+    def listen(steps, done):
+        began.set()
+        go.wait(60)
+
+    monkeypatch.setattr(trial, "heard", listen)
+    other = threading.Thread(target=trial.made, args=[(FOUR, FOUR, PRUNED)])
+    other.start()
+    assert began.wait(60)
+    assert (trial.score(known), trial.weighed(known)) == (score, sizes)
+    assert trial.made(known) is trial.made(known)
+    go.set()
+    other.join()
+
+
 def test_without_training_examples_a_training_says_what_it_needs():
     model = tiny_models.sequential()
     trial = StudioTrial(model, tiny_models.context().validation)

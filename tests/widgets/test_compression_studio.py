@@ -48,11 +48,22 @@ def model() -> keras.Model:
         return small_model()
 
 
-@pytest.fixture
-def studio(model, eagerly) -> CompressionStudio:
+def made_of(model: keras.Model) -> CompressionStudio:
     goal = Goal(packed_bytes=3000, accuracy_drop=1)
     steps = [PRUNED, FOUR]
     return CompressionStudio(model, data(), goal=goal, steps=steps, answer="chosen")
+
+
+@pytest.fixture
+def studio(model, eagerly) -> CompressionStudio:
+    return made_of(model)
+
+
+@pytest.fixture(scope="module")
+def resting(model) -> CompressionStudio:
+    """One that nobody moves."""
+    with tiny_models.eagerly():
+        return made_of(model)
 
 
 def picture(studio: CompressionStudio) -> ET.Element:
@@ -74,16 +85,15 @@ def programs(studio: CompressionStudio) -> list[str]:
     return [html.unescape(one) for one in found]
 
 
-def test_each_card_is_a_pass_and_the_figures_are_those_of_the_pipeline(studio, model):
-    studio.wait()
+def test_each_card_is_a_pass_and_the_figures_are_those_of_the_pipeline(resting, model):
     made = ncl.pipeline(PRUNED, FOUR)(model)
 
-    assert cards(studio) == ["Prune\n50 % zeros", "Quantize\n4 bits"]
-    assert studio.setting == ncl.pipeline(PRUNED, FOUR)
-    assert studio.accuracy == measure.accuracy(made, data().validation)
-    assert studio.packed_bytes == measure.file_sizes(made).packed
+    assert cards(resting) == ["Prune\n50 % zeros", "Quantize\n4 bits"]
+    assert resting.setting == ncl.pipeline(PRUNED, FOUR)
+    assert resting.accuracy == measure.accuracy(made, data().validation)
+    assert resting.packed_bytes == measure.file_sizes(made).packed
     pruned = measure.file_sizes(PRUNED(model)).packed
-    assert f"Prune 50 % zeros: {size(pruned)}, " in said(studio)
+    assert f"Prune 50 % zeros: {size(pruned)}, " in said(resting)
 
 
 def test_the_slider_the_switch_and_the_cards_answer_to_the_hand(studio):
@@ -150,50 +160,44 @@ def test_a_program_sets_cards_and_switches(studio, model):
         ("steps", [ncl.FineTune], TypeError, "Write its arguments in brackets"),
     ],
 )
-def test_what_cannot_be_is_refused(studio, trait, value, error, words):
+def test_what_cannot_be_is_refused(resting, trait, value, error, words):
     with pytest.raises(error, match=words):
-        setattr(studio, trait, value)
+        setattr(resting, trait, value)
 
 
-def test_the_code_runs_by_itself_and_makes_the_same_model(studio, model):
-    studio.wait()
-    answer, program = programs(studio)
+def test_the_code_runs_by_itself_and_makes_the_same_model(resting, model):
+    answer, program = programs(resting)
     assert "# original: accuracy" in answer
     assert "packed" in answer
 
     names: dict[str, object] = {}
     exec(answer, names)
-    assert names["chosen"] == studio.setting == ncl.pipeline(PRUNED, FOUR)
+    assert names["chosen"] == resting.setting == ncl.pipeline(PRUNED, FOUR)
 
     names = {"model": model}
     exec(program, names)
     assert "ncl.pipeline(" in program
-    made = studio._trial.made(studio.choice)
+    made = resting._trial.made(resting.choice)
     tiny_models.assert_same_weights(made, names["compressed"])
 
 
 def test_a_training_gets_the_users_own_data_in_the_code(model, eagerly, monkeypatch):
     own = data()
+    names = {"net": model, "mine": own}
+    for module in ("source_code", "code_panel"):
+        monkeypatch.setattr(
+            f"nncompress_widgets.{module}.variable_of",
+            lambda one: next((name for name in names if names[name] is one), None),
+        )
     studio = CompressionStudio(model, own, steps=[PRUNED, TRAINED])
-    monkeypatch.setattr(
-        "nncompress_widgets.source_code.variable_of",
-        lambda one: {id(model): "net", id(own): "mine"}.get(id(one)),
-    )
-    monkeypatch.setattr(
-        "nncompress_widgets.code_panel.variable_of",
-        lambda one: {id(model): "net"}.get(id(one)),
-    )
-    studio._code_panel._context = "mine"
-    studio.on = (True, True)
-    studio.selected = 1
 
     (program,) = programs(studio)
-
-    names = {"net": model, "mine": own}
-    exec(program, names)
     assert "(net, mine)" in program
+
+    run: dict[str, object] = dict(names)
+    exec(program, run)
     made = studio._trial.made(studio.choice)
-    tiny_models.assert_same_weights(made, names["compressed"])
+    tiny_models.assert_same_weights(made, run["compressed"])
 
 
 def test_registered_is_the_pipeline_and_the_goal_is_judged(studio):
@@ -255,10 +259,10 @@ def test_an_error_of_a_pass_is_shown_and_what_comes_before_is_measured(studio):
     assert not studio._message.value
 
 
-def test_a_stored_picture_has_alt_text_and_says_it_in_words(studio):
-    bundle, metadata = studio._repr_mimebundle_()
+def test_a_stored_picture_has_alt_text_and_says_it_in_words(resting):
+    bundle, metadata = resting._repr_mimebundle_()
 
-    assert metadata["image/png"]["alt"] == bundle["text/plain"] == repr(studio)
+    assert metadata["image/png"]["alt"] == bundle["text/plain"] == repr(resting)
     words = "CompressionStudio of mlp: prune 50 % zeros, then quantize 4 bits; "
     assert bundle["text/plain"].startswith(words)
 
@@ -268,7 +272,7 @@ def test_a_stored_picture_has_alt_text_and_says_it_in_words(studio):
     [
         (PRUNED, "Prune", "50 % zeros"),
         (ncl.ChannelPruning(sparsity=0.25), "Channels", "25 % off"),
-        (ncl.LowRank(rank=0.25), "Low rank", "rank 25 %"),
+        (ncl.LowRank(rank=0.25), "Low rank", "25 % rank"),
         (ncl.LowRank(rank=16), "Low rank", "rank 16"),
         (ncl.CodebookQuantization(bits=1), "Codebook", "1 bit"),
         (ncl.FineTune(epochs=1), "Fine-tune", "1 epoch"),

@@ -40,7 +40,7 @@ def setting_of(step: Pass) -> str:
     if knob is None:
         return ""
     said = value_of(knob, knob.value)
-    if knob.name == "rank":
+    if knob.name == "rank" and "%" not in said:
         return f"rank {said}"
     words = {"sparsity": "zeros", "macs": "MACs", "parameters": "weights"}
     if knob.name == "sparsity" and name_of(step) == "Channels":
@@ -56,5 +56,5 @@ def label_of(knob: Knob) -> str:
 
 def value_of(knob: Knob, value: float) -> str:
     """A place of a slider, such as `"80 %"`."""
-    is_fraction = isinstance(value, float) and knob.name != "bits"
+    is_fraction = type(value) is float and knob.name != "bits"
     return f"{100 * value:g} %" if is_fraction else f"{value:g}"

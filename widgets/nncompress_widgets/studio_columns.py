@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from nncompress_lab.report.formats import size
+from nncompress_lab.trials.figures import score_in_words
 from nncompress_lab.trials.knobs import Card
 from nncompress_lab.trials.studio import Stage, Steps, StudioTrial
 from nncompress_widgets.card_words import name_of, setting_of
@@ -94,9 +95,14 @@ def card_in_words(trial: StudioTrial, cards: Sequence[Card], selected: int) -> s
         return f"{words} It is not applied."
     place = sum(on for _, on in cards[:selected])
     before, after = trial.stages(steps_of(cards))[place : place + 2]
-    sizes = _size(before), _size(after)
-    if sizes[0] is not None and sizes[1] is not None:
-        words += f" {_compared(*sizes)}"
+    old, new = _size(before), _size(after)
+    if old is not None and new is not None:
+        words += f" {_compared(old, new)}"
+    if before.measured and after.measured:
+        metric = trial.metric
+        each = (one.measured.score for one in (before, after) if one.measured)
+        scores = " to ".join(score_in_words(metric, score) for score in each)
+        words += f" {metric.title.capitalize()}: {scores}."
     if after.left:
         words += f" It treats {' '.join(after.left.split())}."
     return words

@@ -18,11 +18,11 @@ from nncompress_widgets.plot import (
     text,
 )
 
-HEIGHT: Final = 322
-_BYTES: Final = (34.0, 134.0)  # the upper plot, from above
-_SCORES: Final = (178.0, 266.0)  # the lower one
-_NAMES: Final = 284  # where the words below begin
-_LETTER: Final = 5.9  # pixels
+HEIGHT: Final = 318
+_BYTES: Final = (42.0, 140.0)  # the upper plot, from above
+_SCORES: Final = (192.0, 278.0)  # the lower one
+_NAMES: Final = 290  # where the words below begin
+_LETTER: Final = 5.2  # pixels
 _LINE: Final = 15  # between two numbers of an axis
 _ROOM: Final = 14  # for a number below the lowest bar
 
@@ -84,11 +84,11 @@ def waterfall_svg(
         text(
             4,
             14,
-            "Packed bytes after each pass: as high a step, as large a factor",
+            "Packed bytes after each pass: equal steps are equal factors",
             "start",
         ),
         text(
-            4, _SCORES[0] - 16, f"{metric.title.capitalize()} after each pass", "start"
+            4, _SCORES[0] - 28, f"{metric.title.capitalize()} after each pass", "start"
         ),
         *_marked(columns, wide),
         *sizes.axis(),
@@ -128,7 +128,7 @@ class _Scale:
         if self.level is not None:
             y = self.place(self.level)
             yield line("threshold", LEFT, RIGHT, y, y)
-            yield text(RIGHT, y - 4, "goal", "end")
+            yield text(LEFT + 2, y - 4, "goal", "start")
 
 
 def _logarithmic(values: Sequence[float | None], bounds: Mapping[str, float]) -> _Scale:
@@ -188,7 +188,7 @@ def _steps(facts: Sequence[Fact], scale: _Scale, wide: float) -> Iterator[str]:
         y = scale.place(fact.value)
         if before is None:
             yield dot("ring", middle, y, scale.say(fact.value))
-            yield text(middle, y + 18, scale.say(fact.value))
+            yield text(middle, y - 10, scale.say(fact.value))
         else:
             yield _bar(fact, before, scale, left, wide)
             lower = max(y, scale.place(before))
@@ -238,12 +238,17 @@ def _words(columns: Sequence[Column], wide: float) -> Iterator[str]:
         middle = LEFT + (number + 0.5) * wide
         strong = "strong" if column.selected else ""
         yield text(middle, _NAMES, _short(column.name, letters), kind=strong)
-        yield text(middle, _NAMES + 14, _short(column.setting, letters))
+        yield text(middle, _NAMES + 13, _setting(column.setting, letters))
         if column.done is not None:
             ends = middle - 0.4 * wide, middle + 0.4 * wide
-            y = _NAMES + 26
+            y = _NAMES + 22
             yield line("progress-rail", *ends, y, y)
             yield line("progress", ends[0], ends[0] + column.done * 0.8 * wide, y, y)
+
+
+def _setting(words: str, letters: int) -> str:
+    """A number, and what it counts where there is room for it."""
+    return words if len(words) <= letters else words.rpartition(" ")[0] or words
 
 
 def _short(words: str, letters: int) -> str:
@@ -252,12 +257,12 @@ def _short(words: str, letters: int) -> str:
 
 def _said(column: Column, metric: Metric) -> str:
     name = f"{column.name} {column.setting}".strip()
-    figures = [
-        size(round(column.size.value)) if _known(column.size) else "",
-        score_in_words(metric, column.score.value) if _known(column.score) else "",
+    known = [
+        say(fact.value)
+        for fact, say in (
+            (column.size, lambda value: size(round(value))),
+            (column.score, lambda value: score_in_words(metric, value)),
+        )
+        if fact.current and fact.value is not None
     ]
-    return f"{name}: {', '.join(filter(None, figures)) or 'not measured yet'}"
-
-
-def _known(fact: Fact) -> bool:
-    return fact.current and fact.value is not None
+    return f"{name}: {', '.join(known) or 'not measured yet'}"
