@@ -192,7 +192,7 @@ BatchNormalization to fold. A number is a refusal by a sentence, below the table
 stays as it was. Nothing else happens: an operation that crashed would be named.
 
 This page is written by `PYTHONPATH=tests python tests/models > docs/supported.md`; a
-fifth of it runs among the tests.
+tenth of it runs among the tests.
 """
 
 
