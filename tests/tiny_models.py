@@ -20,6 +20,9 @@ if keras.backend.backend() != "tensorflow":
         all_tiny_models.transformer,
         all_tiny_models.every_layer,
     )
+# For what the tests of a control, on one model, show beside: not the two whose layers and
+# branches the others have.
+WIDELY = BUILDERS[2:]
 
 
 def crossed(*ways: Sequence[Any]) -> list[tuple[Any, ...]]:

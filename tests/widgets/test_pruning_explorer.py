@@ -374,7 +374,7 @@ def test_its_text_is_a_sentence(explorer):
 
 
 @pytest.mark.usefixtures("eagerly")
-@pytest.mark.parametrize("build", tiny_models.BUILDERS)
+@pytest.mark.parametrize("build", tiny_models.WIDELY)
 def test_it_takes_every_model_that_can_be_pruned(build):
     model = build()
     explorer = PruningExplorer(model, images())

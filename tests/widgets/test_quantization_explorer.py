@@ -288,7 +288,7 @@ def test_its_text_and_its_picture_are_stored(explorer):
 
 
 @pytest.mark.usefixtures("eagerly")
-@pytest.mark.parametrize("build", tiny_models.BUILDERS)
+@pytest.mark.parametrize("build", tiny_models.WIDELY)
 def test_it_takes_every_model_that_can_be_quantized(build):
     explorer = QuantizationExplorer(build(), images())
 
