@@ -123,6 +123,9 @@ class StudioTrial(ModelTrial[Steps]):
         """
         few, everything = min(BATCH_SIZE, self.examples), self.examples
         try:
+            for steps in _beginnings(choice)[1:]:
+                if trains(steps[-1]) and self._recalled(steps) is None:
+                    self._judged(steps[:-1], few)  # there is time to look at it
             first = self._judged(choice, few)
         except OvertakenError:
             raise
@@ -236,6 +239,11 @@ class StudioTrial(ModelTrial[Steps]):
     def _note(self, steps: Steps, **facts: Any) -> None:
         with self._noting:
             self._known[steps] = replace(self._stage(steps), **facts)
+
+
+def trains(step: Pass) -> bool:
+    """Whether a pass needs training examples, and with them some seconds."""
+    return "train" in step.needs
 
 
 def _beginnings(steps: Steps) -> list[Steps]:

@@ -231,7 +231,8 @@ def test_a_training_that_is_overtaken_ends_and_the_next_setting_is_measured(
         view = studio._view
         view.value.set_state({"index": 10})  # trains on a thread
         assert await asyncio.to_thread(began.wait, 30)
-        assert "kept" not in view.picture.value  # figures of before are pale
+        assert re.search(r"Prune 10 % zeros: \d.*; Fine-tune .*: not", said(studio))
+        assert view.picture.value.count("nncompress-progress") == 2
         view.cards[1].set_state({"value": True})
         view.applied.set_state({"value": False})
         go.set()
@@ -311,6 +312,11 @@ def test_equal_factors_are_equally_high_and_what_is_worse_has_another_colour():
 def test_old_figures_are_pale_and_unknown_ones_are_a_gap():
     drawn = bars([column(8000, 0.9), column(4000, None, current=False)])
     assert [kind for kind, _ in drawn] == ["next"]
+
+
+def test_what_is_measured_on_a_part_of_the_examples_says_so():
+    columns = [column(8000, 0.9), Column("Prune", "", Fact(), Fact(0.8, True, True))]
+    assert waterfall_svg(columns, ACCURACY, {}).count("≈ 80.0 %") == 2
 
 
 @pytest.mark.parametrize("count", [1, 12])

@@ -9,7 +9,13 @@ from nncompress_lab import Pass, pipeline
 from nncompress_lab.trials.examples import Given
 from nncompress_lab.trials.goal import Goal
 from nncompress_lab.trials.knobs import Card, first_cards, knob_of
-from nncompress_lab.trials.studio import OvertakenError, Stage, Steps, StudioTrial
+from nncompress_lab.trials.studio import (
+    OvertakenError,
+    Stage,
+    Steps,
+    StudioTrial,
+    trains,
+)
 from nncompress_widgets.card_words import name_of, setting_of
 from nncompress_widgets.code_panel import CodePanel
 from nncompress_widgets.control import Control
@@ -204,8 +210,10 @@ class CompressionStudio(Control):
         wanted = (self.choice, self._registering)
         if all(one[: len(steps)] != steps for one in wanted):
             raise OvertakenError
-        known = self._work
-        if 0 < done < 1 and (known is None or abs(done - known.done) >= _TOLD):
+        known = self._work or Work((), 0.0)
+        if known.steps == steps and abs(done - known.done) < _TOLD:
+            return
+        if (done or trains(steps[-1])) and done < 1:
             with self._lock:
                 self._work = Work(steps, done)
                 self._draw()

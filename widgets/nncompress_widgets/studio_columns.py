@@ -69,7 +69,7 @@ class StudioColumns:
                     name_of(choice[count - 1]),
                     setting_of(choice[count - 1]),
                     _fact(_size(stage), _size(latest)),
-                    _fact(_score(stage), _score(latest)),
+                    self._score(stage, latest),
                     selected=place == selected,
                     done=work.done if work and busy else None,
                 )
@@ -80,6 +80,13 @@ class StudioColumns:
                 weighed=stage.weighed or latest.weighed,
             )
         return columns
+
+    def _score(self, stage: Stage, latest: Stage) -> Fact:
+        measured = stage.measured or latest.measured
+        if measured is None:
+            return Fact()
+        part = measured.examples < self._trial.examples
+        return Fact(measured.score, measured is stage.measured, about=part)
 
 
 def steps_of(cards: Sequence[Card]) -> Steps:
@@ -123,7 +130,3 @@ def _fact(now: float | None, before: float | None) -> Fact:
 
 def _size(stage: Stage) -> float | None:
     return stage.weighed.get("packed_bytes")
-
-
-def _score(stage: Stage) -> float | None:
-    return None if stage.measured is None else stage.measured.score

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from nncompress_lab.report.formats import size
@@ -34,10 +35,18 @@ class Fact:
     Args:
         value: None if it was never known.
         current: False while it belongs to an earlier setting.
+        about: Whether it is measured on a part of the examples so far.
     """
 
     value: float | None = None
     current: bool = False
+    about: bool = False
+
+    def said(self, say: Callable[[float], str]) -> str:
+        """The figure in words; empty if it is not known."""
+        if self.value is None:
+            return ""
+        return f"≈ {say(self.value)}" if self.about else say(self.value)
 
 
 @dataclass(frozen=True)
@@ -147,7 +156,7 @@ def _logarithmic(values: Sequence[float | None], bounds: Mapping[str, float]) ->
     apart = math.log(10) / 3 / math.log(most / least) * (bottom - top)
     if apart < _LINE:
         inside = [one for one in inside if f"{one:.0e}".startswith("1")]
-    return _Scale(place, lambda value: size(round(value)), inside, level, False)
+    return _Scale(place, _bytes, inside, level, False)
 
 
 def _linear(
@@ -167,12 +176,15 @@ def _linear(
         part = (value - low) / ((high - low) or 1.0)
         return bottom - (part if better else 1 - part) * (bottom - top)
 
-    def say(value: float) -> str:
-        return score_in_words(metric, value)
-
     count = round((high - low) / step)
     ticks = [low + number * step for number in range(count + 1)]
-    return _Scale(place, say, ticks[:: math.ceil(count / 4) or 1], level, better)
+    return _Scale(
+        place,
+        partial(score_in_words, metric),
+        ticks[:: math.ceil(count / 4) or 1],
+        level,
+        better,
+    )
 
 
 def _steps(facts: Sequence[Fact], scale: _Scale, wide: float) -> Iterator[str]:
@@ -193,7 +205,7 @@ def _steps(facts: Sequence[Fact], scale: _Scale, wide: float) -> Iterator[str]:
             yield _bar(fact, before, scale, left, wide)
             lower = max(y, scale.place(before))
             kind = "" if fact.current else "pale"
-            yield text(middle, lower + 13, scale.say(fact.value), kind=kind)
+            yield text(middle, lower + 13, fact.said(scale.say), kind=kind)
         if number + 1 < len(facts):
             start = middle + 6 if before is None else left + 0.82 * wide
             yield line("tick", start, left + 1.18 * wide, y, y)
@@ -257,12 +269,14 @@ def _short(words: str, letters: int) -> str:
 
 def _said(column: Column, metric: Metric) -> str:
     name = f"{column.name} {column.setting}".strip()
-    known = [
-        say(fact.value)
-        for fact, say in (
-            (column.size, lambda value: size(round(value))),
-            (column.score, lambda value: score_in_words(metric, value)),
-        )
-        if fact.current and fact.value is not None
-    ]
-    return f"{name}: {', '.join(known) or 'not measured yet'}"
+    figures = (
+        (column.size, _bytes),
+        (column.score, partial(score_in_words, metric)),
+    )
+    known = [fact.said(say) for fact, say in figures if fact.current]
+    said = ", ".join(filter(None, known))
+    return f"{name}: {said or 'not measured yet'}"
+
+
+def _bytes(value: float) -> str:
+    return size(round(value))
