@@ -6,9 +6,8 @@ once, and random numbers for a large kernel take longer than what most passes co
 
 from typing import Any
 
-import keras
-
-from nncompress_lab.models.kernels import own_variables, to_numpy
+from nncompress_lab.models.kernels import own_variables
+from nncompress_lab.models.large_variables import duplicate
 
 
 class Inheritance:
@@ -46,7 +45,7 @@ class Inheritance:
             return self._add_weight(*args, **kwargs)
 
         def value(_shape: Any, dtype: Any = None) -> Any:
-            return keras.ops.convert_to_tensor(to_numpy(giver), dtype)
+            return duplicate(giver, dtype)
 
         variable = self._add_weight(*args, **{**kwargs, "initializer": value})
         self._taken.add(id(variable))

@@ -93,14 +93,24 @@ class KernelLayer:
         """The kernels: Keras variables, or tensors where the layer decodes integers."""
         return [getattr(self.layer, name) for name in self.kernel_names]
 
-    def arrays(self) -> list[npt.NDArray[Any]]:
-        """The kernels as NumPy arrays, decoded if they are stored as integers."""
-        return [to_numpy(kernel) for kernel in self.kernels()]
+    def arrays(self, *, shared: bool = False) -> list[npt.NDArray[Any]]:
+        """The kernels as NumPy arrays, decoded if they are stored as integers.
+
+        Args:
+            shared: Whether they may be the memory of the kernels themselves, which is
+                not to be written to and holds until a kernel gets another value.
+        """
+        from nncompress_lab.models.large_variables import in_place
+
+        read = in_place if shared else to_numpy
+        return [read(kernel) for kernel in self.kernels()]
 
     def assign(self, arrays: list[npt.NDArray[Any]]) -> None:
         """Replace the kernels by arrays of the same shapes."""
+        from nncompress_lab.models.large_variables import assign
+
         for kernel, array in zip(self.kernels(), arrays, strict=True):
-            kernel.assign(array)
+            assign(kernel, array)
 
 
 def to_numpy(tensor: Any) -> npt.NDArray[Any]:

@@ -33,6 +33,7 @@ from nncompress_lab.models.files import (
 )
 from nncompress_lab.models.graph import check_is_model
 from nncompress_lab.models.kernels import own_variables, to_numpy, walk
+from nncompress_lab.models.large_variables import assigned_in_pieces, in_place
 from nncompress_lab.models.paths import PACKED_SUFFIX, check_packed, check_target
 from nncompress_lab.models.rewrite import copy_model
 from nncompress_lab.packing import archive, container
@@ -134,16 +135,24 @@ def _kept_on_disk() -> Iterator[None]:
     if known is None:  # a Keras that goes about it in another way
         yield
         return
+    store = saving_lib.H5IOStore.__setitem__
 
     def is_sufficient(model: keras.Model) -> bool:
         size = sum(math.prod(one.shape) * 4 for one in model.variables)
         return size < _LARGE and bool(known(model))
 
+    def store_once(self: Any, key: str, value: Any) -> None:
+        store(
+            self, key, in_place(value) if isinstance(value, keras.Variable) else value
+        )
+
     saving_lib.is_memory_sufficient = is_sufficient
+    saving_lib.H5IOStore.__setitem__ = store_once
     try:
         yield
     finally:
         saving_lib.is_memory_sufficient = known
+        saving_lib.H5IOStore.__setitem__ = store
 
 
 @contextmanager
@@ -227,7 +236,7 @@ def _restored(reader: container.Reader) -> keras.Model:
         path = folder / "model.keras"
         members = ((one.name, one.dtype, array) for one, array in reader.tensors())
         archive.write(path, config, version, members)
-        with keras_errors(REFUSED), built_once(), _kept_on_disk():
+        with keras_errors(REFUSED), built_once(), _kept_on_disk(), assigned_in_pieces():
             return keras.saving.load_model(path, compile=False, safe_mode=True)
 
 

@@ -1,7 +1,6 @@
 """Magnitude pruning as a pass: the smallest kernel weights of a model become zero."""
 
 from dataclasses import dataclass
-from itertools import chain
 from typing import ClassVar, Literal
 
 import keras
@@ -9,16 +8,15 @@ import keras
 from nncompress_lab.models.kernels import KernelLayer
 from nncompress_lab.models.rewrite import copy_model
 from nncompress_lab.passes import Context
-from nncompress_lab.pruning.arrays.layer_adaptive import layer_adaptive_masks
+from nncompress_lab.pruning.arrays.layer_adaptive import layer_adaptive_cuts
 from nncompress_lab.pruning.arrays.masks import (
-    Mask,
     Weights,
     check_sparsity,
     check_threshold,
-    global_magnitude_masks,
-    threshold_mask,
+    global_magnitude_cut,
+    threshold_cut,
 )
-from nncompress_lab.pruning.layer_masks import by_layer, keep_only
+from nncompress_lab.pruning.arrays.ranking import Cut
 from nncompress_lab.pruning.weight_pruning import WeightPruning
 
 Scope = Literal["layer", "adaptive", "global"]
@@ -100,28 +98,32 @@ class MagnitudePruning(WeightPruning):
         return pruned
 
     def _prune(self, layers: list[KernelLayer]) -> None:
-        arrays = [layer.arrays() for layer in layers]
+        held = [one for layer in layers for one in layer.arrays(shared=True)]
         try:
-            masks = self._masks(list(chain.from_iterable(arrays)))
+            cuts = iter(self._cuts(held))
         except ValueError as error:
             names = ", ".join(layer.path for layer in layers)
             raise ValueError(f"Cannot prune {names}: {error}") from error
-        del arrays  # a copy of all kernels
-        keep_only(layers, by_layer(layers, masks))
+        del held  # or no kernel could go when it gets another value
+        for layer in layers:
+            arrays = layer.arrays()
+            for array in arrays:
+                next(cuts).zero(array)
+            layer.assign(arrays)
 
-    def _masks(self, arrays: list[Weights]) -> list[Mask]:
+    def _cuts(self, arrays: list[Weights]) -> list[Cut]:
+        """Where the weights that are dropped end in each array."""
         if self.threshold is not None:
-            return [threshold_mask(array, threshold=self.threshold) for array in arrays]
+            return [threshold_cut(one, threshold=self.threshold) for one in arrays]
         if self.sparsity is None or not arrays:
             return []
         if self.scope == "global":
-            return global_magnitude_masks(arrays, sparsity=self.sparsity)
+            cut = global_magnitude_cut(arrays, sparsity=self.sparsity)
+            return [cut] * len(arrays)
         if self.scope == "adaptive":
-            return layer_adaptive_masks(
+            return layer_adaptive_cuts(
                 arrays, sparsity=self.sparsity, by_magnitude=True
             )
         return [
-            mask
-            for array in arrays
-            for mask in global_magnitude_masks([array], sparsity=self.sparsity)
+            global_magnitude_cut([array], sparsity=self.sparsity) for array in arrays
         ]

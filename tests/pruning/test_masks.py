@@ -1,5 +1,7 @@
 """Masks from magnitudes: exact counts, a fixed order of ties, refusals."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
@@ -7,6 +9,7 @@ from hypothesis.extra import numpy as hnp
 
 from nncompress_lab.pruning.arrays import ranking as cut
 from nncompress_lab.pruning.arrays.masks import (
+    global_magnitude_cut,
     global_magnitude_masks,
     magnitude_mask,
     masks_by_score,
@@ -386,3 +389,29 @@ def test_scores_are_ranked_with_their_signs(arrays, sparsity):
 def test_scores_that_are_not_finite_are_counted(bad):
     with pytest.raises(ValueError, match=r"Scores must be finite.*1 of 3 entries"):
         masks_by_score([np.array([1.0, bad, 2.0])], sparsity=0.5)
+
+
+@small_profile
+@given(st.lists(tied_arrays, min_size=1, max_size=3), sparsities)
+def test_what_falls_away_is_set_to_zero_as_the_masks_say(arrays, sparsity):
+    masks = global_magnitude_masks(arrays, sparsity=sparsity)
+    cut = global_magnitude_cut(arrays, sparsity=sparsity)
+
+    for array, mask in zip(arrays, masks, strict=True):
+        zeroed = array.copy()
+        cut.zero(zeroed)
+        np.testing.assert_array_equal(zeroed, np.where(mask, array, 0))
+        assert not np.signbit(zeroed[~mask]).any()  # whose bit a coder would keep
+
+
+def test_setting_to_zero_takes_no_mask_of_the_array():
+    array = np.random.default_rng(0).standard_normal(2**21).astype("f4")
+    cut = global_magnitude_cut([array], sparsity=0.9)
+    tracemalloc.start()
+    try:
+        cut.zero(array)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < array.size // 4  # a mask would take a byte for each

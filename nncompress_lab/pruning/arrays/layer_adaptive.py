@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncompress_lab.pruning.arrays.masks import Mask, Weights, check_sparsity
-from nncompress_lab.pruning.arrays.ranking import Ranking
+from nncompress_lab.pruning.arrays.ranking import Cut, Ranking
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,12 +42,20 @@ def layer_adaptive_masks(
         Lee, Park, Mo, Ahn, Shin, "Layer-adaptive Sparsity for the Magnitude-based Pruning",
         ICLR 2021, section 3. https://arxiv.org/abs/2010.07611
     """
+    cuts = layer_adaptive_cuts(scores, sparsity=sparsity, by_magnitude=by_magnitude)
+    return [cut.mask(array) for cut, array in zip(cuts, scores, strict=True)]
+
+
+def layer_adaptive_cuts(
+    scores: Sequence[Weights], *, sparsity: float, by_magnitude: bool = False
+) -> list[Cut]:
+    """Where the weights that `layer_adaptive_masks` drops end in each of `scores`."""
     check_sparsity(sparsity)
     drop = round(sparsity * sum(array.size for array in scores))
     shares = [_shares(np.abs(one) if by_magnitude else one) for one in scores]
     what = "Weights" if by_magnitude else "Scores"
     return [
-        Ranking([array], by_magnitude, what).masks(drop=count)[0]
+        Ranking([array], by_magnitude, what).cut(drop=count)
         for array, count in zip(scores, _counts(shares, drop), strict=True)
     ]
 

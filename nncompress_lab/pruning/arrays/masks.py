@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nncompress_lab.pruning.arrays.ranking import Ranking
+from nncompress_lab.pruning.arrays.ranking import Cut, Ranking
 
 Weights = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
@@ -69,9 +69,15 @@ def global_magnitude_masks(arrays: Sequence[Weights], *, sparsity: float) -> lis
         State of Neural Network Pruning?", MLSys 2020, section 7.
         https://arxiv.org/abs/2003.03033
     """
+    cut = global_magnitude_cut(arrays, sparsity=sparsity)
+    return [cut.mask(array) for array in arrays]
+
+
+def global_magnitude_cut(arrays: Sequence[Weights], *, sparsity: float) -> Cut:
+    """Where the weights that `global_magnitude_masks` drops end, with its arguments."""
     check_sparsity(sparsity)
     ranking = Ranking(arrays, by_magnitude=True, what="Weights")
-    return ranking.masks(drop=round(sparsity * ranking.size))
+    return ranking.cut(drop=round(sparsity * ranking.size))
 
 
 def masks_by_score(scores: Sequence[Weights], *, sparsity: float) -> list[Mask]:
@@ -211,8 +217,13 @@ def threshold_mask(weights: Weights, *, threshold: float) -> Mask:
     References:
         Han et al. 2015, as in `magnitude_mask`.
     """
+    return threshold_cut(weights, threshold=threshold).mask(weights)
+
+
+def threshold_cut(weights: Weights, *, threshold: float) -> Cut:
+    """Where the weights that `threshold_mask` drops end; its arguments and errors."""
     check_threshold(threshold)
-    return Ranking([weights], by_magnitude=True, what="Weights").reaching(threshold)[0]
+    return Ranking([weights], by_magnitude=True, what="Weights").below(threshold)
 
 
 def sparsity_of(weights: Weights) -> float:

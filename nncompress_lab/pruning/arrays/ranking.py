@@ -62,42 +62,27 @@ class Ranking:
         Raises:
             ValueError: If an entry is not finite.
         """
-        threshold, tied, dropped = self._cut(drop)
-        masks = []
-        for array in self.arrays:
-            kept = np.empty(array.size, dtype=np.bool_)
-            for start, values in self._chunks(array):
-                part = kept[start : start + values.size]
-                np.greater(values, threshold, out=part)
-                if dropped < tied:  # the last ones of the entries that are equal stay
-                    ties = np.flatnonzero(values == threshold)
-                    part[ties[dropped:]] = True
-                    tied -= ties.size
-                    dropped -= min(dropped, ties.size)
-            masks.append(kept.reshape(array.shape))
-        return masks
+        cut = self.cut(drop=drop)
+        return [cut.mask(array) for array in self.arrays]
 
-    def reaching(self, threshold: float) -> list[Mask]:
-        """Mark the entries that are at least `threshold`.
+    def cut(self, *, drop: int) -> "Cut":
+        """Where the `drop` smallest entries end; arguments and errors as of `masks`."""
+        return Cut(*self._cut(drop), self.by_magnitude, self.dtype)
+
+    def below(self, threshold: float) -> "Cut":
+        """Where the entries that are smaller than `threshold` end.
 
         Args:
             threshold: In the unit of the entries.
 
-        Returns:
-            One boolean array for each array, of its shape.
-
         Raises:
             ValueError: If an entry is not finite.
         """
-        masks = []
         for array in self.arrays:
-            kept = np.empty(array.size, dtype=np.bool_)
-            for start, values in self._chunks(array):
+            for _, values in self._chunks(array):
                 self._check_finite(values, array)
-                part = kept[start : start + values.size]
-                np.greater_equal(values, np.float64(threshold), out=part)
-            masks.append(kept.reshape(array.shape))
-        return masks
+        largest = np.nextafter(np.float64(threshold), -np.inf)
+        return Cut(largest, 0, 0, self.by_magnitude, self.dtype)
 
     def _cut(self, drop: int) -> tuple[Any, int, int]:
         """The largest entry to drop, how many equal it, and how many of these to drop."""
@@ -171,18 +156,10 @@ class Ranking:
         )
 
     def _chunks(self, array: Array) -> Iterator[tuple[int, Array]]:
-        """Pieces of an array in C order; each is overwritten by the next one."""
-        flat = array.reshape(-1)
-        buffer = np.empty(min(CHUNK, flat.size), dtype=self.dtype)
-        for start in range(0, flat.size, CHUNK):
-            piece = flat[start : start + CHUNK]
-            yield start, self._values(piece, out=buffer[: piece.size])
+        return _chunks(array, self.by_magnitude, self.dtype)
 
-    def _values(self, piece: Array, out: Array | None = None) -> Array:
-        """What is ranked: the entries or, as floats, their absolute values."""
-        function = np.abs if self.by_magnitude else np.positive
-        values: Array = function(piece, out=out, dtype=self.dtype, casting="unsafe")
-        return values
+    def _values(self, piece: Array) -> Array:
+        return _values(piece, self.by_magnitude, self.dtype)
 
     def _check_finite(self, values: Array, array: Array) -> None:
         # The extremes of a piece that is in the cache: NaN spreads to both of them.
@@ -195,3 +172,70 @@ class Ranking:
             f"entries of an array of shape {array.shape} are NaN or infinite. Train "
             "the model again, or find the layer that diverged."
         )
+
+
+@dataclass
+class Cut:
+    """Which entries of a ranking fall away, to be told its arrays one by one, in order.
+
+    Args:
+        threshold: The largest entry that falls away.
+        tied: How many entries equal it, in the arrays that are to come.
+        dropped: How many of these fall away.
+        by_magnitude: As of the ranking.
+        dtype: As of the ranking.
+    """
+
+    threshold: Any
+    tied: int
+    dropped: int
+    by_magnitude: bool
+    dtype: np.dtype[Any]
+
+    def mask(self, array: Array) -> Mask:
+        """Mark the entries of the next array that stay."""
+        kept = np.empty(array.size, dtype=np.bool_)
+        for start, piece in self._pieces(array):
+            kept[start : start + piece.size] = piece
+        return kept.reshape(array.shape)
+
+    def zero(self, array: Array) -> None:
+        """Set the entries of the next array that fall away to zero, without a mask of it.
+
+        Args:
+            array: A copy of the one that was ranked, in C order.
+        """
+        flat = array.reshape(-1)
+        for start, piece in self._pieces(array):
+            # Not a product: it would leave -0.0, whose sign bit no coder gets rid of.
+            np.putmask(flat[start : start + piece.size], ~piece, 0)
+
+    def _pieces(self, array: Array) -> Iterator[tuple[int, Mask]]:
+        for start, values in _chunks(array, self.by_magnitude, self.dtype):
+            kept = values > self.threshold
+            if self.dropped < self.tied:  # the last ones of the equal entries stay
+                ties = np.flatnonzero(values == self.threshold)
+                kept[ties[self.dropped :]] = True
+                self.tied -= ties.size
+                self.dropped -= min(self.dropped, ties.size)
+            yield start, kept
+
+
+def _chunks(
+    array: Array, by_magnitude: bool, dtype: np.dtype[Any]
+) -> Iterator[tuple[int, Array]]:
+    """What is ranked of an array, in C order; each piece is overwritten by the next."""
+    flat = array.reshape(-1)
+    buffer = np.empty(min(CHUNK, flat.size), dtype=dtype)
+    for start in range(0, flat.size, CHUNK):
+        piece = flat[start : start + CHUNK]
+        yield start, _values(piece, by_magnitude, dtype, out=buffer[: piece.size])
+
+
+def _values(
+    piece: Array, by_magnitude: bool, dtype: np.dtype[Any], out: Array | None = None
+) -> Array:
+    """The entries or, as floats, their absolute values."""
+    function = np.abs if by_magnitude else np.positive
+    values: Array = function(piece, out=out, dtype=dtype, casting="unsafe")
+    return values
