@@ -4,10 +4,11 @@ What is kept is no weight: it is in no file, no list of variables and no count. 
 to one layer, and follows whatever gives the stored variables other values: `assign`,
 `set_weights`, a file, a checkpoint, the training of a table.
 
-With TensorFlow it is a variable that a compiled graph reads, too. With torch, and with JAX
-outside of `jit`, it is an array that is compared with what it was decoded from. In a graph
-of JAX there is no such place: what is no argument of a compiled function would stay what it
-was when it was compiled. There, and while a table trains, a kernel is decoded at each call.
+With TensorFlow it is a variable that a compiled graph reads, and writes if it trains a
+table. With torch, and with JAX outside of `jit`, it is an array that is compared with what
+it was decoded from. In a graph of JAX there is no such place: what is no argument of a
+compiled function would stay what it was when it was compiled. There, and while a table
+trains, a kernel is decoded at each call.
 """
 
 from collections.abc import Callable
@@ -18,6 +19,8 @@ import keras
 from keras.src.backend.common.stateless_scope import in_stateless_scope
 
 Decode = Callable[[], Any]
+WRITES = ("assign", "assign_add", "assign_sub")
+WRITES_OF_ROWS = ("scatter_update", "scatter_add", "scatter_sub")
 _keeps = True
 
 
@@ -49,11 +52,19 @@ class StoredPart(keras.Variable):
 
     changed: Decode | None = None
 
-    def assign(self, value: Any) -> Any:
-        """As in Keras."""
-        assigned = super().assign(value)
-        self._tell()
-        return assigned
+    def _initialize(self, value: Any) -> None:
+        super()._initialize(value)
+        if keras.backend.backend() == "tensorflow":
+            for name in WRITES + WRITES_OF_ROWS:  # which Keras's optimizers call
+                setattr(self._value, name, self._telling(getattr(self._value, name)))
+
+    def _telling(self, write: Callable[..., Any]) -> Callable[..., Any]:
+        def write_and_tell(*args: Any, **kwargs: Any) -> Any:
+            written = write(*args, **kwargs)
+            self._tell()
+            return written
+
+        return write_and_tell
 
     def _restore_from_tensors(self, tensors: Any) -> Any:
         """As in Keras: what a checkpoint of TensorFlow calls."""
@@ -95,46 +106,38 @@ class KeptVariable(KeptKernel):
     def __init__(self, parts: dict[str, StoredPart], decode: Decode) -> None:
         super().__init__(parts, decode)
         self._lock = RLock()
-        self._held: dict[str, Any] = {}
+        self._held: Any = None
+        self._is_missed = False  # by a graph that trains the table
         for part in parts.values():
             part.changed = self._refresh
 
     def _kept(self) -> Any:
         import tensorflow as tf
 
-        held = self._held or self._made()
-        if not held:
+        held = self._held if self._held is not None else self._made()
+        if held is None or self._is_missed:
             return self.decode()
-        if "table" not in held:
-            return tf.convert_to_tensor(held["kernel"])
-        # An optimizer writes to a table that trains without a word to Keras.
-        same = tf.reduce_all(tf.equal(self.parts["table"].value, held["table"]))
-        return tf.cond(same, lambda: tf.identity(held["kernel"]), self.decode)
+        return tf.convert_to_tensor(held)
 
-    def _made(self) -> dict[str, Any]:
+    def _made(self) -> Any:
         import tensorflow as tf
 
         with self._lock, tf.init_scope():
             alone = tf.executing_eagerly() and not tf.distribute.has_strategy()
-            if alone and not self._held:
-                self._held = {
-                    name: tf.Variable(value, trainable=False, name=f"kept_{name}")
-                    for name, value in self._now().items()
-                }
+            if alone and self._held is None:
+                self._held = tf.Variable(self.decode(), trainable=False, name="kept")
         return self._held
 
     def _refresh(self) -> None:
-        with self._lock:  # or another thread could just now hold what was before
-            for name, value in self._now().items() if self._held else ():
-                self._held[name].assign(value)
-
-    def _now(self) -> dict[str, Any]:
-        """The kernel and a table that is not newer than that, to be kept in this order."""
         import tensorflow as tf
 
-        table = self.parts.get("table")
-        before = {} if table is None else {"table": tf.convert_to_tensor(table.value)}
-        return {"kernel": self.decode(), **before}
+        with self._lock:  # or another thread could just now hold what was before
+            if not tf.executing_eagerly() and _keeps:
+                self._made()  # a graph knows only what there was when it was made
+            if self._held is not None:
+                self._held.assign(self.decode())
+            elif not tf.executing_eagerly():
+                self._is_missed = True
 
 
 class KeptArray(KeptKernel):
