@@ -25,12 +25,16 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 import pytest
 
-gc.disable()  # until all is imported and collected, of which nothing is garbage
 
-
-def pytest_collection_finish() -> None:
-    gc.enable()
-    gc.freeze()  # else each full collection goes through all that again
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[Any]:
+    """What is imported and collected stays, so no garbage is looked for meanwhile."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()  # else each full collection goes through all that again
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
