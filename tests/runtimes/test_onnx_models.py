@@ -89,12 +89,18 @@ def kept(tmp_path_factory):
     return paths
 
 
+@pytest.fixture(scope="module")
+def here(kept):
+    """What this process writes of each."""
+    return [hashlib.sha256(to_onnx(ncl.load_model(path))).hexdigest() for path in kept]
+
+
 @pytest.mark.parametrize("backend", OTHERS)
-def test_every_backend_writes_the_same_bytes(backend, kept):
+def test_every_backend_writes_the_same_bytes(backend, request):
     missing = [one for one in NEEDS[backend] if importlib.util.find_spec(one) is None]
     if missing:
         pytest.skip(f"needs {', '.join(missing)}")
-    here = [hashlib.sha256(to_onnx(ncl.load_model(path))).hexdigest() for path in kept]
+    kept, here = map(request.getfixturevalue, ("kept", "here"))
 
     there = subprocess.run(
         [sys.executable, "-c", PRINT_DIGEST, *map(str, kept)],
