@@ -39,7 +39,7 @@ def free_port():
         return one.getsockname()[1]
 
 
-def url_of(process, seconds=60):
+def url_of(process, seconds=300):
     """Read the server's log until it says where it is."""
     read, end = "", time.monotonic() + seconds
     while time.monotonic() < end:
@@ -92,7 +92,7 @@ def test_lab_opens_the_start_lesson_and_prints_its_address(
         settings = page_at(re.sub(r"/lab/tree/[^?]+", f"/lab/api/settings/{NEWS}", url))
     finally:
         os.killpg(process.pid, signal.SIGTERM)
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
 
     assert f":{free_port}/lab/tree/nncompress-course/00_start_here.ipynb?token=" in url
     assert "jupyter-config-data" in page
