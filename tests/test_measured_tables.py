@@ -54,6 +54,16 @@ def test_the_table_of_rate_aware_rounding_is_that_of_the_results_file():
     assert table in (ROOT / "docs" / "measured-techniques.md").read_text()
 
 
+def test_the_tables_beside_the_standard_are_those_of_the_results_file():
+    rows = results("nnc_standard")["figures"]
+    tables = module("nnc_standard_table")
+
+    page = (ROOT / "docs" / "measured-techniques.md").read_text()
+
+    assert tables.comparison(rows) in page
+    assert tables.smallest(rows) in page
+
+
 def test_the_table_of_the_kernels_is_that_of_the_results_file():
     table = module("kernels_table").table(results("kernels")["figures"])
 
