@@ -11,11 +11,13 @@ LOSSES = (0.3, 1.0)  # points
 def comparison(rows: Rows) -> str:
     """For each file of NNCodec the bytes of one of this library that diverges as much.
 
+    Of EfficientNet-Lite0 the accuracy is how often it agrees with the float network.
+
     Args:
         rows: As the benchmark keeps them.
     """
     lines = [
-        "| model | way | bytes | divergence | right or same | a rate at that divergence |",
+        "| model | way | bytes | divergence | accuracy | a rate at that divergence |",
         "|---|---|---:|---:|---:|---:|",
     ]
     lines.extend(
