@@ -7,7 +7,7 @@ once, and random numbers for a large kernel take longer than what most passes co
 from typing import Any
 
 from nncompress_lab.models.kernels import own_variables
-from nncompress_lab.models.large_variables import duplicate
+from nncompress_lab.models.variables_in_place import duplicate
 
 
 class Inheritance:

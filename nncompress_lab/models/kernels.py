@@ -100,17 +100,15 @@ class KernelLayer:
             shared: Whether they may be the memory of the kernels themselves, which is
                 not to be written to and holds until a kernel gets another value.
         """
-        from nncompress_lab.models.large_variables import in_place
+        from nncompress_lab.models.variables_in_place import in_place
 
         read = in_place if shared else to_numpy
         return [read(kernel) for kernel in self.kernels()]
 
     def assign(self, arrays: list[npt.NDArray[Any]]) -> None:
         """Replace the kernels by arrays of the same shapes."""
-        from nncompress_lab.models.large_variables import assign
-
         for kernel, array in zip(self.kernels(), arrays, strict=True):
-            assign(kernel, array)
+            kernel.assign(array)
 
 
 def to_numpy(tensor: Any) -> npt.NDArray[Any]:

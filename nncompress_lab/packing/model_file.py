@@ -33,9 +33,9 @@ from nncompress_lab.models.files import (
 )
 from nncompress_lab.models.graph import check_is_model
 from nncompress_lab.models.kernels import own_variables, to_numpy, walk
-from nncompress_lab.models.large_variables import assigned_in_pieces, in_place
 from nncompress_lab.models.paths import PACKED_SUFFIX, check_packed, check_target
 from nncompress_lab.models.rewrite import copy_model
+from nncompress_lab.models.variables_in_place import in_place
 from nncompress_lab.packing import archive, container
 from nncompress_lab.packing.tensors import Layout, encode, layout_of
 from nncompress_lab.quantization.arrays.codebook_format import View
@@ -236,7 +236,7 @@ def _restored(reader: container.Reader) -> keras.Model:
         path = folder / "model.keras"
         members = ((one.name, one.dtype, array) for one, array in reader.tensors())
         archive.write(path, config, version, members)
-        with keras_errors(REFUSED), built_once(), _kept_on_disk(), assigned_in_pieces():
+        with keras_errors(REFUSED), built_once(), _kept_on_disk():
             return keras.saving.load_model(path, compile=False, safe_mode=True)
 
 

@@ -10,7 +10,6 @@ import pytest
 import tiny_models
 
 import nncompress_lab as ncl
-from nncompress_lab.models import large_variables
 from nncompress_lab.models.kernels import to_numpy
 
 pytestmark = pytest.mark.contract
@@ -83,13 +82,6 @@ def assign_add(model, other, folder):
             variable.assign_add(np.full(variable.shape, 0.5, np.float32))
 
 
-def assign_in_pieces(model, other, folder):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(large_variables, "LARGE", 0)
-        for variable, source in zip(model.variables, other.variables, strict=True):
-            large_variables.assign(variable, to_numpy(source))
-
-
 CHANGES = [
     set_weights,
     load_weights,
@@ -97,7 +89,6 @@ CHANGES = [
     assign_scales,
     assign_codes,
     assign_add,
-    assign_in_pieces,
 ]
 
 
