@@ -1,6 +1,6 @@
 """What quantized layers cost in Keras, with kernels that are kept decoded and without.
 
-    KERAS_BACKEND=jax python benchmarks/kept_kernels.py [--rounds 40]
+    KERAS_BACKEND=jax python benchmarks/kept_kernels.py [--rounds 40] [--models resnet20]
 
 For the backend of this process: `predict_on_batch` of one example on one core, as a
 multiple of the same model in float32. All candidates take turns, and of each the least CPU
@@ -85,15 +85,20 @@ def _seconds(keeps: bool, call: Call, repeats: int) -> float:
 
 
 def main() -> None:
-    """Measure, replace what there was of this backend, and print all that there is."""
+    """Measure, replace what there was of this backend's models, and print all there is."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
     options = parser.parse_args()
-    backend = keras.backend.backend()
-    rows = [row for row in kept_rows("kept_kernels") if row["backend"] != backend]
-    for name in MODELS:
+    places = {
+        (row["backend"], row["model"], row["technique"]): row
+        for row in kept_rows("kept_kernels")
+    }
+    for name in options.models:
         keras.utils.set_random_seed(0)
-        rows += measured(name, rounds=options.rounds)
+        for row in measured(name, rounds=options.rounds):
+            places[row["backend"], row["model"], row["technique"]] = row
+    rows = list(places.values())
     save_results("kept_kernels", rows, threads=1, clock="CPU time")
     print(table(rows))
 
