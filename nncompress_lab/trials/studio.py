@@ -177,7 +177,9 @@ class StudioTrial(ModelTrial[Steps]):
             left = coverage(before.model, step.explain(before.model))
             model = step(before.model, context)
         self._note(steps, left=left)
-        return self._remember(steps, model, context)
+        built = self._remember(steps, model, context)
+        self.heard(steps, 1.0)  # a training may end before its last epoch
+        return built
 
     def _remember(self, steps: Steps, model: keras.Model, context: Context) -> _Built:
         built = _Built(model, context, self._scores(model))

@@ -221,7 +221,7 @@ def test_a_training_that_is_overtaken_ends_and_the_next_setting_is_measured(
         heard = studio._trial.heard
 
         def listen(steps, done):
-            if done:
+            if 0 < done < 1:
                 threads.append(threading.current_thread())
                 began.set()
                 go.wait(30)
@@ -245,6 +245,7 @@ def test_a_training_that_is_overtaken_ends_and_the_next_setting_is_measured(
     assert len(threads) == 1  # it was not trained to its end
     assert studio.on == (True, False)
     assert studio.accuracy is not None
+    assert "nncompress-progress" not in studio._view.picture.value
     assert not studio._message.value
 
 

@@ -211,9 +211,11 @@ class CompressionStudio(Control):
         if all(one[: len(steps)] != steps for one in wanted):
             raise OvertakenError
         known = self._work or Work((), 0.0)
-        if known.steps == steps and abs(done - known.done) < _TOLD:
+        if done == 1.0:
+            self._work = None
+        elif known.steps == steps and abs(done - known.done) < _TOLD:
             return
-        if (done or trains(steps[-1])) and done < 1:
+        elif done or trains(steps[-1]):
             with self._lock:
                 self._work = Work(steps, done)
                 self._draw()
@@ -229,11 +231,11 @@ class CompressionStudio(Control):
         if not isinstance(error, OvertakenError):
             super()._show_error(error)
             with self._lock:
+                self._work = None
                 self._draw()
 
     def _show(self) -> None:
         super()._show()
-        self._work = None
         self._draw()
 
     def _trail_picture(self, choice: Steps) -> str:
