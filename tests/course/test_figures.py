@@ -16,7 +16,7 @@ BY_NAME = {"a": 3.0, "b": 1.0}
 DRAWN = {
     "images": lambda: figures.images("T", PIXELS, ["x", "y\nz", "w"], framed=[1]),
     "matrices": lambda: figures.matrices("T", before_it=MATRIX, after=MATRIX),
-    "bars": lambda: figures.bars("T", BY_NAME, "MB", marked=["a"]),
+    "bars": lambda: figures.bars("T", BY_NAME | {"c": 1724.3}, "MB", marked=["a"]),
     "panels": lambda: figures.panels("T", {"MACs": BY_NAME, "ms": BY_NAME}),
     "shares": lambda: figures.shares("T", {"bytes": BY_NAME, "MACs": BY_NAME}),
     "times": lambda: figures.times("T", np.array([1.0, 1.5, 7.0])),
@@ -49,7 +49,7 @@ DRAWN = {
 SAID = {
     "images": "Images: x, y z, w",
     "matrices": "before_it: 0.1 -0.9, 0 0.5, 1 0.25; after",
-    "bars": "a 3, b 1 (MB)",
+    "bars": "a 3, b 1, c 1,724 (MB)",
     "panels": "MACs: a 3, b 1; ms",
     "shares": "bytes: a 75, b 25",
     "times": "fastest 1.0, mean 3.2",

@@ -1,10 +1,14 @@
 """Measurements that lessons show: those of a committed script, whole and comparable."""
 
+import importlib
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from nncompress_lab.course import measured
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 ROWS = measured.rows("equal_macs")
 
@@ -47,6 +51,16 @@ def test_soft_labels_are_measured_with_three_seeds_beside_their_controls():
     assert all(0 < row["accuracy"] < 1 for row in rows)
     left_out = [row for row in rows if row["data"].startswith("no ")]
     assert all(row.keys() >= {"of_class", "shift", "raised"} for row in left_out)
+
+
+def test_what_lesson_11_shows_is_what_the_benchmark_has_measured(monkeypatch):
+    """`python benchmarks/lesson_rows.py` writes it again."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    expected = importlib.import_module("lesson_rows").lesson_rows()["figures"]
+
+    assert measured.rows("deep_compression") == expected
+    assert {row["data"] for row in expected} == {"MNIST", "Fashion-MNIST"}
+    assert all(sum(row["parts"].values()) == row["packed_bytes"] for row in expected)
 
 
 def test_unknown_measurements_are_an_error_that_names_the_others():

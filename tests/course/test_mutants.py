@@ -157,6 +157,17 @@ ALSO_RIGHT = {
         "np.linalg.lstsq(inputs, teacher)": "NumPy's default is None",
         "teacher - inputs @ best -> (inputs @ best) - (teacher)": "the square has no sign",
     },
+    "prune_then_share": {
+        "weights[..., np.newaxis] - values -> (values) - (weights[..., np.newaxis])": "the "
+        "magnitude has no sign",
+    },
+    "chosen_pipeline": {
+        "ncl.CodebookQuantization(bits=4) -> ncl.CodebookQuantization()": "4 bits are the "
+        "default",
+    },
+    "kernel_bill": {
+        "kernel != 0 -> kernel == 0": "whether a place is taken or free is one question",
+    },
     "total_bytes": {
         "zip(costs, chosen, strict=True) -> zip(costs, chosen)": "there is an option for "
         "each layer",

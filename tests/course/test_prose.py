@@ -16,6 +16,7 @@ from nncompress_lab.course.exercises import (
     lesson_08_factorization,
     lesson_09_teaching,
     lesson_10_in_the_loop,
+    lesson_11_deep_compression,
     lesson_12_planning,
 )
 
@@ -91,6 +92,7 @@ def test_what_a_prediction_asks_for_is_hidden_from_the_student_only(source):
         ("08", lesson_08_factorization.GOAL),
         ("09", lesson_09_teaching.GOAL),
         ("10", lesson_10_in_the_loop.GOAL),
+        ("11", lesson_11_deep_compression.GOAL),
         ("12", lesson_12_planning.GOAL),
     ],
 )

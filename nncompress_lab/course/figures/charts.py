@@ -18,6 +18,8 @@ from nncompress_lab.course.figures.style import (
     new_figure,
 )
 
+_THOUSAND = 1000
+
 
 def images(
     title: str,
@@ -213,7 +215,7 @@ def sliding_kernel(title: str, *, image: int, kernel: int) -> None:
 
 def _horizontal(axis: Axes, values: Mapping[str, float], colors: list[str]) -> None:
     drawn = axis.barh(list(values), list(values.values()), color=colors)
-    axis.bar_label(drawn, fmt="%.3g", padding=3, fontsize=9, color=TEXT)
+    axis.bar_label(drawn, fmt=_short, padding=3, fontsize=9, color=TEXT)
     axis.margins(x=0.2)
     if not axis.yaxis_inverted():
         axis.invert_yaxis()
@@ -225,4 +227,9 @@ def _rows(name: str, array: Array) -> str:
 
 
 def _listed(values: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {value:.3g}" for name, value in values.items())
+    return ", ".join(f"{name} {_short(value)}" for name, value in values.items())
+
+
+def _short(value: float) -> str:
+    """Three digits, but no power of ten for a number of things."""
+    return f"{value:,.0f}" if abs(value) >= _THOUSAND else f"{value:.3g}"
