@@ -24,6 +24,10 @@ SOLUTIONS = [
     if not isinstance(exercises_of(source.name[:2])[name].reference, str)
 ]
 SEARCH = "for reach in np.linspace(0, largest, 501)[1:]:"
+HEADS = (
+    "ncl.ChannelPruning(channels=(('block1_mlp1', 32), ('block2_mlp1', 16), "
+    "('block3_attention/query', 1), ('block3_mlp1', 4))"
+)
 SEED = 1  # of the inputs, which are fresh ones for learners
 ALSO_RIGHT = {
     "layer_macs": {
@@ -191,6 +195,18 @@ ALSO_RIGHT = {
         "ncl.plan(model, ncl.Budget(packed_bytes=85000), context, scan=wide) -> "
         "ncl.plan(model, ncl.Budget(packed_bytes=85000), context)": "a plan without a "
         "scan makes its own",
+    },
+    "chosen_heads": {
+        "32 -> 33": "the goal leaves room",
+        "16 -> 17": "the goal leaves room",
+        "1 -> 2": "the goal leaves room",
+        "4 -> 5": "the goal leaves room",
+        f"{HEADS}, criterion='taylor') -> {HEADS})": "the goal leaves room",
+    },
+    "narrow_scores": {
+        "np.linalg.svd(product, full_matrices=False) -> np.linalg.svd(product)": "the "
+        "first columns are equal, and more time",
+        "False -> True": "the first columns are equal, and more time",
     },
     "keep_zeros": {
         "model.layers -> model.layers[::-1]": "the layers do not depend on each other",

@@ -18,6 +18,7 @@ from nncompress_lab.course.exercises import (
     lesson_10_in_the_loop,
     lesson_11_deep_compression,
     lesson_12_planning,
+    lesson_13_transformers,
 )
 
 # Sweeping words are true of what was printed just now, or they are not written.
@@ -94,6 +95,7 @@ def test_what_a_prediction_asks_for_is_hidden_from_the_student_only(source):
         ("10", lesson_10_in_the_loop.GOAL),
         ("11", lesson_11_deep_compression.GOAL),
         ("12", lesson_12_planning.GOAL),
+        ("13", lesson_13_transformers.GOAL),
     ],
 )
 def test_the_control_and_the_check_have_one_goal(lesson, goal):
