@@ -168,7 +168,11 @@ def _stub(match: re.Match[str]) -> str:
 def _wanted(body: str) -> str:
     """What a learner writes in the place of a value."""
     here, value = "your answer here", ast.parse(body).body[-1]
-    is_letter = isinstance(value, ast.Assign) and isinstance(value.value, ast.Constant)
+    is_letter = (
+        isinstance(value, ast.Assign)
+        and isinstance(value.value, ast.Constant)
+        and len(str(value.value.value)) == 1
+    )
     return f'{here}: a letter, such as "a"' if is_letter else here
 
 

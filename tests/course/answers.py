@@ -24,6 +24,7 @@ def answer_of(code: str, exercise: Exercise, lesson: str) -> Any:
     modules = {"np": np, "keras": keras, "ncl": ncl, "tempfile": tempfile, "Path": Path}
     namespace = names | modules | {"student": STUDENT}
     namespace |= planning() if "ncl.plan(" in code else {}
+    namespace |= handing_in() if exercise.name.endswith("_file") else {}
     exec(compile(code, "<answer>", "exec"), namespace)
     return namespace.get(exercise.name, ...)
 
@@ -38,6 +39,12 @@ def planning() -> dict[str, Any]:
     options = [*rounded, zeros_too]
     wide = ncl.sensitivity(model, options, context, examples=128, progress=False)
     return {"model": model, "data": data, "context": context, "wide": wide}
+
+
+@cache
+def handing_in() -> dict[str, Any]:
+    """What lesson 14 has made when files are handed in."""
+    return {"lenet": ncl.zoo.lenet5(), "data": ncl.data.fashion_mnist()}
 
 
 def cells_of(source: Path) -> list[Any]:

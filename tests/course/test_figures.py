@@ -30,6 +30,13 @@ DRAWN = {
         xlabel="kB",
         ylabel="accuracy",
     ),
+    "budget": lambda: figures.budget(
+        "T",
+        {"original": [(9, 0.9, "all")], "your file": [(1, 0.8, "a.ncz")]},
+        limit=(2, 0.85),
+        xlabel="kB",
+        ylabel="accuracy",
+    ),
     "staircase": lambda: figures.staircase(
         "T", np.array([0.2, -0.9]), np.array([-1.0, 0, 1])
     ),
@@ -56,6 +63,7 @@ SAID = {
     "dots": "mean 1.00 to 1.00",
     "curves": "a: 0.20 at 0.5",
     "points": "all 0.900 at 9, 4 bits 0.800 at 1",
+    "budget": "below 2 and above 0.85, all 0.900 at 9, a.ncz 0.800 at 1",
     "staircase": "0.2 becomes 0, -0.9 becomes -1",
     "levels": "even: 3 of 3 levels used",
     "sliding_kernel": "3 x 3 places",

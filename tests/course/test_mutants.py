@@ -1,11 +1,12 @@
 """No mechanical mistake in a right answer earns points, unless it is right too.
 
-Every exercise but the choices, whose options are all tried, is covered as soon as it has a
-solution. A mutant
-that passes shows a check that hides something: an input that is square or symmetric, one
-setting only, a count in place of a comparison.
+Every exercise but the choices, whose options are all tried, and the files, which are
+measured in a process each, is covered as soon as it has a solution. A mutant that passes
+shows a check that hides something: an input that is square or symmetric, one setting only,
+a count in place of a comparison.
 """
 
+import os
 import warnings
 
 import pytest
@@ -21,7 +22,7 @@ SOLUTIONS = [
     pytest.param(source.name[:2], name, code, id=f"{source.name[:2]}-{name}")
     for source in build.sources()
     for name, code in build.answers(source).items()
-    if not isinstance(exercises_of(source.name[:2])[name].reference, str)
+    if not isinstance(exercises_of(source.name[:2])[name].reference, str | os.PathLike)
 ]
 SEARCH = "for reach in np.linspace(0, largest, 501)[1:]:"
 HEADS = (

@@ -5,6 +5,7 @@ is transparent and the text of a middle grey, so that it is legible on light and
 pages; the title says what to see, and with the numbers it is the alt text.
 """
 
+from nncompress_lab.course.figures.budget import budget
 from nncompress_lab.course.figures.charts import (
     bars,
     curves,
@@ -27,6 +28,7 @@ from nncompress_lab.course.figures.style import Picture
 __all__ = [
     "Picture",
     "bars",
+    "budget",
     "cells",
     "code_counts",
     "curves",

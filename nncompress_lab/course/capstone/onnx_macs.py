@@ -1,0 +1,76 @@
+"""Multiply-accumulates of an `.onnx` file, counted in its graph."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from nncompress_lab.errors import ModelFileError
+
+Shape = tuple[int, ...]
+
+
+def onnx_macs(path: str | Path) -> int:
+    """Multiply-accumulates for one example, as `measure.macs` counts them in Keras.
+
+    Counted are convolutions and products of matrices, from the sizes of what goes in and
+    comes out: how the weights are stored has no say in it.
+
+    Args:
+        path: A file that `ncl.export` wrote, for inputs of fixed size but for the batch.
+
+    Returns:
+        Their number over all nodes.
+
+    Raises:
+        ModelFileError: If it is no such file, or a size in its graph is not known.
+    """
+    try:
+        model = onnx.shape_inference.infer_shapes(
+            onnx.load(path, load_external_data=False)
+        )
+    except Exception as error:  # protobuf raises kinds of its own
+        raise ModelFileError(f"{path} holds no ONNX model that can be read.") from error
+    graph = model.graph
+    shapes: dict[str, Shape] = {one.name: tuple(one.dims) for one in graph.initializer}
+    for one in [*graph.input, *graph.value_info, *graph.output]:
+        sizes = one.type.tensor_type.shape.dim
+        shapes[one.name] = tuple(size.dim_value or 1 for size in sizes)  # the batch: 1
+    return sum(_macs(node, shapes) for node in graph.node if node.op_type in _COUNTED)
+
+
+def _convolution(node: Any, shapes: dict[str, Shape]) -> int:
+    """Each output is a sum over a window of the channels of its group."""
+    attributes = {one.name: one for one in node.attribute}
+    groups = attributes["group"].i if "group" in attributes else 1
+    kernel = shapes.get(node.input[1], ())
+    window = (
+        attributes["kernel_shape"].ints if "kernel_shape" in attributes else kernel[2:]
+    )
+    channels = shapes[node.input[0]][1]
+    return math.prod(shapes[node.output[0]]) * math.prod(window) * (channels // groups)
+
+
+def _product(node: Any, shapes: dict[str, Shape]) -> int:
+    """Each output is a sum over the last axis of the first input."""
+    return math.prod(shapes[node.output[0]]) * shapes[node.input[0]][-1]
+
+
+_COUNTED = {
+    "Conv": _convolution,
+    "ConvInteger": _convolution,
+    "MatMul": _product,
+    "MatMulInteger": _product,
+    "Gemm": _product,
+}
+
+
+def _macs(node: Any, shapes: dict[str, Shape]) -> int:
+    try:
+        return _COUNTED[node.op_type](node, shapes)
+    except (KeyError, IndexError) as error:
+        raise ModelFileError(
+            f"The multiplications of {node.op_type} {node.name!r} cannot be counted, "
+            "because a size in its graph is not known. Write the file with ncl.export."
+        ) from error
