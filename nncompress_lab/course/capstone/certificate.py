@@ -1,6 +1,7 @@
 """The certificate: one page that says what was earned and what was measured."""
 
 import datetime
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -187,7 +188,7 @@ def _file_cells(one: Delivery) -> tuple[str, ...]:
     )
 
 
-def _table(titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     head = "".join(f'<th style="{_CELL}">{escape(one)}</th>' for one in titles)
     body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
     return (

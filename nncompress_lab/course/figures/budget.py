@@ -73,8 +73,15 @@ def budget(
     axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.xaxis.set_major_formatter("{x:g}")
     axis.minorticks_off()
-    below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.16), "ncols": 5}
-    axis.legend(**below, fontsize=9, labelcolor=TEXT, frameon=False, columnspacing=1.2)
+    axis.legend(
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.16),
+        ncols=5,
+        columnspacing=1.2,
+        fontsize=9,
+        labelcolor=TEXT,
+        frameon=False,
+    )
     figure.tight_layout()
     _write_names(axis, drawn)
     finish(figure, title, alt=", ".join(alt))
