@@ -157,7 +157,7 @@ fits = lesson.accept("fits", fits)
 # %% [markdown]
 # What on the lists meets the budgets, and what meets all of them but one limit?
 
-# %% tags=["check"]
+# %% tags=["predicted"]
 for customer in capstone.CUSTOMERS:
     rows = capstone.known_rows(customer)
     found = [row["name"] for row in rows if fits(row, customer.limits)]
