@@ -45,6 +45,7 @@ from nncompress_lab.atomic import replace_file
 
 RESULTS = "deep_compression"
 PICTURE = Path(__file__).parents[1] / "docs" / "images" / "deep-compression.svg"
+SEEN = 2000  # inputs by which errors are weighed where the recipe does so
 Made = tuple[keras.Model, dict[str, float]]
 
 
@@ -99,7 +100,9 @@ class Run:
 
             def compress(step: ncl.Pass = step, model: keras.Model = before) -> Any:
                 context = self.context(moved=self.recipe.moved)
-                return step(model, replace(context, teacher=self.teacher()))
+                # What one stage has rounded, the next one trains.
+                floats = ncl.dequantized(model)
+                return step(floats, replace(context, teacher=self.teacher()))
 
             made[name] = self._once(done, compress, moved=self.recipe.moved)
         return made
@@ -107,6 +110,7 @@ class Run:
     def context(self, *, moved: bool) -> ncl.Context:
         """Data and seed of the passes."""
         context = ncl.Context.of(self.data, seed=self.seed, progress=False)
+        context = replace(context, calibration=self.data.train.take(SEEN))
         if not moved:
             return context
         return replace(context, train=moved_by_a_pixel(self.data.train))

@@ -8,6 +8,7 @@ from nncompress_lab.models.selection import EVERY_LAYER
 DENSE_LAYERS = ncl.Selection(types=("Dense",))
 CONVOLUTIONS = ncl.Selection(types=("Conv2D",))
 OTHER_FLOATS = ncl.ShortFloats(significant_bits=8, values=16)
+SHORTER_FLOATS = ncl.ShortFloats(significant_bits=4, values=16)
 
 
 @dataclass(frozen=True)
@@ -97,8 +98,22 @@ def coded(*, bits: int, epochs: int) -> dict[str, ncl.Pass]:
     return {"coded": ncl.pipeline(codes, tables, OTHER_FLOATS)}
 
 
+def rounded(*, rate: float) -> dict[str, ncl.Pass]:
+    """Round weights where that saves more bytes than it costs, as a start of codes.
+
+    Args:
+        rate: What a bit is worth; most of what it saves are weights that become zero.
+    """
+    return {"rounded": ncl.RateAwareQuantization(rate=rate)}
+
+
 def trained_to_codes(
-    *, bits: int, epochs: int, convolution_bits: int | None = None
+    *,
+    bits: int,
+    epochs: int,
+    convolution_bits: int | None = None,
+    rate: float = 0.0,
+    floats: ncl.Pass = OTHER_FLOATS,
 ) -> dict[str, ncl.Pass]:
     """Train weights as the nearest value of tables that train, round all other floats.
 
@@ -108,20 +123,25 @@ def trained_to_codes(
         convolution_bits: Of a code in a convolution, if not the same: these are made, and
             trained for an epoch, before the others. Convolutions with few weights are
             worth more bits.
+        rate: What a bit is worth in the training.
+        floats: How the other floats are rounded.
     """
     if convolution_bits is None:
-        return {"coded": ncl.pipeline(_codes(bits, epochs), OTHER_FLOATS)}
+        return {"coded": ncl.pipeline(_codes(bits, epochs, rate=rate), floats)}
     steps = (
-        _codes(convolution_bits, 1, select=CONVOLUTIONS),
-        _codes(bits, epochs, select=DENSE_LAYERS),
+        _codes(convolution_bits, 1, rate=rate, select=CONVOLUTIONS),
+        _codes(bits, epochs, rate=rate, select=DENSE_LAYERS),
     )
-    return {"coded": ncl.pipeline(*steps, OTHER_FLOATS)}
+    return {"coded": ncl.pipeline(*steps, floats)}
 
 
-def _codes(bits: int, epochs: int, *, select: ncl.Selection = EVERY_LAYER) -> ncl.Pass:
+def _codes(
+    bits: int, epochs: int, *, rate: float, select: ncl.Selection = EVERY_LAYER
+) -> ncl.Pass:
     return ncl.CodebookAwareTraining(
         bits=bits,
         epochs=epochs,
+        rate=rate,
         learning_rate=1e-3,
         patience=epochs,
         teacher="context",
@@ -148,16 +168,9 @@ RECIPES = {
         "lenet5",
         stages={
             **narrowed(macs=0.15, epochs=3),
-            **pruned(sparsity=0.95, epochs=8, select=DENSE_LAYERS),
-            **pruned(
-                name="pruned further",
-                initial_sparsity=0.95,
-                sparsity=0.976,
-                epochs=4,
-                learning_rate=1e-3,
-                select=DENSE_LAYERS,
-            ),
-            **trained_to_codes(bits=3, epochs=3),
+            **pruned(sparsity=0.965, epochs=8, select=DENSE_LAYERS),
+            **rounded(rate=2.5e-7),
+            **trained_to_codes(bits=3, epochs=6, rate=1.25e-5, floats=SHORTER_FLOATS),
         },
         dense_once=True,
         moved=True,

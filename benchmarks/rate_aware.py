@@ -7,13 +7,15 @@ Without training: integers of equal width for all layers, rounded to the nearest
 (`GPTQ`), against `RateAwareQuantization` at several rates. All look at the same 2,000
 training images, without labels; models with BatchNorm are folded first. With training:
 `CodebookAwareTraining` at several rates, with the original as the teacher, for as many
-epochs with each. Each row is kept as soon as it is measured, so that a run that was
-interrupted goes on where it stopped.
+epochs with each, from the model or from what `RateAwareQuantization` makes of it. Each row
+is kept as soon as it is measured, so that a run that was interrupted goes on where it
+stopped.
 """
 
 import argparse
 import os
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -40,13 +42,34 @@ STEPS: dict[str, ncl.Pass] = {
     **{f"GPTQ, {bits} bits": ncl.GPTQ(bits=bits, inputs="float") for bits in WIDTHS},
     **{f"rate {rate:g}": ncl.RateAwareQuantization(rate=rate) for rate in RATES},
 }
-TRAININGS: dict[str, ncl.Pass] = {
-    f"trained, {bits} bits" + (f", rate {rate:g}" if rate else ""): (
-        ncl.CodebookAwareTraining(
-            bits=bits, rate=rate, epochs=4, patience=4, teacher="original"
-        )
+Step = Callable[[keras.Model, ncl.Context], keras.Model]
+
+
+def training(bits: int, rate: float) -> ncl.Pass:
+    """With codes of so many bits, of which each is worth so much in the packed file."""
+    return ncl.CodebookAwareTraining(
+        bits=bits, rate=rate, epochs=4, patience=4, teacher="original"
     )
-    for bits, rate in TRAINED
+
+
+def from_codes(rate: float) -> Step:
+    """Train from what a rate leaves of the model."""
+
+    def step(model: keras.Model, context: ncl.Context) -> keras.Model:
+        rounded = ncl.RateAwareQuantization(rate=rate)(model, context)
+        return training(4, 1e-5)(ncl.dequantized(rounded), context)
+
+    return step
+
+
+TRAININGS: dict[str, Step] = {
+    **{
+        f"trained, {bits} bits" + (f", rate {rate:g}" if rate else ""): training(
+            bits, rate
+        )
+        for bits, rate in TRAINED
+    },
+    **{f"rate {rate:g}, then trained": from_codes(rate) for rate in RATES[:2]},
 }
 
 
@@ -67,7 +90,8 @@ def row(name: str, way: str, model: keras.Model, data: ncl.Dataset) -> dict[str,
         original=model,
     )
     began = time.process_time()
-    step = {**STEPS, **TRAININGS}.get(way)
+    steps: dict[str, Step] = {**STEPS, **TRAININGS}
+    step = steps.get(way)
     small = step(model, context) if step else model
     return {
         "model": name,
