@@ -269,6 +269,13 @@ def test_a_stored_picture_has_alt_text_and_says_it_in_words(resting):
     assert bundle["text/plain"].startswith(words)
 
 
+def test_a_stored_picture_has_the_bytes_after_each_pass(studio):
+    drawn, _ = studio.stored
+
+    for stage in studio.stages:
+        assert size(stage.weighed["packed_bytes"]) in drawn
+
+
 @pytest.mark.parametrize(
     ("step", "name", "setting"),
     [

@@ -19,7 +19,7 @@ from nncompress_lab.trials.studio import (
 from nncompress_widgets.card_words import name_of, setting_of
 from nncompress_widgets.code_panel import CodePanel
 from nncompress_widgets.control import Control
-from nncompress_widgets.figures import score_in_a_sentence
+from nncompress_widgets.figures import Tile, score_in_a_sentence
 from nncompress_widgets.parts import Parts
 from nncompress_widgets.rows import note
 from nncompress_widgets.studio_columns import (
@@ -137,6 +137,12 @@ class CompressionStudio(Control):
         words = ", then ".join(_words(step) for step in self.choice) or "nothing"
         score = score_in_a_sentence(self._trial.metric, self.score)
         return f"CompressionStudio of {self._trial.name}: {words}; {score}."
+
+    @property
+    def stored(self) -> tuple[str, list[Tile]]:
+        """The picture and the figures that a notebook stores, the bytes among them."""
+        self._weigh()
+        return super().stored
 
     def shift(self, by: int) -> None:
         """Apply the card that is selected so many places later, or earlier if negative."""
