@@ -6,10 +6,10 @@ in one layer that is several times the model.
 
 from typing import Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
-from keras.src.backend.common.stateless_scope import in_stateless_scope
+
+from nncompress_lab.models.kernels import to_numpy
 
 Array = npt.NDArray[Any]
 
@@ -25,6 +25,8 @@ def in_place(tensor: Any) -> Array:
     Returns:
         What is not to be written to, and holds until the variable has another value.
     """
+    import keras
+
     viewed = keras.backend.backend() == "tensorflow" and str(tensor.dtype) in _VIEWED
     if not viewed or not tensor.shape or 0 in tensor.shape:
         array: Array = keras.ops.convert_to_numpy(tensor)
@@ -37,7 +39,7 @@ def in_place(tensor: Any) -> Array:
 
 def duplicate(variable: Any, dtype: Any) -> Any:
     """A tensor of the same values that shares no memory with a variable."""
-    from nncompress_lab.models.kernels import to_numpy
+    import keras
 
     if _is_plain(variable) and dtype in (None, str(variable.dtype)):
         import tensorflow as tf
@@ -48,6 +50,9 @@ def duplicate(variable: Any, dtype: Any) -> Any:
 
 def _is_plain(variable: Any) -> bool:
     """Whether a variable is one of TensorFlow here and now, in no graph and no scope."""
+    import keras
+    from keras.src.backend.common.stateless_scope import in_stateless_scope
+
     if keras.backend.backend() != "tensorflow" or in_stateless_scope():
         return False
     import tensorflow as tf

@@ -632,7 +632,7 @@ divergences = np.array(divergences)
 
 # %% tags=["predicted"]
 figures.grid(
-    "In each block the attention bears less than the MLP, and block 0 bears least",
+    "Attention bears less than the MLP of its block",
     divergences,
     list(parts),
     ["2 bits", "60 % zeros", "taken out"],

@@ -35,6 +35,7 @@ STOREYS = {
     "models.paths": 1,
     "models.reasons": 1,
     "models.unchanged": 1,
+    "models.variables_in_place": 1,
     "packing": 1,
     # 2: model -> model
     "decisions": 2,
