@@ -32,7 +32,7 @@ def encode(items: Items) -> bytes | None:
     Example:
         >>> halves = np.array([0.5, -1.5, 0.0], np.float32).view(np.uint32)
         >>> len(encode(halves << 1 | halves >> 31))
-        8
+        6
     """
     if not 0 < items.size <= MOST:
         return None

@@ -67,7 +67,7 @@ def test_a_budget_that_no_choice_meets_is_refused_with_the_least(model, scan):
     with pytest.raises(
         CompressionError, match=r"smallest model of those tried costs \d"
     ):
-        ncl.plan(model, ncl.Budget(packed_bytes=500), context(model), scan=scan)
+        ncl.plan(model, ncl.Budget(packed_bytes=200), context(model), scan=scan)
 
 
 def test_a_drop_alone_gives_the_smallest_model_that_keeps_it(model, scan):
