@@ -29,9 +29,7 @@ VERSION = 3  # what is written; older ones are read
 _HEAD = struct.Struct("<HII")  # version, bytes of the index, bytes of it unpacked
 _CHECKSUM = struct.Struct("<I")
 CHECKSUM_BYTES = _CHECKSUM.size
-COMPACT = (
-    3  # from this version on small tensors share a checksum, and the index has columns
-)
+COMPACT = 3  # from here on small tensors share a checksum; the index has columns
 GROUP = 2**16  # bytes of tensors, from which on they have a checksum
 _COLUMNS = 4  # of the index: name, type, shape, bytes
 

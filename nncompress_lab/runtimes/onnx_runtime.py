@@ -13,6 +13,11 @@ ERRORS = 3  # of the runtime's levels of what it prints
 TYPES = {"float": "float32", "double": "float64"}
 
 
+def sums_may_overflow() -> bool:
+    """Whether sums of products of bytes are exact here only where that is asked for."""
+    return not {"VNNI", "AMX"} & set(instructions())
+
+
 class OnnxRuntime(Runtime):
     """An `.onnx` model, ready to run on the CPU.
 
@@ -46,7 +51,7 @@ class OnnxRuntime(Runtime):
         options.inter_op_num_threads = 1
         options.log_severity_level = ERRORS
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        ask = exact_sums and not {"VNNI", "AMX"} & set(instructions())
+        ask = exact_sums and sums_may_overflow()
         options.add_session_config_entry("session.x64quantprecision", str(int(ask)))
         if not optimized:
             level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL

@@ -1,6 +1,7 @@
 """What a customer has: a file, NumPy and a runtime. Run as a program, in its own process.
 
-    python bare.py '{"file": "small.onnx", "images": "images.npz", "original": null}'
+    python bare.py '{"file": "small.onnx", "images": "images.npz", "original": null,
+                     "exact_sums": false}'
 
 It prints one line of JSON with what it measured. Of Keras and of this library it knows
 nothing, unless the file is a packed one (`.ncz`), which only they can read. So it is a
@@ -26,18 +27,21 @@ PIECE_SECONDS = 0.001
 LEAST_BAND = 0.02
 
 
-def start(path: Path) -> tuple[list[Any], Run]:
+def start(path: Path, *, exact_sums: bool) -> tuple[list[Any], Run]:
     """The shape of one example that a file takes, and a function from images to outputs."""
-    return {".onnx": _onnx, ".tflite": _tflite, ".ncz": _packed}[path.suffix](path)
+    if path.suffix == ".onnx":
+        return _onnx(path, exact_sums)
+    return {".tflite": _tflite, ".ncz": _packed}[path.suffix](path)
 
 
-def _onnx(path: Path) -> tuple[list[Any], Run]:
+def _onnx(path: Path, exact_sums: bool) -> tuple[list[Any], Run]:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    options.add_session_config_entry("session.x64quantprecision", "1")  # exact sums
+    precision = str(int(exact_sums))
+    options.add_session_config_entry("session.x64quantprecision", precision)
     session = onnxruntime.InferenceSession(
         str(path), options, providers=["CPUExecutionProvider"]
     )
@@ -121,7 +125,7 @@ def _seconds(run: Run, image: Array, calls: int) -> float:
 def measure(request: dict[str, Any]) -> dict[str, Any]:
     """All that can be told of a file; with `refused` and a reason where it cannot run."""
     try:
-        takes, run = start(Path(request["file"]))
+        takes, run = start(Path(request["file"]), exact_sums=request["exact_sums"])
     except Exception as error:  # a damaged file: the runtimes raise many kinds
         return {"refused": "load", "why": _first_line(error)}
     with np.load(request["images"]) as stored:
@@ -139,7 +143,8 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
         return {"refused": "outputs", **found}
     found |= {part: accuracy(run, *data) for part, data in parts.items()}
     if request["original"]:
-        _, original = start(Path(request["original"]))
+        rival = Path(request["original"])
+        _, original = start(rival, exact_sums=request["exact_sums"])
         found["speedup"], found["band"] = raced(original, run, image)
     return {**found, "knows_keras": "keras" in sys.modules}
 

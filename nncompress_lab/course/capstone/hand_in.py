@@ -18,6 +18,7 @@ from nncompress_lab.course.capstone.onnx_macs import onnx_macs
 from nncompress_lab.data.sources import EMBEDDED_FILE
 from nncompress_lab.errors import CompressionError
 from nncompress_lab.runtimes.exporting import export
+from nncompress_lab.runtimes.onnx_runtime import sums_may_overflow
 
 MOST_SECONDS: Final = 300.0
 NOTED: Final = 0.1  # slower than the original by less than this is no measurable change
@@ -111,7 +112,12 @@ def _facts(path: Path, original: str | None) -> dict[str, Any]:
     images = resources.files("nncompress_lab.data").joinpath(EMBEDDED_FILE)
     with resources.as_file(images) as data:
         rival = None if original is None else str(_exported(original, path.suffix))
-        request = {"file": str(path.resolve()), "images": str(data), "original": rival}
+        request = {
+            "file": str(path.resolve()),
+            "images": str(data),
+            "original": rival,
+            "exact_sums": sums_may_overflow(),  # asked for where they are not
+        }
         facts = _answer(request)
     if "refused" in facts:
         raise RefusedFileError(facts["refused"], _told(path.name, facts))
