@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import onnx
 import pytest
 import tiny_models
 
@@ -57,6 +58,7 @@ def test_no_known_file_meets_a_budget_and_some_lack_one_thing_only(customer):
     [
         ({"size": 200_001}, ["it has 200,001 bytes, and 200,000 are allowed"]),
         ({"macs": 9_000_001}, ["9,000,001 MACs"]),
+        ({"macs": None}, ["MACs cannot be counted: write it with ncl.export"]),
         ({"accuracy": 0.9149}, ["91.49 % of the test images, and 91.50 %"]),
         ({"size": 200_000, "macs": 9_000_000}, []),
     ],
@@ -156,6 +158,30 @@ def test_a_certificate_says_what_was_earned_and_measured(phone_is_served, tmp_pa
     assert text.count("not handed in") == 2
     assert "http" not in text
     assert text.count("<tr>") == 2 + 3 + len(page.lessons)
+
+
+def test_a_file_that_a_customer_does_not_take_is_told_of_and_not_measured(tmp_path):
+    (tmp_path / "model.keras").write_bytes(b"any")
+    delivery = capstone.PHONE.delivered(tmp_path / "model.keras")
+
+    assert delivery.remarks == ("model.keras is no .tflite or .onnx file",)
+
+
+def test_a_graph_that_runs_and_does_not_tell_its_sizes_is_measured(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(
+        hand_in,
+        "_facts",
+        lambda *_: {"test": 0.9, "validation": 0.9, "knows_keras": False},
+    )
+    path = tmp_path / "sizes.onnx"
+    sizes = onnx.helper.make_tensor_value_info("x", 1, ["batch", "any"])
+    product = onnx.helper.make_node("MatMul", ["x", "y"], ["z"])
+    graph = onnx.helper.make_graph([product], "graph", [sizes], [])
+    onnx.save(onnx.helper.make_model(graph), path)
+
+    assert capstone.measured(path).macs is None
 
 
 def test_a_certificate_is_for_customers_that_there_are():

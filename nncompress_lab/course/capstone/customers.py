@@ -61,8 +61,13 @@ class Customer:
                 f"it has {file.size:,} bytes, and {self.size:,} are allowed, "
                 f"{file.size - self.size:,} fewer"
             )
-        if self.macs and (file.macs is None or file.macs > self.macs):
-            said.append(f"it takes {file.macs:,} MACs, and {self.macs:,} are allowed")
+        if self.macs:
+            if file.macs is None:
+                said.append("its MACs cannot be counted: write it with ncl.export")
+            elif file.macs > self.macs:
+                said.append(
+                    f"it takes {file.macs:,} MACs, and {self.macs:,} are allowed"
+                )
         if file.accuracy < self.accuracy:
             said.append(
                 f"it is right for {formats.percent(file.accuracy)} of the test images, and "
@@ -85,6 +90,9 @@ class Customer:
         """What came of handing in a file; `...` and paths of nothing are none."""
         if not isinstance(path, str | os.PathLike) or not Path(path).is_file():
             return Delivery(self, None, ("not handed in",))
+        if Path(path).suffix not in self.kinds:
+            kinds = " or ".join(self.kinds)
+            return Delivery(self, None, (f"{Path(path).name} is no {kinds} file",))
         try:
             file = self.measured(path)
         except RefusedFileError as error:

@@ -35,8 +35,11 @@ def onnx_macs(path: str | Path) -> int:
     graph = model.graph
     shapes: dict[str, Shape] = {one.name: tuple(one.dims) for one in graph.initializer}
     for one in [*graph.input, *graph.value_info, *graph.output]:
-        sizes = one.type.tensor_type.shape.dim
-        shapes[one.name] = tuple(size.dim_value or 1 for size in sizes)  # the batch: 1
+        batch, *others = [
+            size.dim_value for size in one.type.tensor_type.shape.dim
+        ] or [1]
+        if all(others):
+            shapes[one.name] = (batch or 1, *others)
     return sum(_macs(node, shapes) for node in graph.node if node.op_type in _COUNTED)
 
 
