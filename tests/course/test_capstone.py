@@ -29,6 +29,46 @@ def test_the_macs_of_a_file_are_those_of_its_model(name, tmp_path):
     assert onnx_macs(tmp_path / "model.onnx") == measure.macs(model)
 
 
+def one_node(path, kind, inputs, *, domain="", **attributes):
+    """A file of one node, from the shapes of its inputs, whose batch is open."""
+    node = onnx.helper.make_node(kind, list(inputs), ["y"], domain=domain, **attributes)
+    sizes = [
+        onnx.helper.make_tensor_value_info(name, 1, shape)
+        for name, shape in inputs.items()
+    ]
+    made = onnx.helper.make_tensor_value_info("y", 1, ["batch", 6, 4])
+    graph = onnx.helper.make_graph([node], "graph", sizes, [made])
+    known = [onnx.helper.make_opsetid(one, 1 if one else 20) for one in {"", domain}]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=known), path)
+    return path
+
+
+def test_products_in_integers_and_by_equations_are_counted_too(tmp_path):
+    path = tmp_path / "model.onnx"
+    a, b = ["batch", 6, 5], [5, 4]
+    scales = {name: [] for name in ("as", "az", "bs", "bz", "ys", "yz")}
+    integers = {"a": a, "as": [], "az": [], "b": b, **scales}
+
+    assert onnx_macs(one_node(path, "QLinearMatMul", integers)) == 6 * 5 * 4
+    equation = "bij, jk -> bik"
+    one_node(path, "Einsum", {"a": a, "b": b}, equation=equation)
+    assert onnx_macs(path) == 6 * 5 * 4
+
+
+@pytest.mark.parametrize(
+    ("kind", "domain"), [("MatMulNBits", "com.microsoft"), ("GRU", "")]
+)
+def test_operations_that_multiply_in_another_way_are_not_counted_as_free(
+    kind, domain, tmp_path
+):
+    path = one_node(tmp_path / "model.onnx", kind, {"a": ["n", 6, 5]}, domain=domain)
+
+    with pytest.raises(
+        ModelFileError, match=f"{kind}.*only those of Conv, .*ncl.export"
+    ):
+        onnx_macs(path)
+
+
 def test_macs_of_what_is_no_file_of_onnx_are_refused(tmp_path):
     path = tmp_path / "model.onnx"
     path.write_bytes(b"\x80not a graph")
@@ -176,10 +216,7 @@ def test_a_graph_that_runs_and_does_not_tell_its_sizes_is_measured(
         lambda *_: {"test": 0.9, "validation": 0.9, "knows_keras": False},
     )
     path = tmp_path / "sizes.onnx"
-    sizes = onnx.helper.make_tensor_value_info("x", 1, ["batch", "any"])
-    product = onnx.helper.make_node("MatMul", ["x", "y"], ["z"])
-    graph = onnx.helper.make_graph([product], "graph", [sizes], [])
-    onnx.save(onnx.helper.make_model(graph), path)
+    one_node(path, "MatMul", {"a": ["batch", 6, "any"], "b": ["any", 4]})
 
     assert capstone.measured(path).macs is None
 
