@@ -109,6 +109,16 @@ def test_the_slider_the_switch_and_the_cards_answer_to_the_hand(studio):
     view.cards[1].set_state({"value": False})  # once more: it stays selected
     assert [card.value for card in view.cards] == [False, True]
 
+    bits, places = view.value, view.value.options
+    view.cards[0].set_state(
+        {"value": True}
+    )  # a slider given other options moves itself
+    assert view._knobs.children[0] is view.value is not bits
+    assert (view.value.description, view.value.value) == ("Zeros", 0.8)
+    view.cards[1].set_state({"value": True})
+    assert view.value is bits
+    assert bits.options == places
+
     view.applied.set_state({"value": False})
     assert studio.on == (True, False)
     assert cards(studio)[1] == "Quantize\noff"

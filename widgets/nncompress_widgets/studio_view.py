@@ -5,7 +5,7 @@ from typing import Any
 
 import ipywidgets
 
-from nncompress_lab.trials.knobs import Card, knob_of
+from nncompress_lab.trials.knobs import Card, Knob, knob_of
 from nncompress_widgets.card_words import label_of, name_of, setting_of, value_of
 from nncompress_widgets.rows import labelled, row_of
 
@@ -26,9 +26,9 @@ class StudioView:
         self.cards: list[Any] = []
         self._row = row_of()
         self._row.add_class("nncompress-cards")
-        self.value = labelled(
-            ipywidgets.SelectionSlider, "Zeros", "330px", options=[("-", 0)]
-        )
+        self._sliders: dict[
+            tuple[type, str], Any
+        ] = {}  # by pass and name of its number
         self.applied = ipywidgets.Checkbox(
             description="applied", indent=False, layout={"width": "90px"}
         )
@@ -38,12 +38,12 @@ class StudioView:
         self.later = _button("Later", "arrow-right", "Apply this pass one place later")
         self.picture = ipywidgets.HTML()
         self.details = ipywidgets.HTML()
-        knobs = row_of(self.value, self.applied, self.earlier, self.later)
-        self.inputs: list[ipywidgets.Widget] = [ipywidgets.VBox([self._row, knobs])]
-        for name in ("value", "applied"):
-            getattr(self, name).observe(
-                lambda change, name=name: moved(name, change["new"]), "value"
-            )
+        self.value = self._slider("Zeros", [("-", 0)])
+        self._knobs = row_of(self.value, self.applied, self.earlier, self.later)
+        self.inputs: list[ipywidgets.Widget] = [
+            ipywidgets.VBox([self._row, self._knobs])
+        ]
+        self.applied.observe(lambda change: moved("applied", change["new"]), "value")
         self.earlier.on_click(lambda _: moved("shift", -1))
         self.later.on_click(lambda _: moved("shift", 1))
 
@@ -59,15 +59,31 @@ class StudioView:
         self.earlier.disabled = selected == 0
         self.later.disabled = selected == len(cards) - 1
         knob = knob_of(step)
+        if knob is not None:
+            self._turn_to(type(step), knob)
         self.value.layout.visibility = "hidden" if knob is None else None
-        if knob is None:
-            return
+
+    def _turn_to(self, kind: type, knob: Knob) -> None:
+        """Show the slider of a number, at its value.
+
+        Each has a slider of its own. The page moves one that is given other options and a
+        place among them by its *old* options first, and reports what that makes of the
+        place as a move of the user.
+        """
+        slider = self._sliders.get((kind, knob.name))
         options = [(value_of(knob, value), value) for value in knob.values]
-        with self.value.hold_sync():
-            if list(self.value.options) != options:
-                self.value.options = options
-            self.value.description = label_of(knob)
-            self.value.value = knob.value
+        if slider is None or knob.value not in dict(slider.options).values():
+            slider = self._slider(label_of(knob), options)
+            self._sliders[kind, knob.name] = slider
+        slider.value = knob.value
+        if slider is not self.value:
+            self.value = slider
+            self._knobs.children = [slider, *self._knobs.children[1:]]
+
+    def _slider(self, label: str, options: Sequence[tuple[str, float]]) -> Any:
+        slider = labelled(ipywidgets.SelectionSlider, label, "330px", options=options)
+        slider.observe(lambda change: self._moved("value", change["new"]), "value")
+        return slider
 
     def _card(self, place: int) -> Any:
         card = ipywidgets.ToggleButton(layout={"width": "auto", "height": "auto"})
