@@ -18,6 +18,7 @@ from nncompress_lab.course.grade import Outcome, grade, told
 from nncompress_lab.course.kernel import (
     cells_run,
     defines,
+    keep_what_is_imported,
     show,
     show_when_stopped,
 )
@@ -57,6 +58,7 @@ class Lesson:
             from nncompress_lab.course.exercises import exercises_of
 
             self._exercises = exercises_of(lesson_id)
+        keep_what_is_imported()
         quiet_retracing()
         self.id = lesson_id
         self.table = ResultsTable(lesson_id)

@@ -18,7 +18,7 @@ def accuracy(model: keras.Model, data: Data, *, batch_size: int = 256) -> float:
     Args:
         model: A classifier; it returns one logit or probability a class.
         data: Inputs and class indices of shape `(n,)`, as a `Context` takes them.
-        batch_size: Examples a forward pass.
+        batch_size: The most examples a forward pass.
 
     Returns:
         A fraction in `[0, 1]`.

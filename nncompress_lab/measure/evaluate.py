@@ -54,12 +54,11 @@ def evaluated(model: keras.Model, data: Data, task: Task) -> dict[str, float]:
         task: As `task_of` returns it for this model, or for one with the same outputs.
     """
     view = _view(model)  # which can be compiled for this task
-    size = {} if data.is_stream else {"batch_size": BATCH_SIZE}
     # TensorFlow takes several models for one that changes.
     with task.steps(view), quiet_logger("tensorflow"):
         task.compile(view)
         found: Any = view.evaluate(
-            **evaluation(data), **size, verbose=0, return_dict=True
+            **evaluation(data, batch_size=BATCH_SIZE), verbose=0, return_dict=True
         )
     figures = {name: float(value) for name, value in found.items()}
     for name in figures.keys() & {"accuracy"}:

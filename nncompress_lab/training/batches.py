@@ -120,12 +120,45 @@ def held_out(data: Data) -> Any:
     return _pipeline(data) if data.is_stream else _packed(*data.rows(slice(None)))
 
 
-def evaluation(data: Data) -> dict[str, Any]:
-    """The arguments of `evaluate` for some data."""
+def evaluation(data: Data, *, batch_size: int = BATCH_SIZE) -> dict[str, Any]:
+    """The arguments of `evaluate` for some data.
+
+    Args:
+        data: Arrays or a pipeline, which has batches of its own.
+        batch_size: The most examples a batch of arrays.
+    """
     if data.is_stream:
         return {"x": _pipeline(data)}
     x, y, sample_weight = data.rows(slice(None))
-    return {"x": for_keras(x), "y": y, "sample_weight": sample_weight}
+    size = even_batch(len(data), batch_size)
+    return {
+        "x": for_keras(x),
+        "y": y,
+        "sample_weight": sample_weight,
+        "batch_size": size,
+    }
+
+
+def even_batch(examples: int, batch_size: int) -> int:
+    """The largest batch that leaves no smaller one at the end.
+
+    TensorFlow and JAX compile a model once more for a last batch of another size, which
+    takes longer than the batch and keeps memory as long as the model lives.
+
+    Args:
+        examples: In all.
+        batch_size: The most examples a batch.
+
+    Returns:
+        A divisor of `examples` from `batch_size` down to half of it; `batch_size` where
+        there is none.
+
+    Example:
+        >>> even_batch(1000, 256), even_batch(100, 256), even_batch(509, 256)
+        (250, 256, 256)
+    """
+    smaller = range(batch_size, batch_size // 2, -1)
+    return next((size for size in smaller if examples % size == 0), batch_size)
 
 
 def predicted(model: keras.Model, x: Any, *, batch_size: int) -> Any:
@@ -134,10 +167,11 @@ def predicted(model: keras.Model, x: Any, *, batch_size: int) -> Any:
     Args:
         model: A Keras model.
         x: Arrays of examples.
-        batch_size: Examples a forward pass.
+        batch_size: The most examples a forward pass.
     """
+    size = even_batch(len(keras.tree.flatten(x)[0]), batch_size)
     with quiet_logger("tensorflow"):  # it takes several models for one that changes
-        return model.predict(for_keras(x), batch_size=batch_size, verbose=0)
+        return model.predict(for_keras(x), batch_size=size, verbose=0)
 
 
 def _pipeline(data: Data) -> Any:

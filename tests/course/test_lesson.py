@@ -142,6 +142,20 @@ class TestBestOutcome:
         assert progress.load()["02/why_no_smaller"].mistake == "is_not_c"
 
 
+@pytest.mark.parametrize(("notebook", "frozen"), [(True, 0), (True, 9), (False, 0)])
+def test_garbage_is_looked_for_in_what_a_notebook_makes(monkeypatch, notebook, frozen):
+    done = []
+    monkeypatch.setattr(kernel, "shell", lambda: object() if notebook else None)
+    monkeypatch.setattr(kernel.gc, "get_freeze_count", lambda: frozen)
+    monkeypatch.setattr(kernel.gc, "freeze", lambda: done.append("freeze"))
+    monkeypatch.setattr(kernel.gc, "collect", lambda: done.append("collect"))
+
+    kernel.keep_what_is_imported()
+
+    once = notebook and not frozen
+    assert done == (["freeze", "collect"] if once else [])
+
+
 class TestAnEditedCellThatWasNotRun:
     """The kernel sees what ran, so it can tell what did not run again."""
 

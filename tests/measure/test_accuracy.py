@@ -44,6 +44,33 @@ def test_the_batch_size_does_not_matter(batch_size):
     assert measure.accuracy(classifier(), data, batch_size=batch_size) == 3 / 4
 
 
+class Counting(layers.Layer):
+    """Hands on what it gets, and remembers how many examples that were."""
+
+    def __init__(self):
+        super().__init__()
+        self.sizes = []
+
+    def call(self, inputs):
+        self.sizes.append(inputs.shape[0])
+        return inputs
+
+
+@pytest.mark.parametrize(
+    ("examples", "sizes"), [(9, [3, 3, 3]), (4, [4]), (5, [4, 1]), (3, [3])]
+)
+def test_no_batch_is_smaller_than_the_others_where_that_can_be(examples, sizes):
+    counting = Counting()
+    model = keras.Sequential([keras.Input((2,)), counting])
+    model.compile(run_eagerly=True)
+    counting.sizes.clear()
+    data = ncl.Data(np.zeros((examples, 2), "float32"), np.zeros(examples, int))
+
+    measure.accuracy(model, data, batch_size=4)
+
+    assert counting.sizes == sizes
+
+
 @pytest.mark.parametrize("kind", ["uint8", "int64"])
 def test_any_integer_type_of_labels_will_do(kind):
     data = ncl.Data(X, ANSWERS.astype(kind))
