@@ -10,6 +10,7 @@ from nncompress_lab.measure.tables import Cell, Table
 
 NO_GPU = "no GPU here"
 NOT_TOLD = "-"
+BUSY = 0.1  # more noise than a machine has that does nothing else
 
 
 @dataclass(frozen=True)
@@ -124,21 +125,19 @@ def _against_cpu(times: DeviceTimes, model: str, batch_size: int) -> str:
 
 def _notes(times: DeviceTimes) -> list[str]:
     backend = keras.backend.backend()
-    bands = {
-        kind: max(race.band for (one, _), race in times.races.items() if one == kind)
-        for kind in (device.kind for device in times.devices)
-    }
-    noise = " and ".join(
-        f"±{100 * band:.1f} % on the {kind}" for kind, band in bands.items()
-    )
     hardware = ". ".join(map(str, times.devices))
     notes = [
         f"Time of one batch: Keras {keras.version()}'s predict_on_batch on {backend}, "
         f"{times.dtype}, with the backend's own threads; copying images in and outputs "
         "out is included.",
-        f"Minimum over {times.rounds} interleaved blocks; noise of this run {noise}, a "
-        f"change within it is no measurable change. {hardware}.",
+        f"Minimum over {times.rounds} interleaved blocks; noise of this run "
+        f"{_noise(times)}, a change within it is no measurable change. {hardware}.",
     ]
+    if max(race.band for race in times.races.values()) > BUSY:
+        notes.append(
+            f"Noise above ±{100 * BUSY:.0f} % comes from other work on the machine. Run "
+            "this again when it has less to do, or believe large differences only."
+        )
     if times.alone:
         notes.append(
             "Alone: with the images already on the device, outputs left there."
@@ -146,6 +145,19 @@ def _notes(times: DeviceTimes) -> list[str]:
     if times.file_bytes:
         notes.append(_about_bytes(times))
     return notes
+
+
+def _noise(times: DeviceTimes) -> str:
+    """Of each race: what is noise for one batch size can be a change for another."""
+    parts = []
+    for kind in (device.kind for device in times.devices):
+        found = {size: race for (one, size), race in times.races.items() if one == kind}
+        bands = [
+            f"±{100 * race.band:.1f} %" + f" at batch {size}" * (len(found) > 1)
+            for size, race in found.items()
+        ]
+        parts.append(f"{' and '.join(bands)} on the {kind}")
+    return ", ".join(parts)
 
 
 def _about_bytes(times: DeviceTimes) -> str:

@@ -126,8 +126,22 @@ def test_the_footnotes_say_how_it_was_measured():
     assert f"predict_on_batch on {keras.backend.backend()}, float32" in text
     assert "copying images in and outputs out is included" in text
     assert "24 interleaved blocks" in text
-    assert "noise of this run ±5.0 % on the CPU and ±3.0 % on the GPU" in text
+    assert (
+        "noise of this run ±2.0 % at batch 1 and ±5.0 % at batch 64 on the CPU, "
+        "±2.0 % at batch 1 and ±3.0 % at batch 64 on the GPU, a change within it"
+    ) in text
+    assert "other work" not in text
     assert "CPU: Some CPU, 4 logical cores. GPU: Some <GPU>." in text
+
+
+def test_a_busy_machine_is_told_from_a_quiet_one():
+    noisy = DeviceTimes(
+        (THE_CPU,), {(CPU, 1): Race({"a": 1.0}, band=0.3)}, rounds=24, dtype="float32"
+    )
+    text = " ".join(repr(noisy).split())
+
+    assert "noise of this run ±30.0 % on the CPU, a change within it" in text
+    assert "Noise above ±10 % comes from other work on the machine." in text
 
 
 def test_a_gpu_also_shows_the_pass_alone_memory_and_files():
