@@ -17,6 +17,7 @@ from nncompress_lab.trials.channel_widths import Filters, Width
 from nncompress_lab.trials.channels import ChannelTrial
 from nncompress_widgets import ChannelExplorer, Goal, control
 from nncompress_widgets.channel_picture import channels_svg
+from nncompress_widgets.channel_view import names_of_bars
 
 WITH_GROUPS = [one for one in tiny_models.BUILDERS if one is not tiny_models.shared]
 
@@ -137,6 +138,18 @@ def test_the_picture_has_a_bar_for_each_layer_and_marks_what_moves_together(expl
     assert gone == channels - 2
     assert f"2 of {channels} stay" in drawn(explorer).get("aria-label")
     assert "One colour is cut together" in explorer._view._words.value
+
+
+def test_the_bars_that_can_be_cut_are_those_that_are_named():
+    uncut = [Width(f"norm{number}", 8, 8, None) for number in range(9)]
+    cut = [Width(path, 8, 4, group) for path, group in [("q", 0), ("k", 0), ("mlp", 1)]]
+
+    assert names_of_bars(uncut + cut) == [
+        "Bars: 10 q, 12 mlp.",
+        "Grey ones cannot be cut.",
+    ]
+    assert names_of_bars(cut * 2) == []  # few bars have their names below
+    assert names_of_bars(cut * 3) == ["Bars: 1 q, 3 mlp."]
 
 
 @pytest.mark.parametrize("count", [1, 6, 7, 22, 60, 130])

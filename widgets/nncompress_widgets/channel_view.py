@@ -91,7 +91,7 @@ class ChannelView:
             path=path,
             marked=target != WHOLE_MODEL,
         )
-        words = " ".join([*_ties(widths), *_names(widths)])
+        words = " ".join([*_ties(widths), *names_of_bars(widths)])
         self._words.value = note(words)
 
     def _targets(self) -> list[tuple[str, str]]:
@@ -118,9 +118,16 @@ def _ties(widths: Sequence[Width]) -> list[str]:
     return [f"One colour is cut together: {said}."]
 
 
-def _names(widths: Sequence[Width]) -> list[str]:
+def names_of_bars(widths: Sequence[Width]) -> list[str]:
+    """Which layers the bars that can be cut stand for, one of each colour."""
     if not are_numbered(widths):
         return []
-    shown = [f"{place} {one.path}" for place, one in enumerate(widths, start=1)]
+    places: dict[int, int] = {}
+    for place, one in enumerate(widths, start=1):
+        if one.group is not None:
+            places.setdefault(one.group, place)
+    shown = [f"{place} {widths[place - 1].path}" for place in places.values()]
     more = "" if len(shown) <= _SHOWN else f" … {shown[-1]}"
-    return [f"Layers: {', '.join(shown[:_SHOWN])}{more}."]
+    is_whole = all(one.group is not None for one in widths)
+    grey = [] if is_whole else ["Grey ones cannot be cut."]
+    return [f"Bars: {', '.join(shown[:_SHOWN])}{more}.", *grey]
