@@ -152,18 +152,24 @@ def call(function: Any, *arguments: Any, **options: Any) -> Any:
         error.add_note(CALLED + " and ".join(map(in_words, arguments)))
         raise
     for before, after in zip(arguments, given, strict=True):
-        same = _same(before, after)
-        require(
-            same, "The function changed the array it was given; work on a new array."
-        )
+        what = "list that it was given, or an array in it; make new ones"
+        if not isinstance(before, list):
+            what = "array that it was given; work on a new array"
+        require(_same(before, after), f"The function changed the {what}.")
     require(result is not None, "The function returned None: is a `return` missing?")
     return result
 
 
 def require_array(
-    value: Any, *, shape: tuple[int, ...], what: str = "The result"
+    value: Any, *, shape: tuple[int, ...], what: str = "The result", remark: str = ""
 ) -> npt.NDArray[Any]:
     """The value as an array, if it is one of numbers or truth values of this shape.
+
+    Args:
+        value: What a learner's function returned.
+        shape: That it must have.
+        what: Begins the sentence that refuses it.
+        remark: A sentence that helps where the shape is another one.
 
     Raises:
         Mistake: If it is not an array, or has another shape, or holds other objects.
@@ -180,7 +186,7 @@ def require_array(
     array: npt.NDArray[Any] = value
     require(
         array.shape == shape,
-        f"{what} must have shape {shape}. Received: {array.shape}.",
+        f"{what} must have shape {shape}. Received: {array.shape}. {remark}".rstrip(),
     )
     return array
 
@@ -215,13 +221,15 @@ def require_chosen(answer: Any, kind: type, *, example: str) -> None:
     """
     if answer is None:
         raise NotImplementedError(
-            "Nothing is chosen yet: press Register in the control and insert your answer, "
-            "or write a pass into the cell above. Then run that cell and this one again."
+            'Nothing is chosen yet: press "Register" in the control and insert your '
+            "answer, or write a pass into the cell above. Then run that cell and this one "
+            "again."
         )
+    quoted = " in quotes, which make a text of it: leave them out"
     require(
         isinstance(answer, kind),
         f"Hand over a pass, such as {example}, or what the control inserts. Received: "
-        f"{in_words(answer)}.",
+        f"{in_words(answer)}{quoted if isinstance(answer, str) else ''}.",
     )
 
 

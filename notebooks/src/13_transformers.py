@@ -222,6 +222,13 @@ def attend(queries, keys, values):
     return weights / weights.sum(axis=1, keepdims=True) @ values
 
 
+# %% tags=["wrong:attend:divides_by_the_root_of_the_size"]
+def attend(queries, keys, values):
+    scores = queries @ keys.T / np.sqrt(len(keys))  # as many as there are keys
+    weights = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return weights / weights.sum(axis=1, keepdims=True) @ values
+
+
 # %% tags=["wrong:attend:gives_each_query_a_mean_of_the_values"]
 def attend(queries, keys, values):
     scores = queries @ keys.T / np.sqrt(keys.shape[1])
@@ -497,6 +504,16 @@ def one_by_one(heads, loss_without, count):
     for _ in range(count):
         left = [head for head in heads if head not in gone]
         gone.append(min(left, key=lambda head: loss_without([head])))  # alone
+    return gone
+
+
+# %% tags=["wrong:one_by_one:measures_again_after_each_head"]
+def one_by_one(heads, loss_without, count):
+    gone = []
+    for _ in range(count):
+        left = [head for head in heads if head not in gone]
+        losses = [loss_without([*gone, head]) for head in left]
+        gone.append(heads[int(np.argmin(losses))])  # a place in another list
     return gone
 
 
@@ -776,6 +793,14 @@ def narrow_scores(query, bias, key, rank):
     product = np.vstack([query, bias]) @ key.T
     u, s, vt = np.linalg.svd(product, full_matrices=False)
     left = u[:, :rank] * s[:rank]
+    return left[:-1], left[-1], vt[:rank].T
+
+
+# %% tags=["wrong:narrow_scores:minds_what_keras_divides_by"]
+def narrow_scores(query, bias, key, rank):
+    product = np.vstack([query, bias]) @ key.T
+    u, s, vt = np.linalg.svd(product, full_matrices=False)
+    left = u[:, :rank] * s[:rank] * np.sqrt(key.shape[1] / rank)  # upside down
     return left[:-1], left[-1], vt[:rank].T
 
 

@@ -62,6 +62,9 @@ class _File:
     def __init__(self, costs: Floats, more: Floats) -> None:
         self.costs, self.more, self.calls = costs, more, 0
 
+    def __repr__(self) -> str:
+        return "packed"
+
     def __call__(self, chosen: Any) -> float:
         self.calls += 1
         return _total(self.costs + self.more, require_choice(chosen, self.costs))
@@ -120,10 +123,12 @@ def makes_the_file_fit(answer):
         losses, costs = draw_table(stream, layers, options)
         more = costs * generator(stream + 10).uniform(0.01, 0.04, costs.shape)
         budget = between(costs, part)
-        _, size = _fitted(answer, losses, _File(costs, more), budget)
+        found, size = _fitted(answer, losses, _File(costs, more), budget)
         require(
             size <= budget + ROUNDING,
-            f"The file may have {budget:.1f} bytes. That of your choice has {size:.1f}.",
+            f"The file may have {budget:.1f} bytes. That of your choice has {size:.1f}, "
+            f"and the sum of its bytes is {_total(costs, found):.1f}. What it is over has "
+            "to be taken from this sum, which may be far below what was allowed.",
         )
 
 

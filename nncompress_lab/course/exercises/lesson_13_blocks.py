@@ -59,6 +59,8 @@ def counts_both_layers_of_the_mlp(answer):
                 330: "That is one of the two layers.",
                 5 * 6 * 11 * 11: "The hidden layer is counted twice in one product.",
                 132: "The MLP works at each of the tokens.",
+                677: "Biases do not count.",
+                1020: "That is the attention, which comes first, then the MLP.",
             },
         ),
     )
@@ -151,9 +153,9 @@ def _attended(answer: Any, queries: Array, keys: Array, values: Array) -> Array:
 @attend.check
 def gives_each_query_a_mean_of_the_values(answer):
     values = np.array([[1.0, 0.0, 2.0], [3.0, 4.0, 0.0]])
-    found = _attended(answer, np.zeros((3, 2)), np.array([[1.0, 2], [0, 1]]), values)
+    found = _attended(answer, np.zeros((4, 2)), np.array([[1.0, 2], [0, 1]]), values)
     require(
-        np.allclose(found, [[2.0, 2.0, 1.0]] * 3),
+        np.allclose(found, [[2.0, 2.0, 1.0]] * 4),
         "Queries of zeros look at both keys alike, so each gets the mean of the two "
         f"values, [2, 2, 1]. The first got {np.round(found[0], 3).tolist()}. The weights "
         "of a query add up to 1 over the keys.",
@@ -171,16 +173,12 @@ def divides_by_the_root_of_the_size(answer):
         "divided by the root of 4, that is 2 and 0, and the first key gets "
         f"{weight:.4f}. Yours gives it {found:.4f}."
         + because(
-            found,
+            round(found, 4),
             {
-                1
-                / (
-                    1 + np.exp(-4)
-                ): "The scores are not divided by the root of the size.",
-                1
-                / (
-                    1 + np.exp(-1)
-                ): "They are divided by the size, and not by its root.",
+                0.9820: "The scores are not divided by the root of the size.",
+                0.7311: "They are divided by the size, and not by its root.",
+                0.9442: "The size is how many numbers a key has, not how many keys "
+                "there are.",
             },
         ),
     )

@@ -98,7 +98,9 @@ def _require_parts(answer: Any, names: Sequence[str], remark: str) -> None:
                 f"With {sizes[1] - 1} of {sizes[1]} heads of size {sizes[2]} and width "
                 f"{sizes[0]}, {name}"
             )
-            array = require_array(found[place], shape=expected[place].shape, what=what)
+            array = require_array(
+                found[place], shape=expected[place].shape, what=what, remark=remark
+            )
             require(
                 np.array_equal(array, expected[place]),
                 f"{name.capitalize()} has lost another part than that of head {head} "
@@ -191,8 +193,8 @@ def _removed(answer: Any, network: _Network, count: int) -> list[str]:
     good = isinstance(found, list | tuple) and len(found) == len(set(map(str, found)))
     require(
         good and len(found) == count and set(found) <= set(network.worth),
-        f"Return a list of {count} different heads, in the order in which they go. "
-        f"Received: {in_words(found)}.",
+        f"`count` is {count}: return a list of so many of the `heads`, all different, in "
+        f"the order in which they go. Received: {in_words(found)}.",
     )
     return list(found)
 
@@ -221,6 +223,13 @@ def takes_the_least_missed_first(answer):
 def measures_again_after_each_head(answer):
     twins = _Network({"a": 0.01, "b": 0.02, "c": 0.3, "d": 0.9}, {("a", "b"): 2.0})
     found = _removed(answer, twins, 2)
+    again = any(set(gone) == {"a", "c"} for gone in twins.asked)
+    require(
+        found != ["a", "b"] or not again,
+        "After a has gone you have measured again: without b, c and d the losses are 2.03, "
+        "0.31 and 0.91. But b goes, and not c. The place of the smallest loss counts among "
+        "the heads that are left, not among all.",
+    )
     require(
         found != ["a", "b"],
         "Heads a and b do the same work: each alone can go for 0.01 or 0.02, and without "

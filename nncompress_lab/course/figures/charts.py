@@ -38,7 +38,10 @@ def images(
         framed: The places of images to point at.
         darkest: What is black in all of them, and 0 white; each by itself without it.
     """
-    figure, axes = new_figure(1, len(pixels), size=(1.4 * len(pixels), 2.4))
+    lines = 1 + max(name.count("\n") for name in names)
+    figure, axes = new_figure(
+        1, len(pixels), size=(1.4 * len(pixels), 1.8 + 0.2 * lines)
+    )
     white = None if darkest is None else 0.0
     for place, axis in enumerate(axes):
         axis.imshow(pixels[place], cmap="gray_r", vmin=white, vmax=darkest)
