@@ -844,7 +844,7 @@ print(f"together: {1 - smallest / original_bytes:.0%}")
 # %% [markdown]
 # Bits of one layer are no business of another, so there the sum is off only by what describes the layers in the file. But a
 # channel of `conv2` takes rows of `dense1` with it, and the sum counts weights twice that two layers remove. Whoever promises a
-# budget has to pack, look, and choose again: `ncl.plan` does, below you will. As a real file, in a real runtime:
+# budget has to pack, look, and choose again: `ncl.plan` does that, and so will you in exercise 7. As a real file, in a real runtime:
 
 # %% tags=["check"]
 import tempfile
@@ -935,7 +935,7 @@ def choose_for_file(losses, costs, budget, packed):
 choose_for_file = lesson.accept("choose_for_file", choose_for_file)
 
 # %% [markdown]
-# Your function on the channels of LeNet-5, and 400 kB:
+# Your function on the channels of LeNet-5, and 400 kB. Costs are what the file changes by, so they are below zero, and so is the budget:
 
 # %%
 parts = (0.25, 0.5, 0.75)
