@@ -143,7 +143,7 @@ def call(function: Any, *arguments: Any, **options: Any) -> Any:
     """
     require(
         callable(function),
-        f"This must be a function. Received: {type(function).__name__}.",
+        f"This must be a function, made with `def`. Received: {in_words(function)}.",
     )
     given = [_copied(argument) for argument in arguments]
     try:
@@ -152,9 +152,9 @@ def call(function: Any, *arguments: Any, **options: Any) -> Any:
         error.add_note(CALLED + " and ".join(map(in_words, arguments)))
         raise
     for before, after in zip(arguments, given, strict=True):
-        what = "list that it was given, or an array in it; make new ones"
-        if not isinstance(before, list):
-            what = "array that it was given; work on a new array"
+        what = "array it was given; work on a new array"
+        if isinstance(before, list):
+            what = "list it was given, or an array in it; make new ones"
         require(_same(before, after), f"The function changed the {what}.")
     require(result is not None, "The function returned None: is a `return` missing?")
     return result
@@ -177,7 +177,7 @@ def require_array(
     value = _as_numpy(value)
     require(
         isinstance(value, np.ndarray),
-        f"{what} must be a NumPy array. Received: {type(value).__name__}.",
+        f"{what} must be a NumPy array. Received: {in_words(value)}.",
     )
     require(
         value.dtype.kind in "biuf",

@@ -1,5 +1,6 @@
 """The notebook that this program runs in, if it runs in one."""
 
+import ast
 import gc
 import re
 import sys
@@ -61,9 +62,32 @@ def cells_run() -> list[str]:
 
 def defines(name: str, cells: list[str]) -> bool:
     """Whether one of these cells gives the name a value of the learner's."""
-    a_function, a_value = rf"def\s+{name}\b", rf"{name}\b[^=\n]*=(?!=)(?!.*accept\()"
-    pattern = re.compile(rf"^\s*({a_function}|{a_value})", re.MULTILINE)
-    return any(pattern.search(source) for source in cells)
+    return any(_gives(name, source) for source in cells)
+
+
+def _gives(name: str, source: str) -> bool:
+    """Whether a cell makes a name, and not from what a check hands back."""
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except SyntaxError:  # a command of IPython, or what stopped the cell
+        return bool(
+            re.search(rf"^\s*(def\s+{name}\b|{name}\s*=)", source, re.MULTILINE)
+        )
+    accepted = [
+        target
+        for node in nodes
+        if isinstance(node, ast.Assign) and "accept(" in ast.unparse(node.value)
+        for target in node.targets
+    ]
+    return any(
+        (isinstance(node, ast.FunctionDef) and node.name == name)
+        or (isinstance(node, ast.Name) and node.id == name and _is_made(node, accepted))
+        for node in nodes
+    )
+
+
+def _is_made(node: ast.Name, accepted: list[ast.expr]) -> bool:
+    return isinstance(node.ctx, ast.Store) and node not in accepted
 
 
 def show(result: object) -> None:

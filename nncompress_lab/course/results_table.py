@@ -89,10 +89,14 @@ class ResultsTable:
         )
 
     def __repr__(self) -> str:
+        if not self.rows:
+            return _EMPTY
         lines = ["  ".join(_TITLES), *("  ".join(_cells(row)) for row in self.rows)]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
+        if not self.rows:
+            return f"<p>{_EMPTY}</p>"
         head = "".join(starmap(_html_title, enumerate(_TITLES)))
         body = "".join(
             f"<tr>{''.join(_html_cells(row, bold=row.lesson == self._lesson))}</tr>"
@@ -131,6 +135,9 @@ def _rows(
         )
 
 
+_EMPTY = (
+    "No model is in the table yet: each lesson adds what it has measured at its end."
+)
 _TITLES = (
     "lesson",
     "model",

@@ -16,8 +16,8 @@ def in_words(value: Any) -> str:
         >>> in_words(np.zeros((2, 3))), in_words(0.5), in_words(int)
         ('an array of shape (2, 3)', '0.5', 'the class int')
     """
-    if isinstance(value, np.ndarray):
-        return f"an array of shape {value.shape}"
+    if kind := _of_arrays(value):
+        return kind
     if isinstance(value, list) and value and isinstance(value[0], np.ndarray):
         shapes = ", ".join(str(np.shape(each)) for each in value)
         few = len(value) <= FEW
@@ -33,6 +33,17 @@ def in_words(value: Any) -> str:
         inside = named if len(kinds) <= FEW else f"{len(kinds)} objects"
         return f"a {type(value).__name__} of {inside}"
     return text if _is_short(text) else f"an object of the type {type(value).__name__}"
+
+
+def _of_arrays(value: Any) -> str:
+    """An array, a tensor of any backend or a model, without an import of Keras."""
+    kind = type(value)
+    if any(each.__qualname__ == "Model" for each in kind.__mro__):
+        return f"a model, {value.name!r}"
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape}"
+    is_tensor = kind.__name__.endswith(("Tensor", "Array", "ArrayImpl"))
+    return f"a tensor of shape {tuple(value.shape)}" if is_tensor else ""
 
 
 def _is_short(text: str) -> bool:

@@ -78,6 +78,16 @@ def test_an_answer_that_changes_an_array_inside_a_list_fails():
     assert "or an array in it" in grade(exercise, in_place).message
 
 
+def test_an_answer_that_changes_numbers_in_a_list_fails():
+    def in_place(numbers):
+        return numbers.pop()
+
+    exercise = Exercise("x", title="", points=1, hints=(), reference=None)
+    exercise.check(lambda answer: call(answer, [1, 2]))
+
+    assert "changed the list it was given" in grade(exercise, in_place).message
+
+
 def stub(weights):
     raise NotImplementedError("Your code here")
 

@@ -46,6 +46,13 @@ def test_rows_hold_what_the_report_measured_and_survive_a_restart():
     assert (three.latency_ms, three.noise_band) == (None, None)
 
 
+def test_an_empty_table_says_how_it_fills():
+    table = ResultsTable("14")
+
+    assert "each lesson adds" in repr(table)
+    assert repr(table) in table._repr_html_()
+
+
 def test_a_row_that_is_measured_again_takes_the_place_of_the_old_one():
     added()
     better = Figures((REPORT.stages[0], stage("4 bits", 0.93, 150)), (), SETUP)

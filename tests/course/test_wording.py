@@ -4,6 +4,7 @@ import ast
 import re
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -24,6 +25,8 @@ SOURCES = sorted(Path(exercises.__file__).parent.glob("lesson_*.py"))
             "a list of 2 arrays of the shapes (2,), (1, 3)",
         ),
         ([np.zeros(2)] * 9, "a list of 9 arrays"),
+        (keras.ops.zeros((2, 3)), "a tensor of shape (2, 3)"),
+        (keras.Sequential(name="net"), "a model, 'net'"),
         ([object(), Path, object()], "a list of object, type and object"),
         ((object(),) * 5, "a tuple of 5 objects"),
         (Path, "the class Path"),

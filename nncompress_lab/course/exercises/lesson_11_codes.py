@@ -56,6 +56,9 @@ class _Watched:
     def __init__(self) -> None:
         self.calls: list[tuple[Any, Any]] = []
 
+    def __repr__(self) -> str:  # as an error tells what a function was called with
+        return "learn"
+
     def __call__(self, weights: Any, size: int) -> Any:
         self.calls.append((np.ravel(weights), size))
         return best_values(np.asarray(weights), size)
@@ -113,8 +116,8 @@ def learns_from_what_is_left(answer):
     largest = np.sort(np.abs(weights), axis=None)[-9:]
     require(
         given.size == 9 and np.allclose(np.sort(np.abs(given)), largest),
-        "`learn` is to be given the nine weights that are left of 36. It was given "
-        f"{given.size}.",
+        "At a sparsity of 0.75 `learn` is to be given the nine weights that are left of "
+        f"36, the largest. It was given {given.size}.",
     )
 
 
@@ -218,6 +221,14 @@ def measures_in_bytes(answer):
     require(
         not np.isclose(positions, expected * np.log(2)),
         "That is the entropy in units of the natural logarithm; for bits take `np.log2`.",
+    )
+    require(
+        not np.allclose((positions, values), (4, expected)),
+        "Both are right, but in the wrong order: the positions come first.",
+    )
+    require(
+        not np.array_equal((positions, values), np.rint((expected, 4))),
+        "Do not round: a bill of 12.98 bytes is one of 12.98 bytes.",
     )
     require(
         not np.isclose(positions, _PLACES) and not np.isclose(positions, _PLACES / 8),

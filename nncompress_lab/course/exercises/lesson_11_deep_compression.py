@@ -69,7 +69,8 @@ require_goal(
     chosen_pipeline,
     GOAL,
     remarks={
-        "packed_bytes": "Which card comes first, and what does the other still find?",
+        "packed_bytes": "Zeros and few values together do it: which comes first, and what "
+        "does the other still find?",
         "accuracy_drop": "Which card costs most of it? Give that one more room.",
     },
 )

@@ -5,7 +5,14 @@ from typing import Any, Final
 import numpy as np
 
 from nncompress_lab.course.draws import generator
-from nncompress_lab.course.exercise import Exercise, call, require, require_array
+from nncompress_lab.course.exercise import (
+    Exercise,
+    Mistake,
+    call,
+    require,
+    require_array,
+)
+from nncompress_lab.course.wording import in_words
 
 # Places, the part of them that holds a weight, and bits of a gap. No two are alike, and
 # gaps are sometimes far longer than their bits can say.
@@ -35,7 +42,10 @@ def _found_gaps(answer: Any, kept: Any) -> Any:
     count = int(np.count_nonzero(kept))
     found = call(answer, kept)
     found = np.asarray(found) if isinstance(found, list) else found
-    return require_array(found, shape=(count,), what=f"The gaps of {count} weights")
+    what = f"The gaps of {count} weights"
+    if kept.size < 10:
+        what += f", one for each True of {kept.tolist()},"
+    return require_array(found, shape=(count,), what=what)
 
 
 @gaps_of.check
@@ -120,9 +130,9 @@ def _entries(answer: Any, weights: Any, bits: int) -> tuple[Any, Any]:
     pair = call(answer, weights, bits)
     require(
         isinstance(pair, tuple | list) and len(pair) == 2,
-        f"Return two arrays, `gaps, values`. Received: {type(pair).__name__}.",
+        f"Return two arrays, `gaps, values`. Received: {in_words(pair)}.",
     )
-    gaps, values = map(np.asarray, pair)
+    gaps, values = map(_as_array, pair)
     require(
         gaps.ndim == 1 and gaps.shape == values.shape,
         "Each entry is a gap and a value, so that both arrays have one axis and are of one "
@@ -132,9 +142,20 @@ def _entries(answer: Any, weights: Any, bits: int) -> tuple[Any, Any]:
         require_array(array, shape=gaps.shape, what=what)
     require(
         np.array_equal(gaps, np.rint(gaps)) and np.all(gaps >= 0),
-        "A gap counts places: a whole number, 0 or more.",
+        "A gap counts places: a whole number, 0 or more. Gaps come first, values second. "
+        f"Received as gaps: {gaps[:5].tolist()}.",
     )
     return gaps.astype(int), values
+
+
+def _as_array(entries: Any) -> Any:
+    try:
+        return np.asarray(entries)
+    except ValueError as error:  # of lists in a list
+        raise Mistake(
+            "Gaps and values are each numbers in a row, without lists inside. Received: "
+            f"{in_words(entries)}."
+        ) from error
 
 
 def _decoded(gaps: Any, values: Any, size: int) -> Any:

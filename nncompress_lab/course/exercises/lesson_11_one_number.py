@@ -5,7 +5,7 @@ from typing import Any, Final
 import numpy as np
 
 from nncompress_lab.course.draws import generator
-from nncompress_lab.course.exercise import Exercise, call, require
+from nncompress_lab.course.exercise import Exercise, Mistake, call, require
 from nncompress_lab.course.wording import in_words
 
 # How many symbols are written, and how often each of them is said to occur.
@@ -57,7 +57,15 @@ read_number = Exercise(
 
 
 def _read(answer: Any, symbols: list[int], counts: list[int]) -> list[int]:
-    found = call(answer, written(symbols, counts), counts, len(symbols))
+    number = written(symbols, counts)
+    try:
+        found = call(answer, number, counts, len(symbols))
+    except OverflowError as error:
+        raise Mistake(
+            f"{error}: a number here has {number.bit_length()} bits, and floats and "
+            "NumPy's integers hold 64. Make `int(...)` of what NumPy gives, such as a sum "
+            "or a place, and divide with // and %."
+        ) from error
     found = found.tolist() if isinstance(found, np.ndarray) else found
     whole = isinstance(found, list | tuple) and all(
         isinstance(each, int | np.integer) and not isinstance(each, bool)
@@ -65,8 +73,8 @@ def _read(answer: Any, symbols: list[int], counts: list[int]) -> list[int]:
     )
     require(
         whole and len(found) == len(symbols),
-        f"Return a list of {len(symbols)} symbols, as `length` says: whole numbers. "
-        f"Received: {in_words(found)}.",
+        f"Return a list of as many symbols as `length` says, {len(symbols)}, each a whole "
+        f"number. Received: {in_words(found)}.",
     )
     return [int(each) for each in found]
 

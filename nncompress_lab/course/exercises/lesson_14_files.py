@@ -85,12 +85,21 @@ def _runs(customer: Customer, reason: str, name: str) -> Any:
 
 
 def _is_there(customer: Customer, answer: Any) -> None:
+    of_a_call = isinstance(answer, float | int)
+    remark = (
+        " ncl.pack returns how many bytes it wrote, ncl.export how far outputs moved: the "
+        "path is what you gave them."
+    )
     require(
         isinstance(answer, str | os.PathLike),
         "Hand over the path of a file: what is graded is the file, not the model in this "
-        f"notebook. Received: {in_words(answer)}.",
+        f"notebook. Received: {in_words(answer)}.{remark * of_a_call}",
     )
     path = Path(answer)
+    require(
+        not path.is_dir(),
+        f"The path of a file is asked for, and this is a folder. Received: {answer}.",
+    )
     require(
         path.is_file(),
         f"There is no file {path.name!r} where the path points to. Was it written, and "
@@ -108,6 +117,7 @@ def _is_what_its_name_says(customer: Customer, answer: Any) -> None:
     with path.open("rb") as file:
         start = file.read(8)
     found = ".tflite" if start[4:] == _TFLITE else _BEGINNINGS.get(start[:4], "")
+    require(start, f"{path.name} is empty: 0 bytes. Was it written to its end?")
     wanted = path.suffix if path.suffix in {".ncz", ".tflite"} else ""
     require(
         found == wanted,
