@@ -117,3 +117,17 @@ def test_the_lines_behind_a_picture_stay_faint_on_every_page():
 
     drawn = pixels(base64.b64decode(kept.png))[60:]  # below the title
     assert 0 < drawn[..., 3].max() < 0.5  # nearly white lines would glare on black
+
+
+@pytest.mark.parametrize("page", [0.0, 1.0], ids=["black", "white"])
+def test_words_on_a_marked_part_of_a_picture_can_be_read_on_every_page(page):
+    area = '<rect class="nncompress-range" x="0" y="0" width="99" height="99"/>'
+    svg = f'<svg viewBox="0 0 99 99">{area}</svg>'
+    style = ".nncompress-range { fill: #bdbdbd; fill-opacity: 0.35; }"
+    kept = still("t", svg, [], style=style, sentence="s")
+
+    *color, alpha = pixels(base64.b64decode(kept.png))[100, 100]
+    words, behind = 0x7A / 255, alpha * color[0] + (1 - alpha) * page
+    light, dark = sorted(((0.05 + one**2.2) for one in (words, behind)), reverse=True)
+    assert alpha > 0  # it is marked
+    assert light / dark > 3.7  # of 4.3 on white and 4.9 on black

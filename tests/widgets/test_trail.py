@@ -113,6 +113,16 @@ def test_words_beside_lines_are_off_the_axis(accuracy):
     assert all(words[said] < axis - 4 for said in ("goal", "expected"))
 
 
+@pytest.mark.parametrize("cost", [10_000, 50_000, 90_000, 190_000])
+def test_no_word_lies_on_a_mark(cost):
+    visits = [Visit(0, 0.88, cost)]
+    svg = trail(visits, accuracy_drop=0.02, packed_bytes=cost)
+
+    (goal,) = [one for one in svg.findall("text") if one.text == "goal"]
+    start, (x, _) = float(goal.get("x")), place(circles(svg, "here")[0])
+    assert not start - 5 < x < start + 29
+
+
 @pytest.mark.parametrize("expected", [0.85, 0.89, 0.9, 0.91, 0.95])
 def test_no_word_lies_on_the_line_of_another(expected):
     svg = trail(expected=expected, accuracy_drop=0.02)

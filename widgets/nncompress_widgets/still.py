@@ -20,6 +20,9 @@ _STYLE = """
 svg { color: #7a7a7a; }
 text { fill: #7a7a7a; font-family: sans-serif; font-size: 12px; }
 .nncompress-grid { stroke: #7a7a7a; stroke-opacity: 0.3; }
+.nncompress-range {
+  fill: #7a7a7a; fill-opacity: 0.08; stroke: #7a7a7a; stroke-opacity: 0.6;
+}
 .title { font-size: 14px; font-weight: bold; }
 .value { font-size: 15px; font-weight: bold; }
 """

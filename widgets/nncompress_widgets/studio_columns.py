@@ -7,7 +7,7 @@ from typing import NamedTuple
 from nncompress_lab.report.formats import size
 from nncompress_lab.trials.figures import score_in_words
 from nncompress_lab.trials.knobs import Card
-from nncompress_lab.trials.studio import Stage, Steps, StudioTrial
+from nncompress_lab.trials.studio import Stage, Steps, StudioTrial, trains
 from nncompress_widgets.card_words import name_of, setting_of
 from nncompress_widgets.studio_picture import Column, Fact
 
@@ -110,6 +110,8 @@ def card_in_words(trial: StudioTrial, cards: Sequence[Card], selected: int) -> s
         each = (one.measured.score for one in (before, after) if one.measured)
         scores = " to ".join(score_in_words(metric, score) for score in each)
         words += f" {metric.title.capitalize()}: {scores}."
+    if trains(step):
+        words += " Another number of cores adds in another order: last digits differ."
     if after.left:
         words += f" It treats {' '.join(after.left.split())}."
     return words

@@ -22,10 +22,11 @@ _COSTS = {
     "parameters": "parameters",
 }
 
-_LEVELS = {  # lines of a score: how each is drawn, and where its word stands
-    "goal": ("threshold", LEFT + 4, "start"),
-    "expected": ("expected", RIGHT, "end"),
+_LEVELS = {  # lines of a score: how each is drawn, and where its word may stand
+    "goal": ("threshold", range(LEFT + 4, RIGHT - 120, 30), "start"),
+    "expected": ("expected", (RIGHT,), "end"),
 }
+_WORD = 28  # pixels that "goal" takes
 
 
 class Foretold(NamedTuple):
@@ -89,20 +90,24 @@ def trail_svg(  # noqa: PLR0913 (a picture of all that a control knows)
     levels = {"goal": wanted} if "accuracy_drop" in bounds else {}
     levels |= {} if expected is None else {"expected": expected}
     heights = {word: plot.place(0, level)[1] for word, level in levels.items()}
-    for word, (kind, at, anchor) in _LEVELS.items():
+    ring = plot.place(original[cost], before)
+    marks = [*places, ring]
+    bound = plot.place(bounds[cost], before)[0] if cost in bounds else None
+    if bound is not None:
+        marks += [(bound, y) for y in range(_TOP, _BOTTOM)]
+    for word, (kind, starts, anchor) in _LEVELS.items():
         if word in heights:
             y = heights[word]
             parts.append(line(kind, LEFT, RIGHT, y, y))
-            parts.append(text(at, _beside(y, heights.values()), word, anchor))
-    if cost in bounds:
-        x = plot.place(bounds[cost], before)[0]
-        parts.append(line("threshold", x, x, _TOP, _BOTTOM))
+            y = _beside(y, heights.values())
+            parts.append(text(_free(starts, y, marks), y, word, anchor))
+    if bound is not None:
+        parts.append(line("threshold", bound, bound, _TOP, _BOTTOM))
     parts += _foretold(plot, foretold) if foretold else ()
     parts.append(f'<polyline class="nncompress-path" points="{path}"/>')
     for number, (visit, (x, y)) in enumerate(zip(visits, places, strict=True), start=1):
         kind = "here" if here and number == len(visits) else "visit"
         parts.append(dot(kind, x, y, plot.said(visit.score, visit.cost)))
-    ring = plot.place(original[cost], before)
     parts.append(dot("ring", *ring, plot.said(before, original[cost])))
     label = f"{words}."
     if visits:
@@ -214,6 +219,18 @@ def _beside(y: float, lines: Iterable[float]) -> float:
     """Where a word stands that belongs to a line: below it, unless another one is there."""
     crossed = any(0 < one - y <= 17 for one in (*lines, _BOTTOM))
     return y - 4 if crossed else y + 13
+
+
+def _free(starts: Sequence[int], y: float, marks: Sequence[Place]) -> int:
+    """The first place for a word on which no mark lies; the first one if all are taken."""
+
+    def is_free(x: int) -> bool:
+        return not any(
+            x - 7 < across < x + _WORD + 7 and y - 16 < up < y + 7
+            for across, up in marks
+        )
+
+    return next(filter(is_free, starts), starts[0])
 
 
 def _amount(cost: float, kind: str) -> str:
