@@ -40,8 +40,8 @@ class ChannelView:
         self.target = dropdown("Cut", self._targets())
         # Whole per cents: a slider rounds any other value to its steps and sends that
         # back as if the user had moved it.
-        self.macs = labelled(ipywidgets.IntSlider, "MACs kept, %", "250px", min=1)
-        self.channels = labelled(ipywidgets.IntSlider, "Channels", "210px", min=1)
+        self.macs = labelled(ipywidgets.IntSlider, "MACs kept, %", "400px", min=1)
+        self.channels = labelled(ipywidgets.IntSlider, "Channels", "400px", min=1)
         self.criterion = dropdown(
             "Least first by",
             [(_CRITERIA[one], one) for one in trial.criteria],
