@@ -221,9 +221,8 @@ def require_chosen(answer: Any, kind: type, *, example: str) -> None:
     """
     if answer is None:
         raise NotImplementedError(
-            'Nothing is chosen yet: press "Register" in the control and insert your '
-            "answer, or write a pass into the cell above. Then run that cell and this one "
-            "again."
+            "Nothing is chosen yet: press Register in the control and insert your answer, "
+            "or write a pass into the cell above. Then run that cell and this one again."
         )
     quoted = " in quotes, which make a text of it: leave them out"
     require(

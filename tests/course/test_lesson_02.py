@@ -122,7 +122,7 @@ def test_a_control_whose_register_was_not_pressed_says_so():
     outcome = grade(chosen_pruning, None)
 
     assert outcome.status == UNATTEMPTED
-    assert 'press "Register"' in outcome.message
+    assert "press Register" in outcome.message
 
 
 @pytest.mark.parametrize("exercise", EXERCISES[:4], ids=lambda each: each.name)
