@@ -1,6 +1,7 @@
 """The tiny models of `nncompress_lab.testing`, and how tests compare weights."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -25,6 +26,21 @@ if keras.backend.backend() != "tensorflow":
 WIDELY = BUILDERS[2:]
 
 
+@cache
+def _made(build: Callable[[], keras.Model]) -> tuple[keras.Model, list[bytes]]:
+    keras.utils.set_random_seed(7)
+    model = all_tiny_models.randomize_statistics(build())
+    return model, [array.tobytes() for array in weights_of(model)]
+
+
+def built(build: Callable[[], keras.Model]) -> keras.Model:
+    """One model of a kind for all tests that change none, with statistics of its own."""
+    model, weights = _made(build)
+    now = [array.tobytes() for array in weights_of(model)]
+    assert now == weights, "A test before this one changed a model that many share."
+    return model
+
+
 def crossed(*ways: Sequence[Any]) -> list[tuple[Any, ...]]:
     """Every combination; on another backend than TensorFlow each value once, in turn.
 
@@ -35,6 +51,23 @@ def crossed(*ways: Sequence[Any]) -> list[tuple[Any, ...]]:
         return list(product(*ways))
     count = max(map(len, ways))
     return [tuple(way[turn % len(way)] for way in ways) for turn in range(count)]
+
+
+def in_turn(
+    builders: Sequence[Any], settings: Sequence[Any], each: int = 1
+) -> list[tuple[Any, Any]]:
+    """Every model with `each` of the settings, the next model with the next ones.
+
+    For what a pass does to kinds of layers, while the arithmetic of its settings has
+    tests of its own.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return crossed(builders, settings)
+    return [
+        (build, settings[(each * number + place) % len(settings)])
+        for number, build in enumerate(builders)
+        for place in range(each)
+    ]
 
 
 def assert_same_weights(one: keras.Model, other: keras.Model) -> None:

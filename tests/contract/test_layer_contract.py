@@ -29,7 +29,9 @@ FORMATS = (
 @pytest.fixture(scope="module")
 def quantized_models() -> list[keras.Model]:
     builders = (*tiny_models.BUILDERS, tiny_models.recurrent)
-    return [ncl.UniformQuantization(bits=8)(build()) for build in builders]
+    return [
+        ncl.UniformQuantization(bits=8)(tiny_models.built(build)) for build in builders
+    ]
 
 
 def test_the_tiny_models_hold_every_layer_that_can_be_quantized(quantized_models):
@@ -49,11 +51,11 @@ def test_the_tiny_models_hold_every_layer_that_can_be_quantized(quantized_models
 
 @pytest.mark.parametrize(
     ("build", "step"),
-    tiny_models.crossed(tiny_models.BUILDERS, FORMATS),
+    tiny_models.in_turn(tiny_models.BUILDERS, FORMATS, each=2),
     ids=lambda one: getattr(one, "label", None) or one.__name__,
 )
 def test_each_weight_is_at_most_half_a_step_away(build, step):
-    model = build()
+    model = tiny_models.built(build)
     originals = {layer.path: layer for layer in kernel_layers(model)}
 
     for layer in kernel_layers(step(model)):

@@ -1,6 +1,8 @@
 """What passes promise each other."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 import keras
 import numpy as np
@@ -40,6 +42,11 @@ def zeros_of(model: keras.Model) -> dict[str, list[np.ndarray]]:
     }
 
 
+@cache
+def pruned_from(build: Callable[[], keras.Model]) -> keras.Model:
+    return ncl.MagnitudePruning(sparsity=0.6)(tiny_models.built(build))
+
+
 def every_model(function):
     builders = tiny_models.BUILDERS
     return pytest.mark.parametrize("build", builders, ids=lambda b: b.__name__)(
@@ -49,11 +56,11 @@ def every_model(function):
 
 @pytest.mark.parametrize(
     ("build", "quantization"),
-    tiny_models.crossed(tiny_models.BUILDERS, QUANTIZATIONS),
+    tiny_models.in_turn(tiny_models.BUILDERS, QUANTIZATIONS, each=3),
     ids=lambda one: getattr(one, "label", None) or one.__name__,
 )
-def test_quantization_keeps_every_zero(build, quantization, context):
-    pruned = ncl.MagnitudePruning(sparsity=0.6)(build())
+def test_quantization_keeps_every_zero(build, quantization):
+    pruned = pruned_from(build)
 
     quantized = quantization(pruned)
 
@@ -89,7 +96,7 @@ def test_fine_tuning_keeps_every_zero_and_trains_the_rest(build, context):
 
 @every_model
 def test_pruning_drops_the_exact_number_of_weights_from_each_kernel(build):
-    model = build()
+    model = tiny_models.built(build)
 
     pruned = ncl.MagnitudePruning(sparsity=0.7, scope="layer", select="*")(model)
 
@@ -101,7 +108,7 @@ def test_pruning_drops_the_exact_number_of_weights_from_each_kernel(build):
 
 @every_model
 def test_biases_and_normalization_weights_are_never_touched(build):
-    model = tiny_models.randomize_statistics(build())
+    model = tiny_models.built(build)
     step = ncl.pipeline(
         ncl.MagnitudePruning(sparsity=0.9), ncl.UniformQuantization(bits=2)
     )
@@ -120,7 +127,7 @@ def test_biases_and_normalization_weights_are_never_touched(build):
 
 @every_model
 def test_folding_normalization_leaves_the_outputs(build):
-    model = tiny_models.randomize_statistics(build())
+    model = tiny_models.built(build)
 
     folded = ncl.FoldBatchNorm()(model)
 
@@ -135,7 +142,7 @@ def test_folding_normalization_leaves_the_outputs(build):
 
 @every_model
 def test_dequantized_predicts_as_the_quantized_model(build):
-    quantized = ncl.UniformQuantization(bits=4)(build())
+    quantized = ncl.UniformQuantization(bits=4)(tiny_models.built(build))
 
     floats = ncl.dequantized(quantized)
 

@@ -2,6 +2,7 @@
 
 import json
 import random
+from functools import cache
 from pathlib import Path
 
 import keras
@@ -20,6 +21,11 @@ from nncompress_lab.models.kernels import walk
 SHAPES = json.loads(Path(__file__).with_name("student_shapes.json").read_text())
 
 
+@cache
+def zoo_model(name: str) -> keras.Model:
+    return getattr(ncl.zoo, name)(pretrained=False)
+
+
 def shapes_of(model: keras.Model) -> list[tuple[int, ...]]:
     return [tuple(weight.shape) for weight in model.weights]
 
@@ -34,7 +40,7 @@ def predict(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("name", ncl.zoo.NAMES)
 def test_half_as_wide_has_about_a_quarter_of_the_parameters(name):
-    teacher = getattr(ncl.zoo, name)(pretrained=False)
+    teacher = zoo_model(name)
 
     student = Student(width=0.5)(teacher)
 
@@ -48,9 +54,7 @@ def test_half_as_wide_has_about_a_quarter_of_the_parameters(name):
 def test_the_shapes_of_students_stay_what_they_were(case):
     name, width = case.split()
     known = {build.__name__: build for build in tiny_models.BUILDERS}
-    teacher = (
-        known[name]() if name in known else getattr(ncl.zoo, name)(pretrained=False)
-    )
+    teacher = tiny_models.built(known[name]) if name in known else zoo_model(name)
 
     assert kernel_shapes(Student(width=float(width))(teacher)) == SHAPES[case]
 
@@ -208,7 +212,7 @@ def test_concatenated_channels_are_added_up():
 
 @pytest.mark.parametrize("build", tiny_models.BUILDERS, ids=lambda b: b.__name__)
 def test_a_student_is_a_new_model_of_the_same_kind(build):
-    teacher = build()
+    teacher = tiny_models.built(build)
     before = tiny_models.weights_of(teacher)
 
     student = Student(width=0.5)(teacher)
@@ -224,7 +228,7 @@ def test_a_student_is_a_new_model_of_the_same_kind(build):
 
 @pytest.mark.parametrize("build", tiny_models.BUILDERS, ids=lambda b: b.__name__)
 def test_the_seed_fixes_the_weights_and_the_callers_state_stays(build):
-    teacher = build()
+    teacher = tiny_models.built(build)
     random.seed(5)
     state = random.getstate()
 

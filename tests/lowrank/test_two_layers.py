@@ -51,7 +51,7 @@ def model_of(layer, shape, dtype="float32"):
 @pytest.mark.parametrize("aware", [False, True], ids=["weights", "outputs"])
 @pytest.mark.parametrize("build", tiny_models.BUILDERS, ids=lambda b: b.__name__)
 def test_full_rank_reproduces_every_model(build, aware):
-    model = tiny_models.randomize_statistics(build())
+    model = tiny_models.built(build)
     images = tiny_models.images()
     moments = second_moments(model, matrix_layers(model), images) if aware else {}
 
@@ -64,8 +64,7 @@ def test_the_tiny_models_hold_every_layer_that_can_be_factored():
     kept = [
         type(one.layer).__name__
         for build in tiny_models.BUILDERS
-        for model in [build()]
-        for one in kernel_layers(at_full_rank(model))
+        for one in kernel_layers(at_full_rank(tiny_models.built(build)))
         if not one.layer.name.endswith(("_left", "_right"))
     ]
 

@@ -334,10 +334,11 @@ def test_lenet5_takes_2293000():
     assert measure.macs(model) == by_hand == 2_293_000
 
 
-@every_model
-@pytest.mark.parametrize("bits", [8, 3])
+@pytest.mark.parametrize(
+    ("build", "bits"), tiny_models.in_turn(tiny_models.BUILDERS, [8, 3])
+)
 def test_quantization_does_not_change_the_macs(build, bits):
-    model = build()
+    model = tiny_models.built(build)
 
     quantized = ncl.UniformQuantization(bits=bits)(model)
 
@@ -346,7 +347,7 @@ def test_quantization_does_not_change_the_macs(build, bits):
 
 @every_model
 def test_pruning_does_not_change_the_macs(build):
-    model = build()
+    model = tiny_models.built(build)
 
     pruned = ncl.MagnitudePruning(sparsity=0.9)(model)
 

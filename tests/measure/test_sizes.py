@@ -35,23 +35,25 @@ def trained() -> keras.Model:
 
 @every_model
 def test_parameters_are_those_that_keras_counts(build):
-    model = build()
+    model = tiny_models.built(build)
 
     assert measure.parameters(model) == model.count_params()
 
 
-@every_model
 @pytest.mark.parametrize(
-    "step",
-    [
-        ncl.UniformQuantization(bits=8),
-        ncl.UniformQuantization(bits=3, granularity="per_group", group_size=7),
-        ncl.UniformQuantization(bits=4, symmetric=False),
-    ],
-    ids=lambda one: one.label,
+    ("build", "step"),
+    tiny_models.in_turn(
+        tiny_models.BUILDERS,
+        [
+            ncl.UniformQuantization(bits=8),
+            ncl.UniformQuantization(bits=3, granularity="per_group", group_size=7),
+            ncl.UniformQuantization(bits=4, symmetric=False),
+        ],
+    ),
+    ids=lambda one: getattr(one, "label", None) or one.__name__,
 )
 def test_a_weight_stored_as_an_integer_is_still_one_parameter(build, step):
-    model = build()
+    model = tiny_models.built(build)
 
     quantized = step(model)
 
@@ -141,7 +143,7 @@ def test_integers_take_their_bits_and_the_scales(step, by_hand):
 
 @every_model
 def test_the_bytes_of_floats_are_four_times_the_parameters(build):
-    model = build()
+    model = tiny_models.built(build)
 
     assert measure.bytes_in_memory(model) == 4 * model.count_params()
 

@@ -89,7 +89,7 @@ def test_the_paths_of_a_model_are_all_different(build):
 
 @pytest.mark.parametrize("build", tiny_models.BUILDERS)
 def test_every_weight_of_a_model_belongs_to_exactly_one_walked_layer(build):
-    model = build()
+    model = tiny_models.built(build)
 
     owned = [id(one) for _, layer in walk(model) for one in own_variables(layer)]
 
@@ -128,7 +128,7 @@ def test_the_tiny_models_hold_every_layer_of_the_table():
     found = {
         layer.type_name
         for build in (*tiny_models.BUILDERS, tiny_models.recurrent)
-        for layer in kernel_layers(build())
+        for layer in kernel_layers(tiny_models.built(build))
     }
 
     assert found == set(KERNELS)
@@ -138,7 +138,7 @@ def test_the_tiny_models_hold_every_layer_of_the_table():
 def test_no_bias_and_no_normalization_weight_is_a_kernel(build):
     names = {
         variable.name
-        for layer in kernel_layers(build())
+        for layer in kernel_layers(tiny_models.built(build))
         for variable in kernel_variables(layer.layer)
     }
 

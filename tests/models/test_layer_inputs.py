@@ -86,7 +86,7 @@ def assert_rows_give_outputs(model: keras.Model, x: np.ndarray) -> None:
 
 @pytest.mark.parametrize("build", tiny_models.BUILDERS, ids=lambda b: b.__name__)
 def test_rows_times_kernel_are_the_outputs_of_every_layer(build):
-    model = tiny_models.randomize_statistics(build())
+    model = tiny_models.built(build)
 
     assert_rows_give_outputs(model, tiny_models.images())
 
@@ -196,7 +196,7 @@ def test_the_model_is_left_as_it_was_when_it_fails():
 
 @pytest.mark.parametrize("build", tiny_models.BUILDERS, ids=lambda b: b.__name__)
 def test_moments_sum_over_batches_and_calls_and_their_diagonal_are_the_norms(build):
-    model, x = build(), tiny_models.images(5)
+    model, x = tiny_models.built(build), tiny_models.images(5)
     chosen = with_rows(model)
     rows = {}
     for one in layer_inputs(model, chosen, x):

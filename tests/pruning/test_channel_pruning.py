@@ -42,7 +42,7 @@ def reasons(model, **settings) -> dict[str, str | None]:
 @pytest.mark.parametrize("criterion", ["l1", "l2", "taylor"])
 @pytest.mark.parametrize("build", WITH_GROUPS, ids=lambda one: one.__name__)
 def test_outputs_are_those_of_the_masked_model(build, criterion, context):
-    model = tiny_models.randomize_statistics(build())
+    model = tiny_models.built(build)
     step = ncl.ChannelPruning(sparsity=0.5, criterion=criterion, scope="global")
 
     narrow = assert_equals_masked(model, step, inputs_of(model), context)
@@ -58,7 +58,7 @@ def test_a_layer_that_reads_its_own_outputs_and_the_image_is_kept():
 
 @pytest.mark.parametrize("build", SMALL.values(), ids=SMALL)
 def test_the_zoo_is_cut_to_half_its_channels(build):
-    model = tiny_models.randomize_statistics(build())
+    model = tiny_models.built(build)
     step = ncl.ChannelPruning(sparsity=0.5)
 
     narrow = assert_equals_masked(model, step, inputs_of(model))
@@ -105,7 +105,7 @@ def test_a_budget_is_kept_and_used(scope, budget):
 
 @pytest.mark.parametrize("build", tiny_models.BUILDERS, ids=lambda one: one.__name__)
 def test_the_costs_of_budgets_are_those_that_are_measured(build):
-    model = build()
+    model = tiny_models.built(build)
     flow = follow_channels(model)
     everything = np.ones(len(flow.units), dtype=np.bool_)
 
@@ -117,7 +117,7 @@ def test_the_costs_of_budgets_are_those_that_are_measured(build):
 
 @pytest.mark.parametrize("build", WITH_GROUPS, ids=lambda one: one.__name__)
 def test_the_costs_of_what_stays_are_those_of_the_narrow_model(build):
-    model, step = build(), ncl.ChannelPruning(sparsity=0.5)
+    model, step = tiny_models.built(build), ncl.ChannelPruning(sparsity=0.5)
     flow = follow_channels(model)
     kept = step.kept_units(flow, model, np.zeros(len(flow.units)))
 

@@ -37,7 +37,7 @@ def treated(step, model):
 def test_wanda_drops_the_same_number_from_each_output(build, context):
     step = ScorePruning(sparsity=0.5, select="*")
 
-    result = step(build(), context)
+    result = step(tiny_models.built(build), context)
 
     for layer, name, array in treated(step, result):
         zeros = as_matrix(array == 0, channel_axes(layer, name, array.ndim))
@@ -173,7 +173,7 @@ def test_compensation_keeps_more_of_the_outputs_than_magnitude_does(context):
 
 @every_model
 def test_compensation_in_a_pattern_is_nearer_than_the_pattern_alone(build, context):
-    model, x = build(), context.calibration.x
+    model, x = tiny_models.built(build), context.calibration.x
     step = OptimalBrainPruning(n=2, m=4)
 
     result = step(model, context)

@@ -29,16 +29,12 @@ each_step = pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
 
 
 @pytest.mark.parametrize(
-    ("step", "build"),
-    [
-        (name, build)
-        for number, build in enumerate(tiny_models.BUILDERS)
-        for name in (list(STEPS)[number % 4], list(STEPS)[(number + 1) % 4])
-    ],
+    ("build", "step"),
+    tiny_models.in_turn(tiny_models.BUILDERS, list(STEPS)),
     ids=lambda one: getattr(one, "__name__", one),
 )
 def test_what_is_stored_predicts_what_was_trained(build, step):
-    rounded = rounded_by(STEPS[step], build())
+    rounded = rounded_by(STEPS[step], tiny_models.built(build))
     images = tiny_models.images()
 
     stored = with_stored_kernels(rounded)
