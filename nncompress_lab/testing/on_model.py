@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,11 @@ class _Result:
         tensors = keras.tree.flatten(model(self.inputs, training=False))
         return [to_numpy(tensor) for tensor in tensors]
 
+    @cached_property
+    def predicted(self) -> list[npt.NDArray[Any]]:
+        """The outputs of the result."""
+        return self.outputs(self.result)
+
     def interface(self) -> None:
         """Name, shapes, not compiled, finite."""
         promise = "the result is an uncompiled Keras model of the same interface"
@@ -118,7 +124,7 @@ class _Result:
         if self.result.compiled:
             remedy = "Return a copy: ncl.copy_model(model) is not compiled."
             raise self.broken(promise, "The result is compiled", remedy)
-        if not all(np.isfinite(array).all() for array in self.outputs(self.result)):
+        if not all(np.isfinite(array).all() for array in self.predicted):
             remedy = "Look for a division by zero, as in a kernel of zeros."
             raise self.broken("all outputs are finite", "Some are not", remedy)
 
@@ -165,7 +171,7 @@ class _Result:
                 loaded = keras.saving.load_model(path)
         except Exception as error:
             raise self.broken(promise, told(error), remedy) from error
-        saved = zip(self.outputs(self.result), self.outputs(loaded), strict=True)
+        saved = zip(self.predicted, self.outputs(loaded), strict=True)
         if not all(np.array_equal(one, other) for one, other in saved):
             raise self.broken(promise, "The predictions differ", remedy)
 
