@@ -29,6 +29,13 @@ def line_model(activation: str | None = None) -> keras.Model:
     )
 
 
+def knowing_model(activation: str | None = None) -> keras.Model:
+    """Has learned where the line is; no two of its weights are as large."""
+    model = line_model(activation)
+    model.layers[0].set_weights([np.array([[-2, 2.5], [2.75, -1.75]]), np.zeros(2)])
+    return model
+
+
 def line_context(**settings) -> ncl.Context:
     return ncl.Context(
         train=separable_data(256),
@@ -95,9 +102,7 @@ def misled_context(good: ncl.Context) -> ncl.Context:
 )
 def test_a_model_that_every_epoch_made_worse_comes_back_as_it_was(tune):
     context = line_context()
-    start = ncl.FineTune(epochs=4, batch_size=16, learning_rate=0.05)(
-        line_model("softmax"), context
-    )
+    start = knowing_model("softmax")
 
     tuned = tune(start, misled_context(context))
 
@@ -126,10 +131,6 @@ def one_hot(data: ncl.Data) -> ncl.Data:
 def test_training_stops_when_validation_gets_no_better(monkeypatch):
     seen = []
 
-    context = line_context()
-    model = ncl.FineTune(epochs=8, batch_size=16, learning_rate=0.1)(
-        line_model(), context
-    )
     original = Batches.start_epoch
 
     def counting(self, epoch):
@@ -138,7 +139,7 @@ def test_training_stops_when_validation_gets_no_better(monkeypatch):
 
     monkeypatch.setattr(Batches, "start_epoch", counting)
     ncl.FineTune(epochs=50, batch_size=64, learning_rate=1e-6, patience=2)(
-        model, context
+        knowing_model(), line_context()
     )
 
     assert max(seen) < 10
@@ -294,10 +295,7 @@ def test_equal_runs_give_equal_weights():
 
 
 def test_a_pruned_model_recovers_by_the_original_and_keeps_its_zeros():
-    context = line_context()
-    model = ncl.FineTune(epochs=6, batch_size=16, learning_rate=0.1)(
-        line_model(), context
-    )
+    context, model = line_context(), knowing_model()
     shuffled = np.random.default_rng(0).permutation(context.train.y)
     misled = ncl.Context(
         train=ncl.Data(context.train.x, shuffled),
@@ -323,9 +321,7 @@ def test_a_pruned_model_recovers_by_the_original_and_keeps_its_zeros():
 
 def test_the_teacher_of_the_context_teaches():
     context = line_context()
-    teacher = ncl.FineTune(epochs=6, batch_size=16, learning_rate=0.1)(
-        line_model("softmax"), context
-    )
+    teacher = knowing_model("softmax")
     before = tiny_models.weights_of(teacher)
 
     tuned = ncl.FineTune(
@@ -352,9 +348,7 @@ def test_a_teacher_that_is_not_there_is_missed_before_any_work():
 def test_a_teacher_teaches_beside_a_named_loss_of_the_labels():
     parts = line_context()
     x, y = parts.train.x, parts.train.y
-    teacher = ncl.FineTune(epochs=6, batch_size=16, learning_rate=0.1)(
-        line_model("softmax"), parts
-    )
+    teacher = knowing_model("softmax")
     settings = {"epochs": 6, "batch_size": 16, "learning_rate": 0.1, "patience": 6}
 
     def of(labels, weight):
@@ -423,11 +417,9 @@ def test_a_momentum_that_forgets_soon_enough_is_left_alone():
         assert model.get_layer("norm").momentum == 0.5
 
 
-def contrary_teacher(context: ncl.Context) -> keras.Model:
+def contrary_teacher() -> keras.Model:
     """Knows the line, and says the other class on each side of it."""
-    model = ncl.FineTune(epochs=6, batch_size=16, learning_rate=0.1)(
-        line_model(), context
-    )
+    model = knowing_model()
     kernel, bias = model.layers[0].get_weights()
     model.layers[0].set_weights([-kernel, -bias])
     return model
@@ -452,7 +444,7 @@ SETTINGS = {
 )
 def test_other_passes_that_train_follow_a_teacher_too(step):
     context = line_context()
-    teacher = contrary_teacher(context)
+    teacher = contrary_teacher()
     start = keras.Sequential(
         [
             keras.Input((2,)),
