@@ -6,6 +6,7 @@ FOLDER` writes what it saw of each kind of write to `outcomes.json` there.
 
 import json
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -109,6 +110,7 @@ def kill(name: str, folder: Path) -> dict[str, Any]:
     file, write, check = WRITES[name]
     folder.mkdir()
     path, found = folder / file, {"write": name, "kills": 0, "broken": []}
+    seen: list[Path] = []  # what each kill left, for one process to look at
     assert in_child(lambda: write(path, 2)) == 0
     for step in count(1, 3):
         ended = in_child(lambda step=step: (die_at(step, path), write(path, 3)))
@@ -116,8 +118,13 @@ def kill(name: str, folder: Path) -> dict[str, Any]:
             found["broken"] += [f"ended with {ended}"] if ended else []
             break
         found["kills"] += 1
-        if path.exists() or name != "lesson":  # start_over sets the old one aside first
-            found["broken"] += [step] if in_child(lambda: check(path)) else []
+        if path.exists():
+            seen.append(folder.with_name(f"{name} at {step}") / file)
+            seen[-1].parent.mkdir()
+            shutil.copy(path, seen[-1])
+        elif name != "lesson":  # start_over sets the old one aside first
+            found["broken"] += [step]
+    found["broken"] += ["a file"] if in_child(lambda: [*map(check, seen)]) else []
     left = left_in(folder)
     found["left"] = len(left)
     for one in left:

@@ -245,15 +245,13 @@ def test_grade_ends_with_0_when_everything_passes(graded, monkeypatch):
     assert run.exit_code == 0, run.stdout
 
 
-def test_grade_of_a_file_that_is_no_lesson_ends_with_2(tmp_path):
+def test_grade_of_a_file_that_is_no_lesson_ends_with_2(tmp_path, monkeypatch, capfd):
     path = tmp_path / "no.ipynb"
     path.write_text("{}")
-    run = subprocess.run(
-        [sys.executable, "-m", "nncompress_lab", "grade", str(path)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    monkeypatch.setattr(sys, "argv", ["nncompress", "grade", str(path)])
 
-    assert run.returncode == cli.BAD_INPUT
-    assert "not a notebook that can be read" in run.stderr
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+
+    assert ended.value.code == cli.BAD_INPUT
+    assert "not a notebook that can be read" in capfd.readouterr().err
