@@ -77,29 +77,25 @@ ROUNDINGS = {
 }
 
 
-@functools.cache
-def model_of(build) -> keras.Model:
-    keras.utils.set_random_seed(7)
-    return tiny_models.randomize_statistics(build())
-
-
 @pytest.mark.parametrize("name", PASSES)
 def test_the_file_computes_exactly_what_the_compressed_model_computes(name):
-    compressed = PASSES[name](model_of(tiny_models.every_layer), tiny_models.context())
+    compressed = PASSES[name](
+        tiny_models.built(tiny_models.every_layer), tiny_models.context()
+    )
 
     assert apart(compressed, tiny_models.images(), optimized=False) <= TOLERANCE
 
 
 @pytest.mark.parametrize("name", IN_ATTENTION)
 def test_the_projections_of_attention_may_be_compressed(name):
-    compressed = PASSES[name](model_of(tiny_models.transformer))
+    compressed = PASSES[name](tiny_models.built(tiny_models.transformer))
 
     assert apart(compressed, tiny_models.images(), optimized=False) <= TOLERANCE
 
 
 @pytest.mark.parametrize("name", SCALED)
 def test_normalization_is_folded_into_any_kernel(name):
-    model = ncl.copy_model(model_of(tiny_models.residual))
+    model = ncl.copy_model(tiny_models.built(tiny_models.residual))
     for norm in ("stem_bn", "conv_bn"):  # some channels change their sign
         model.get_layer(norm).gamma.assign([1.5, -1.0, 0.5, -0.5, 1.0, -1.5])
 
@@ -111,7 +107,7 @@ def test_normalization_is_folded_into_any_kernel(name):
 @pytest.mark.parametrize("name", ROUNDINGS)
 def test_activations_are_rounded_as_keras_rounds_them(name):
     context = tiny_models.context()
-    rounding = ROUNDINGS[name](model_of(tiny_models.every_layer), context)
+    rounding = ROUNDINGS[name](tiny_models.built(tiny_models.every_layer), context)
     x = context.calibration.x
 
     outputs = OnnxRuntime(checked(rounding)).predict(x)
@@ -121,7 +117,7 @@ def test_activations_are_rounded_as_keras_rounds_them(name):
 
 
 def test_channels_that_are_gone_are_gone_in_the_file():
-    narrow = ncl.ChannelPruning(sparsity=0.5)(model_of(tiny_models.residual))
+    narrow = ncl.ChannelPruning(sparsity=0.5)(tiny_models.built(tiny_models.residual))
 
     graph = onnx.load_from_string(checked(narrow)).graph
 
@@ -154,7 +150,7 @@ def test_products_with_integer_kernels_are_those_of_the_runtime(name, tmp_path):
 
 @pytest.mark.parametrize("name", ["8 bits", "4 bits in blocks", "3 bits"])
 def test_kernels_of_convolutions_are_decoded_once(name, tmp_path):
-    content = to_onnx(PASSES[name](model_of(tiny_models.depthwise)))
+    content = to_onnx(PASSES[name](tiny_models.built(tiny_models.depthwise)))
 
     ran = rewritten(content, tmp_path / "rewritten.onnx")
 
@@ -221,7 +217,7 @@ def test_float_kernels_between_rounded_tensors_are_not_rounded():
 
 def test_convolutions_into_a_sum_need_inputs_to_see_their_range(tmp_path):
     context = tiny_models.context()
-    model = INTEGERS(model_of(tiny_models.residual), context)
+    model = INTEGERS(tiny_models.built(tiny_models.residual), context)
     x = context.calibration.x
 
     floats, integers = to_onnx(model), to_onnx(model, calibration=x)
@@ -236,7 +232,7 @@ def test_convolutions_into_a_sum_need_inputs_to_see_their_range(tmp_path):
 
 
 def test_projections_of_attention_are_computed_in_integers(tmp_path):
-    model = INTEGERS(model_of(tiny_models.transformer), tiny_models.context())
+    model = INTEGERS(tiny_models.built(tiny_models.transformer), tiny_models.context())
 
     ran = rewritten(to_onnx(model), tmp_path / "rewritten.onnx")
 
