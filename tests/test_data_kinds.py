@@ -81,6 +81,7 @@ def streams_for(number: int) -> list[Callable[[], Any]]:
     return [streams[number % len(streams)]]
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("use", LOOKING)
 def test_a_pass_sees_the_same_in_every_kind_of_data(use):
     for stream in streams_for(list(LOOKING).index(use)):
@@ -89,6 +90,7 @@ def test_a_pass_sees_the_same_in_every_kind_of_data(use):
         assert_equal_weights(found, of_arrays(use))
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("use", LOOKING)
 def test_two_inputs_are_as_good_as_one(use):
     step = LOOKING[use]
@@ -178,6 +180,7 @@ def test_a_pipeline_of_one_batch_trains_as_arrays_do():
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("build", [list, tuple], ids=["list", "tuple"])
 def test_two_inputs_train_as_a_structure_of_any_kind(build):
     inputs = build([X, X[:, :2]])
@@ -187,7 +190,7 @@ def test_two_inputs_train_as_a_structure_of_any_kind(build):
     assert_equal_weights(found, trained_on_a_dict())
 
 
-def test_an_example_without_weight_teaches_nothing():
+def test_an_example_without_weight_teaches_nothing(eagerly):
     weight = np.ones(EXAMPLES, np.float32)
     weight[3] = 0
     spoiled = np.where(weight, Y, 2 - Y)
@@ -273,7 +276,7 @@ def test_a_pipeline_of_nan_is_refused():
 # Figures
 
 
-def test_every_kind_of_data_is_measured_alike():
+def test_every_kind_of_data_is_measured_alike(eagerly):
     model = mlp()
     right = model.predict(X, verbose=0).argmax(axis=-1) == Y
 

@@ -73,7 +73,7 @@ def test_a_pass_that_leaves_such_weights_is_named_with_the_layer():
     ],
     ids=lambda step: type(step).__name__,
 )
-def test_a_training_that_diverges_at_once_says_so(step):
+def test_a_training_that_diverges_at_once_says_so(step, eagerly):
     with pytest.raises(CompressionError, match=r"diverged.*learning_rate=1e\+38"):
         step(tiny_models.sequential(), CONTEXT)
 
