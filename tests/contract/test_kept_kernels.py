@@ -93,8 +93,8 @@ CHANGES = [
 
 
 @pytest.mark.parametrize(
-    ("kind", "change"),
-    tiny_models.crossed(["groups", "codes"], CHANGES),
+    ("change", "kind"),
+    tiny_models.in_turn(CHANGES, ["groups", "codes"]),
     ids=lambda one: getattr(one, "__name__", one),
 )
 def test_new_numbers_count_at_once(kind, change, tmp_path):

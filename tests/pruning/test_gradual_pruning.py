@@ -84,8 +84,8 @@ def test_the_schedule_is_followed_and_pruned_weights_stay_zero():
 @pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize(
     ("score", "scope"),
-    tiny_models.crossed(
-        ["magnitude", "taylor", "movement"], ["output", "layer", "global"]
+    tiny_models.in_turn(
+        ["magnitude", "taylor", "movement"], ["output", "layer", "global"], each=2
     ),
 )
 def test_the_final_sparsity_is_exact_for_every_score_and_scope(score, scope, context):
