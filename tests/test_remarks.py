@@ -113,6 +113,7 @@ def test_statistics_of_before_a_pass_are_to_be_measured_again(step):
     assert f"{STALE} {name}: ReestimateBatchNorm()" in said
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize(
     "step",
     [
