@@ -16,6 +16,7 @@ from nncompress_lab.report.formats import size
 from nncompress_lab.report.metrics import ACCURACY
 from nncompress_widgets import CompressionStudio, Goal, control
 from nncompress_widgets.card_words import name_of, setting_of
+from nncompress_widgets.code_panel import comments_of
 from nncompress_widgets.studio_picture import Column, Fact, waterfall_svg
 
 PRUNED = ncl.MagnitudePruning(sparsity=0.5)
@@ -189,6 +190,11 @@ def test_the_code_runs_by_itself_and_makes_the_same_model(resting, model):
     assert "ncl.pipeline(" in program
     made = resting._trial.made(resting.choice)
     tiny_models.assert_same_weights(made, names["compressed"])
+
+
+def test_the_code_says_so_where_a_setting_is_not_measured_yet(resting):
+    *_, said = comments_of(resting._outcome, (FOUR, FOUR))
+    assert said == "this setting: not measured yet"
 
 
 def test_a_training_gets_the_users_own_data_in_the_code(model, eagerly, monkeypatch):

@@ -108,7 +108,7 @@ def comments_of(outcome: Known, choice: Any) -> Sequence[str]:
     return [
         f"{trial.name}, seed 0, {judged_on(metric, trial.examples)}",
         f"original: {_said(metric, trial.original)}",
-        f"this setting: {_said(metric, now)}",
+        f"this setting: {_said(metric, now) or 'not measured yet'}",
     ]
 
 
