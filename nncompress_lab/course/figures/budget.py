@@ -26,6 +26,7 @@ _LOOKS: Final = {
 }
 _OWN: Final = ("*", ORANGE, 190)
 _BELOW: Final = 0.06  # the limit: what is worse than that stands at the lower edge
+_MARK: Final = 4  # pixels from the middle of a mark to its edge
 # Where a name may stand, in points from its mark: right or left of it, up or down.
 _PLACES: Final = [
     (side * 7, up, "left" if side > 0 else "right")
@@ -109,7 +110,7 @@ def _write_names(axis: Any, points: Sequence[tuple[Point, str]]) -> None:
             )
             box = text.get_window_extent()
             inside = axis.bbox.x0 <= box.x0 and box.x1 <= axis.bbox.x1 + 20
-            covers = any(box.contains(*mark) for mark in marks) or any(
+            covers = any(box.padded(_MARK).contains(*mark) for mark in marks) or any(
                 box.overlaps(other) for other in taken
             )
             if inside and not covers:

@@ -87,10 +87,18 @@ def bars(
     finish(figure, title, alt=f"{_listed(values)} ({unit})")
 
 
-def panels(title: str, groups: Mapping[str, Mapping[str, float]]) -> None:
-    """Several groups of horizontal bars beside each other, for the same names."""
+def panels(
+    title: str, groups: Mapping[str, Mapping[str, float]], *, one_scale: bool = False
+) -> None:
+    """Several groups of horizontal bars beside each other, for the same names.
+
+    Args:
+        title: What to see.
+        groups: By their headings, numbers by name.
+        one_scale: Whether equal lengths are equal numbers in all groups.
+    """
     figure, axes = new_figure(
-        1, len(groups), size=(3.2 * len(groups), 2.6), sharey=True
+        1, len(groups), size=(3.2 * len(groups), 2.6), sharey=True, sharex=one_scale
     )
     for axis, (heading, values) in zip(axes, groups.items(), strict=True):
         _horizontal(axis, values, list(COLORS[: len(values)]))

@@ -52,12 +52,19 @@ class Picture:
 
 
 def new_figure(
-    rows: int = 1, columns: int = 1, *, size: tuple[float, float], sharey: bool = False
+    rows: int = 1,
+    columns: int = 1,
+    *,
+    size: tuple[float, float],
+    sharex: bool = False,
+    sharey: bool = False,
 ) -> tuple[Figure, list[Axes]]:
     """A figure in the style of the course, and its axes row by row."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=size)
-        grid = figure.subplots(rows, columns, squeeze=False, sharey=sharey)
+        grid = figure.subplots(
+            rows, columns, squeeze=False, sharex=sharex, sharey=sharey
+        )
     return figure, list(grid.flat)
 
 
