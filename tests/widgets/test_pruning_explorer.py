@@ -276,6 +276,7 @@ def test_an_error_without_a_loop_and_on_a_click_is_shown_too(explorer, monkeypat
     explorer._message.value = ""
     click(explorer._goal_panel.button)
     assert "RuntimeError: lost" in explorer._message.value
+    assert not explorer._goal_panel._verdict.value
     with pytest.raises(RuntimeError, match="lost"):
         explorer.sparsity = 0.3
 
@@ -323,6 +324,7 @@ def test_registering_right_after_a_drag_judges_the_new_setting(model):
     async def drag_and_click() -> None:
         drag(explorer, 61)
         click(explorer._goal_panel.button)
+        assert "Measuring" in explorer._goal_panel._verdict.value
         await settle(explorer)
 
     asyncio.run(drag_and_click())

@@ -295,5 +295,6 @@ class Control(ipywidgets.VBox):
         )
 
     def _show_error(self, error: Exception) -> None:
+        self._goal_panel.give_up()
         text = html.escape(f"{type(error).__name__}: {error}")
         self._message.value = f'<div class="nncompress-error" role="alert">{text}</div>'

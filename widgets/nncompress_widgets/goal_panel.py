@@ -26,6 +26,7 @@ class GoalPanel:
     def __init__(self, goal: Goal | None, known: Iterable[str]) -> None:
         self.goal = _checked(goal, known)
         self._judged = ""
+        self._measuring = False
         self._verdict = ipywidgets.HTML()
         self.button = ipywidgets.Button(
             description="Register",
@@ -42,10 +43,23 @@ class GoalPanel:
 
     def on_click(self, call: Callable[[], object]) -> None:
         """Have `call()` called when the user presses Register."""
-        self.button.on_click(lambda _: call())
+
+        def pressed(_button: object) -> None:
+            self._measuring = True
+            self.show(is_registered=False)
+            call()
+
+        self.button.on_click(pressed)
+
+    def give_up(self) -> None:
+        """No verdict comes: what was registered could not be measured."""
+        self._measuring = False
+        self._verdict.value = ""
+        self.show(is_registered=False)
 
     def judge(self, figures: Figures) -> None:
         """Compare the figures of the setting that was registered with the goal."""
+        self._measuring = False
         if self.goal is None:
             return
         shortfalls = self.goal.shortfalls(figures)
@@ -63,7 +77,12 @@ class GoalPanel:
 
     def show(self, *, is_registered: bool) -> None:
         """Say whether the verdict is on what the control shows."""
-        if self._judged:
+        if self._measuring:
+            self._verdict.value = (
+                '<div class="nncompress-verdict" role="status">'
+                "Measuring the setting that you registered …</div>"
+            )
+        elif self._judged:
             self._verdict.value = self._judged.format(
                 state="This setting is registered."
                 if is_registered

@@ -145,6 +145,7 @@ class OverTime(ipywidgets.VBox):
         if self._trained_of != setting or self.accuracy is None:
             self._train()
         with self._lock:
+            self._goal.give_up()  # a training that was stopped has no verdict
             if self._trained_of == setting and self.accuracy is not None:
                 self._registered = setting
                 if self._replay:
@@ -258,6 +259,7 @@ class OverTime(ipywidgets.VBox):
         ]
 
     def _show_error(self, error: Exception) -> None:
+        self._goal.give_up()
         text = html.escape(f"{type(error).__name__}: {error}")
         self._message.value = f'<div class="nncompress-error" role="alert">{text}</div>'
 
