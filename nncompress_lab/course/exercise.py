@@ -155,6 +155,8 @@ def call(function: Any, *arguments: Any, **options: Any) -> Any:
         what = "array it was given; work on a new array"
         if isinstance(before, list):
             what = "list it was given, or an array in it; make new ones"
+        if isinstance(before, dict):
+            what = "dict it was given; work on a new one"
         require(_same(before, after), f"The function changed the {what}.")
     require(result is not None, "The function returned None: is a `return` missing?")
     return result

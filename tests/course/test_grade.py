@@ -78,14 +78,17 @@ def test_an_answer_that_changes_an_array_inside_a_list_fails():
     assert "or an array in it" in grade(exercise, in_place).message
 
 
-def test_an_answer_that_changes_numbers_in_a_list_fails():
+@pytest.mark.parametrize("given", [[1, 2], {"bytes": 3}], ids=["list", "dict"])
+def test_an_answer_that_empties_what_it_was_given_fails(given):
     def in_place(numbers):
-        return numbers.pop()
+        numbers.clear()
+        return 3
 
     exercise = Exercise("x", title="", points=1, hints=(), reference=None)
-    exercise.check(lambda answer: call(answer, [1, 2]))
+    exercise.check(lambda answer: call(answer, given))
 
-    assert "changed the list it was given" in grade(exercise, in_place).message
+    told = f"changed the {type(given).__name__} it was given"
+    assert told in grade(exercise, in_place).message
 
 
 def stub(weights):
