@@ -718,9 +718,10 @@ figures.panels(
         "values, at least": {name: bills.get(name, (0, 0))[1] for name in in_file},
         "in the file": in_file,
     },
+    one_scale=True,
 )
 part = sum(bill[0] for bill in bills.values()) / sum(map(sum, bills.values()))
-print(f"of the bills {part:.0%} are for positions")
+print(f"of the bills {100 * part:.0f} % are for positions")
 
 # %% tags=["check"]
 least = sum(map(sum, bills.values()))
@@ -743,8 +744,8 @@ for name in ("MNIST", "Fashion-MNIST"):
     size = np.mean([row["packed_bytes"] for row in of])
     ratio = np.mean([row["float32_bytes"] / row["packed_bytes"] for row in of])
     error = np.mean([row["error"] for row in of])
-    print(f"{name}: {size:,.0f} bytes, {ratio:.0f} times smaller, error {error:.2%}")
-    print(f"    ({len(of)} trained, each with a seed of its own)")
+    print(f"{name}: {size:,.0f} bytes, {ratio:.0f} times smaller, ", end="")
+    print(f"error {100 * error:.2f} % (mean over the seeds: {len(of)})")
 
 # %% [markdown]
 # ## 5. Your turn, with the control
