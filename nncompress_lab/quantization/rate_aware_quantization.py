@@ -3,11 +3,10 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import ClassVar, Final
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
 from nncompress_lab import progress
 from nncompress_lab.data.datasets import Data
@@ -24,6 +23,7 @@ from nncompress_lab.quantization.arrays.error_compensation import check_damping
 from nncompress_lab.quantization.arrays.integer_format import KernelFormat
 from nncompress_lab.quantization.arrays.rate_distortion import RatedCodes, rate_round
 from nncompress_lab.quantization.arrays.rate_search import TRIES, made_of_bits
+from nncompress_lab.quantization.arrays.weighed import UNSEEN, Weighed
 from nncompress_lab.quantization.layers.replace import (
     StoredKernels,
     kernel_view,
@@ -35,48 +35,7 @@ from nncompress_lab.training.loop import given
 
 WIDEST: Final = KernelFormat(8, "per_tensor")
 
-Array = npt.NDArray[Any]
 Rounded = dict[str, StoredKernels]  # by the path of a layer
-
-
-class Weighed(NamedTuple):
-    """A kernel and how much its errors matter, as `rate_round` takes them.
-
-    Args:
-        matrix: Shape `(rows, channels)`.
-        moments: Second moments of the inputs, shape `(groups, rows, rows)`.
-        importance: Of each output, shape `(channels,)`.
-    """
-
-    matrix: Array
-    moments: Array
-    importance: Array
-
-    @classmethod
-    def of(
-        cls, matrix: Array, information: Array, moments: Array | None, examples: int
-    ) -> "Weighed":
-        """A kernel weighed by the Fisher information of its weights.
-
-        A kernel without rows of inputs, as that of an Embedding, is weighed by its own
-        information alone.
-
-        Args:
-            matrix: The kernel, shape `(rows, channels)`.
-            information: Of each of its weights, of the same shape.
-            moments: Sums over the examples of the outer products of its inputs, shape
-                `(groups, rows, rows)`; None if it has no rows of inputs.
-            examples: How many they are.
-        """
-        if moments is None:
-            moment = np.diag(information.mean(axis=1))
-            return cls(matrix, moment[None], np.ones(information.shape[1]))
-        means = moments / examples
-        sizes = np.trace(means, axis1=1, axis2=2)
-        sizes[sizes == 0] = 1.0
-        groups = np.array_split(information.sum(axis=0), len(means))
-        parts = [one / size for one, size in zip(groups, sizes, strict=True)]
-        return cls(matrix, means, np.concatenate(parts))
 
 
 @dataclass(frozen=True)
@@ -92,9 +51,10 @@ class RateAwareQuantization(StoringPass):
 
     Without training it takes a quarter to three fifths fewer packed bytes than `GPTQ` at
     its accuracy (docs/measured-techniques.md). In memory the integers may be wider. Give it
-    2,000 inputs rather than 500: directions that none of them shows cost it nothing.
-    Zeros stay zero. Outputs count as probabilities where their last activation makes them
-    so; else one alone counts as a real number, and several as logits of classes.
+    2,000 inputs rather than 500: of what few inputs do not show it knows nothing, and takes
+    it for as important as the mean, as if 16 more of them had shown it. Zeros stay zero.
+    Outputs count as probabilities where their last activation makes them so; else one alone
+    counts as a real number, and several as logits of classes.
 
     Args:
         bits: What a weight is to take in the packed file on average, above 0 and below 8;
@@ -171,7 +131,9 @@ class RateAwareQuantization(StoringPass):
         if not layers:
             return store_kernels(model, lambda _: None)
         data = given(context.calibration)
-        weighed = _weighed(model, layers, data, context.seed)
+        # Damping does the same to the inputs: only what that leaves is added.
+        unseen = max(0.0, UNSEEN / (UNSEEN + len(data)) - self.damping)
+        weighed = _weighed(model, layers, data, seed=context.seed, unseen=unseen)
         tries = 1 if self.rate is not None else TRIES
         title = f"quantize {model.name}"
         with progress.bar(title, tries, show=context.progress) as bar:
@@ -226,7 +188,12 @@ class RateAwareQuantization(StoringPass):
 
 
 def _weighed(
-    model: keras.Model, layers: list[KernelLayer], data: Data, seed: int
+    model: keras.Model,
+    layers: list[KernelLayer],
+    data: Data,
+    *,
+    seed: int,
+    unseen: float,
 ) -> dict[str, dict[str, Weighed]]:
     """How much errors of each kernel matter, by path and name."""
     seen = [
@@ -242,7 +209,8 @@ def _weighed(
                 (view := kernel_view(WIDEST, one.layer, name)).matrix(kernel),
                 view.matrix(information),
                 moments.get(one.path, {}).get(name),
-                len(data),
+                examples=len(data),
+                unseen=unseen,
             )
             for name, kernel, information in zip(
                 one.kernel_names, one.arrays(), fisher[one.path], strict=True

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import nncompress_lab as ncl
+from nncompress_lab.quantization import rate_aware_quantization
 from nncompress_lab.quantization.arrays.rate_distortion import LARGEST, rate_round
 from nncompress_lab.quantization.arrays.rate_search import NEAR, made_of_bits
 from nncompress_lab.testing import tiny_models as all_tiny_models
@@ -201,6 +202,26 @@ def test_the_rate_of_some_bits_is_found(bits, at_most):
     assert found <= bits or not at_most
     least, _ = made_of_bits(lambda rate: 2 + bits_at(rate), float, 1.0, at_most=at_most)
     assert least == pytest.approx(2, abs=1e-3)
+
+
+def test_what_few_inputs_do_not_show_is_not_taken_for_nothing(monkeypatch):
+    """Eight inputs of a hundred numbers, and as many bits: the others mean something."""
+    keras.utils.set_random_seed(7)
+    layers = [keras.layers.Dense(60, activation="relu"), keras.layers.Dense(40)]
+    model = keras.Sequential([keras.Input((100,)), *layers])
+    x = np.random.default_rng(1).normal(size=(508, 100)).astype("float32")
+    context = ncl.Context(calibration=x[:8], progress=False)
+    objective = ncl.Objective(keras.losses.SparseCategoricalCrossentropy(True))
+    step = ncl.RateAwareQuantization(bits=2.0)
+
+    def divergence():
+        return ncl.measure.divergence(
+            model, step(model, context), x[8:], objective=objective
+        )
+
+    found = divergence()
+    monkeypatch.setattr(rate_aware_quantization, "UNSEEN", 0)
+    assert found < 0.7 * divergence()
 
 
 def test_depthwise_kernels_are_rated_too():
