@@ -10,10 +10,9 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
-UNSEEN: Final = (
-    16  # examples as if seen that show all inputs, and all outputs, alike: with
-)
-# 64 photographs, 4 do too little for a network of a thousand classes
+# So many examples count as if seen that show all inputs, and all outputs, alike. With 64
+# photographs, 4 do too little for a network of a thousand classes.
+UNSEEN: Final = 16
 
 
 class Weighed(NamedTuple):
