@@ -66,7 +66,7 @@ STEPS: dict[str, dict[str, ncl.Pass | None]] = {  # what `rate_aware.py` does no
         },
         **{
             f"rate {rate:g}": ncl.RateAwareQuantization(rate=rate)
-            for rate in (1e-8, 3e-9, 1e-9)
+            for rate in (1e-8, 3e-9, 1e-9, 3e-10)
         },
     },
 }
