@@ -26,9 +26,8 @@ class StudioView:
         self.cards: list[Any] = []
         self._row = row_of()
         self._row.add_class("nncompress-cards")
-        self._sliders: dict[
-            tuple[type, str], Any
-        ] = {}  # by pass and name of its number
+        # By a pass and the name of its number.
+        self._sliders: dict[tuple[type, str], Any] = {}
         self.applied = ipywidgets.Checkbox(
             description="applied", indent=False, layout={"width": "90px"}
         )
