@@ -134,8 +134,9 @@ def _draw_factors(axes: Any, names: list[str], same: list[Rows]) -> None:
         texts = [f"{factors_of(rows)[step]:.1f}x" for rows in same]
         axes.bar_label(bars, texts, label_type="center", fontsize=8, color="white")
         bottoms = tops
-    for place, top in enumerate(bottoms):
-        axes.text(place, top * 1.05, f"{top:.0f}x", ha="center", weight="bold")
+    for place, (top, rows) in enumerate(zip(bottoms, same, strict=True)):
+        ratio = f"{mean(ratios(rows)):.0f}x"  # the product of means is not quite it
+        axes.text(place, top * 1.05, ratio, ha="center", weight="bold")
     axes.set_yscale("log")
     axes.set_ylim(1, 2.5 * max(bottoms))
     axes.set_ylabel("times smaller than float32 (logarithmic)")
