@@ -38,7 +38,8 @@ def in_words(value: Any) -> str:
 def _of_arrays(value: Any) -> str:
     """An array, a tensor of any backend or a model, without an import of Keras."""
     kind = type(value)
-    if any(each.__qualname__ == "Model" for each in kind.__mro__):
+    is_model = any(each.__qualname__ == "Model" for each in kind.__mro__)
+    if is_model and hasattr(value, "name"):  # a learner's own class may have none
         return f"a model, {value.name!r}"
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape}"

@@ -108,7 +108,7 @@ def measured(path: str | Path, *, original: str | None = None) -> HandIn:
 def _macs(path: Path) -> int | None:
     try:
         return onnx_macs(path) if path.suffix == ".onnx" else None
-    except ModelFileError:  # a graph that runs, of sizes that it does not tell
+    except ModelFileError:  # it runs, of sizes or by operations that are not known
         return None
 
 

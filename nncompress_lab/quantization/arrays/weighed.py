@@ -57,13 +57,15 @@ class Weighed(NamedTuple):
             return cls(matrix, moment[None], np.ones(information.shape[1]))
         means = moments / examples
         sizes = np.trace(means, axis1=1, axis2=2)
-        alike = np.eye(means.shape[1]) * (sizes / means.shape[1])[:, None, None]
+        rows = np.arange(means.shape[1])
+        means *= 1 - unseen  # in place: those of a wide layer are large
+        means[:, rows, rows] += unseen * (sizes / len(rows))[:, None]
         sizes[sizes == 0] = 1.0
         groups = np.array_split(information.sum(axis=0), len(means))
         parts = [one / size for one, size in zip(groups, sizes, strict=True)]
         importance = np.concatenate(parts)
         return cls(
             matrix,
-            (1 - unseen) * means + unseen * alike,
+            means,
             (1 - unseen) * importance + unseen * importance.mean(),
         )
