@@ -276,6 +276,7 @@ def test_cards_of_a_pipeline_are_moved_by_keyboard_and_keep_the_focus(page, lab)
     expect(handle).to_have_attribute("aria-valuenow", "51.0")
     cards.nth(1).click()
     earlier = control.get_by_role("button", name="Earlier")
+    expect(earlier).to_be_enabled()  # it was not for the first card
     earlier.focus()
     page.keyboard.press("Enter")
     expect(cards.nth(0)).to_contain_text("Quantize")
