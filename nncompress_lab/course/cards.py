@@ -52,7 +52,8 @@ class Card:
         )
         return (
             f'<div style="{_bar(self.color)}'
-            'padding:6px 12px;margin:4px 0;line-height:1.45;max-width:46em">'
+            "padding:6px 12px;margin:4px 0;line-height:1.45;max-width:46em;"
+            'overflow-wrap:anywhere">'
             f"<strong>{_inline(self.heading)}</strong>{below}</div>"
         )
 

@@ -36,8 +36,9 @@ GIVEN: Final = frozenset({"calibration"})  # what a pass may need without being 
 Model = Callable[[], keras.Model]
 
 _BEGINNING = (
-    "Choose a setting in the control and press Register. Use this in my code and Insert as "
-    "my answer write it into the cell of `{}`. Run that cell, then this one."
+    "Choose a setting in the control and press 'Register', then 'Use this in my code' and "
+    "'Insert as my answer': it is written into the cell of `{}`. Run that cell, then this "
+    "one."
 )
 
 

@@ -456,7 +456,7 @@ figures.dots(
     f"Means say {of_means.min():.2f} to {of_means.max():.2f}; the truth is 1",
     {"ratio of means": of_means},
     "speed-up of a model against itself, 16 trials",
-    truth=1,
+    truth=("truth", 1),
 )
 
 # %% [markdown]
@@ -510,7 +510,7 @@ figures.dots(
     f"The 16 trials again: your function says {ratios.min():.2f} to {ratios.max():.2f}",
     {"ratio of means": of_means, "your function": ratios},
     "speed-up of a model against itself",
-    truth=1,
+    truth=("truth", 1),
 )
 
 # %% [markdown]

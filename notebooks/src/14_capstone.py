@@ -361,7 +361,7 @@ figures.dots(
     "40 files that are equally good, each measured on 2,000 images",
     {"files": luck},
     "measured accuracy",
-    truth=worth,
+    truth=("worth", worth),
 )
 
 # %% tags=["check"]

@@ -20,7 +20,9 @@ DRAWN = {
     "panels": lambda: figures.panels("T", {"MACs": BY_NAME, "ms": BY_NAME}),
     "shares": lambda: figures.shares("T", {"bytes": BY_NAME, "MACs": BY_NAME}),
     "times": lambda: figures.times("T", np.array([1.0, 1.5, 7.0])),
-    "dots": lambda: figures.dots("T", {"mean": np.ones(3)}, "ratio", truth=1),
+    "dots": lambda: figures.dots(
+        "T", {"mean": np.ones(3)}, "ratio", truth=("right", 1)
+    ),
     "curves": lambda: figures.curves(
         "T", {"a": [0.9, 0.2]}, [0.1, 0.5], xlabel="x", ylabel="y", level=("all", 0.9)
     ),
@@ -60,8 +62,8 @@ SAID = {
     "panels": "MACs: a 3, b 1; ms",
     "shares": "bytes: a 75, b 25",
     "times": "fastest 1.0, mean 3.2",
-    "dots": "mean 1.00 to 1.00",
-    "curves": "a: 0.20 at 0.5",
+    "dots": "right 1; mean 1.00 to 1.00",
+    "curves": "all: 0.90; a: 0.20 at 0.5",
     "points": "all 0.900 at 9, 4 bits 0.800 at 1",
     "budget": "below 2 and above 0.85, all 0.900 at 9, a.ncz 0.800 at 1",
     "staircase": "0.2 becomes 0, -0.9 becomes -1",
@@ -92,10 +94,44 @@ def test_a_picture_is_transparent_and_says_what_it_shows(name, monkeypatch):
     assert 'alt="T. ' in bundle["text/html"]
 
 
-def test_a_mean_beside_the_line_that_it_is_compared_with_is_written_aside(monkeypatch):
-    drawn = []
+@pytest.fixture
+def drawn(monkeypatch):
+    """The figures that were shown, as Matplotlib has them."""
+    figures_drawn = []
     monkeypatch.setattr(style, "Picture", lambda figure, alt: figure)
-    monkeypatch.setattr(style, "show", drawn.append)
+    monkeypatch.setattr(style, "show", figures_drawn.append)
+    return figures_drawn
+
+
+def test_the_cells_of_all_matrices_have_one_size(drawn):
+    thin, row = np.ones((4, 1)), np.ones((1, 3))
+    figures.matrices("T", left=thin, right=row, product=thin @ row)
+
+    sizes = [axis.transData.transform([(0, 0), (1, 1)]) for axis in drawn[0].axes]
+    cells = np.abs([one[1] - one[0] for one in sizes])
+    assert np.allclose(cells, cells[0], rtol=0.1)
+    assert [axis.get_ylim() for axis in drawn[0].axes] == 3 * [(3.5, -0.5)]
+
+
+def test_a_line_to_compare_dots_with_is_named(drawn):
+    figures.dots("T", {"files": np.ones(3)}, "accuracy", truth=("worth", 0.885))
+
+    assert [text.get_text() for text in drawn[0].axes[0].texts] == ["worth: 0.885"]
+
+
+def test_names_of_points_in_one_place_do_not_cover_each_other(drawn):
+    here = [(262.0, 0.913, name) for name in ("dense1 at rank 48", "your choice")]
+    groups = {"original": [(735.0, 0.919, "original")], "this lesson": here}
+    figures.points("T", groups, xlabel="kB", ylabel="accuracy")
+
+    boxes = [text.get_window_extent() for text in drawn[0].axes[0].texts]
+    assert len(boxes) == 3
+    assert not any(
+        one.overlaps(other) for one in boxes for other in boxes if one is not other
+    )
+
+
+def test_a_mean_beside_the_line_that_it_is_compared_with_is_written_aside(drawn):
     groups = {"far": [0.4, 0.41], "below": [0.89, 0.9], "above": [0.91, 0.92]}
     figures.intervals("T", groups, "accuracy", level=("all", 0.905))
 

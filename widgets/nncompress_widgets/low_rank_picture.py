@@ -158,4 +158,6 @@ def _verdict(cut: Cut) -> str:
             if after > before
             else "as large as before"
         )
-    return f"{before / after:.1f}x smaller"
+    ratio = before / after
+    amount = f"{ratio:.1f}x" if ratio >= 1.1 else f"{100 * (ratio - 1):.0f} %"
+    return f"{amount} smaller"

@@ -183,11 +183,16 @@ def multiply_to_the_matrix_at_full_rank(answer):
 def keep_the_largest_singular_values(answer):
     matrix = np.diag([1.0, 4.0, 2.0])
     product = thin_pair(answer, matrix, 1, shape=(3, 3), rank=1)
+    largest = np.isclose(np.abs(product).max(), 4.0, atol=CLOSE)
+    reason = (
+        "The size is right, the place is not: columns of `u` go with rows of `vt`."
+        if largest
+        else "Which columns of `u` belong to the largest singular value?"
+    )
     require(
         np.allclose(product, np.diag([0.0, 4.0, 0.0]), atol=CLOSE),
         "The best matrix of rank 1 for the diagonal 1, 4, 2 keeps the 4, and the rest is "
-        f"zero. Yours is {np.round(product, 2).tolist()}. Which columns of `u` belong to "
-        "the largest singular value?",
+        f"zero. Yours is {np.round(product, 2).tolist()}. {reason}",
     )
 
 

@@ -139,8 +139,10 @@ why_outputs = choice(
         "b": Option(
             "The inputs of dense1 lie mostly in directions that were kept.",
             "Yes. What was dropped is as long as ever, but images hardly point there: the "
-            "inputs of a layer are no random numbers. Training puts the large singular "
-            "values where the inputs are, in dense1 much more than in conv2.",
+            "inputs of a layer are no random numbers. A gradient is made of inputs, so "
+            "training changes a kernel mostly in their directions. In conv2 real inputs "
+            "meet what was dropped nearly as much as random ones do: only measuring "
+            "tells.",
             right=True,
         ),
         "c": Option(

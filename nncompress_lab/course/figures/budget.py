@@ -1,11 +1,12 @@
 """Points beside the corner that a budget leaves."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator
 
+from nncompress_lab.course.figures.names import Point, write_names
 from nncompress_lab.course.figures.style import (
     BLUE,
     COLORS,
@@ -16,8 +17,6 @@ from nncompress_lab.course.figures.style import (
     new_figure,
 )
 
-Point = tuple[float, float, str]
-
 _LOOKS: Final = {
     "original": ("o", GREY, 45),
     "measured before": ("s", BLUE, 35),
@@ -26,13 +25,6 @@ _LOOKS: Final = {
 }
 _OWN: Final = ("*", ORANGE, 190)
 _BELOW: Final = 0.06  # the limit: what is worse than that stands at the lower edge
-_MARK: Final = 4  # pixels from the middle of a mark to its edge
-# Where a name may stand, in points from its mark: right or left of it, up or down.
-_PLACES: Final = [
-    (side * 7, up, "left" if side > 0 else "right")
-    for up in (5, -11, 17, -23, 29)
-    for side in (1, -1)
-]
 
 
 def budget(
@@ -84,37 +76,10 @@ def budget(
         frameon=False,
     )
     figure.tight_layout()
-    _write_names(axis, drawn)
+    write_names(axis, drawn)
     finish(figure, title, alt=", ".join(alt))
 
 
 def _at_the_edge(point: Point, floor: float) -> Point:
     x, y, name = point
     return (x, floor, f"{name} ({100 * y:.0f} %)") if y < floor else point
-
-
-def _write_names(axis: Any, points: Sequence[tuple[Point, str]]) -> None:
-    """Write each name where it covers neither a mark nor another name, if there is room."""
-    marks = [axis.transData.transform(point[:2]) for point, _ in points]
-    taken: list[Any] = []
-    for (x, y, name), color in sorted(points):
-        for across, up, side in _PLACES if name else ():
-            text = axis.annotate(
-                name,
-                (x, y),
-                (across, up),
-                textcoords="offset points",
-                ha=side,
-                fontsize=8,
-                color=color,
-            )
-            box = text.get_window_extent()
-            inside = axis.bbox.x0 <= box.x0 and box.x1 <= axis.bbox.x1 + 20
-            covers = any(box.padded(_MARK).contains(*mark) for mark in marks) or any(
-                box.overlaps(other) for other in taken
-            )
-            if inside and not covers:
-                taken.append(box)
-                break
-            if (across, up, side) != _PLACES[-1]:
-                text.remove()

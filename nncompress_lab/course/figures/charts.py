@@ -19,6 +19,7 @@ from nncompress_lab.course.figures.style import (
 )
 
 _THOUSAND = 1000
+_LETTERS = 7  # of a name above a column of a matrix
 
 
 def images(
@@ -55,20 +56,28 @@ def images(
 
 
 def matrices(title: str, *, reach: float = 1.3, **arrays: Array) -> None:
-    """Small matrices beside each other, each number in its cell.
+    """Small matrices beside each other, each number in its cell, all cells of one size.
 
     Args:
         title: What to see.
         reach: The magnitude of the strongest colour.
         arrays: By name; an underscore is shown as a space.
     """
-    columns = max(array.shape[1] for array in arrays.values())
+    rows = max(len(array) for array in arrays.values())
+    widths = [
+        max(array.shape[1], len(name) / _LETTERS) for name, array in arrays.items()
+    ]
     figure, axes = new_figure(
-        1, len(arrays), size=(0.75 * columns * len(arrays) + 1, 2.9)
+        1,
+        len(arrays),
+        size=(0.75 * sum(widths) + 1, min(1 + 0.55 * rows, 2.9)),
+        widths=widths,
     )
-    for axis, (name, array) in zip(axes, arrays.items(), strict=True):
+    for axis, width, (name, array) in zip(axes, widths, arrays.items(), strict=True):
         axis.imshow(array, cmap="PuOr", vmin=-reach, vmax=reach, aspect="auto")
-        axis.set(title=name.replace("_", " "), xticks=[], yticks=[])
+        middle = (array.shape[1] - 1) / 2
+        axis.set(xlim=(middle - width / 2, middle + width / 2), ylim=(rows - 0.5, -0.5))
+        axis.set(title=name.replace("_", " "), xticks=[], yticks=[], frame_on=False)
         for (row, column), value in np.ndenumerate(array):
             color = "white" if abs(value) > 0.55 * reach else "black"
             text = f"{value + 0.0:.2g}"
@@ -152,10 +161,27 @@ def times(title: str, microseconds: Array) -> None:
     finish(figure, title, alt=f"fastest {fastest:.1f}, mean {mean:.1f} microseconds")
 
 
-def dots(title: str, rows: Mapping[str, Array], xlabel: str, *, truth: float) -> None:
-    """Repeated measurements as dots, a row for each way to measure."""
+def dots(
+    title: str, rows: Mapping[str, Array], xlabel: str, *, truth: tuple[str, float]
+) -> None:
+    """Repeated measurements as dots, a row for each way to measure.
+
+    Args:
+        title: What to see.
+        rows: By the way to measure, what it said.
+        xlabel: Below the axis.
+        truth: The name and the place of a dotted line: what each should have said.
+    """
     figure, (axis,) = new_figure(size=(7.6, 2.6))
-    axis.axvline(truth, color=GREY, linestyle=":")
+    axis.axvline(truth[1], color=GREY, linestyle=":")
+    axis.annotate(
+        f"{truth[0]}: {truth[1]:g}",
+        (truth[1], len(rows) - 0.4),
+        (5, -10),
+        textcoords="offset points",
+        fontsize=9,
+        color=TEXT,
+    )
     for place, (values, marker) in enumerate(zip(rows.values(), "^osD", strict=False)):
         axis.plot(
             values,
@@ -170,9 +196,8 @@ def dots(title: str, rows: Mapping[str, Array], xlabel: str, *, truth: float) ->
         name: f"{values.min():.2f} to {values.max():.2f}"
         for name, values in rows.items()
     }
-    finish(
-        figure, title, alt="; ".join(f"{name} {span}" for name, span in spans.items())
-    )
+    told = [f"{truth[0]} {truth[1]:g}", *(f"{n} {span}" for n, span in spans.items())]
+    finish(figure, title, alt="; ".join(told))
 
 
 def curves(
@@ -194,7 +219,8 @@ def curves(
     axis.set(xlabel=xlabel, ylabel=ylabel, ylim=(0, 1))
     axis.legend(loc="lower left", fontsize=9, labelcolor=TEXT, frameon=False)
     ends = {name: f"{values[-1]:.2f} at {at[-1]:g}" for name, values in lines.items()}
-    finish(figure, title, alt="; ".join(f"{name}: {end}" for name, end in ends.items()))
+    told = [f"{name}: {end}" for name, end in ends.items()]
+    finish(figure, title, alt="; ".join([f"{level[0]}: {level[1]:.2f}", *told]))
 
 
 def sliding_kernel(title: str, *, image: int, kernel: int) -> None:

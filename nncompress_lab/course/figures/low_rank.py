@@ -27,9 +27,10 @@ def thin(title: str, rows: int, columns: int, ranks: Sequence[int]) -> None:
         ranks: The factors of a rank that holds no fewer weights are in the other colour.
     """
     figure, axes = new_figure(
-        1, 1 + len(ranks), size=(2.0 * (1 + len(ranks)), 2.2), sharey=True
+        1, 1 + len(ranks), size=(2.0 * (1 + len(ranks)), 2.6), sharey=True
     )
     gap, alt = 0.12 * rows, []
+    widest = max(ranks) + gap + columns
     boxes: list[tuple[str, str, list[tuple[float, int, int]]]] = [
         (f"{rows} x {columns}", GREY, [(0.0, rows, columns)])
     ]
@@ -44,7 +45,7 @@ def thin(title: str, rows: int, columns: int, ranks: Sequence[int]) -> None:
         weights = sum(height * width for _, height, width in sides)
         for x, height, width in sides:
             axis.add_patch(mpl.patches.Rectangle((x, 0), width, height, color=color))
-        axis.set(xlim=(0, rows + columns), ylim=(rows, 0), aspect="equal")
+        axis.set(xlim=(0, widest), ylim=(rows, 0), aspect="equal")
         axis.set_title(f"{name}\n{weights:,.0f} weights")
         axis.set_axis_off()
         alt.append(f"{name}: {weights:,.0f} weights")
@@ -65,6 +66,7 @@ def spectra(title: str, values: Mapping[str, Array]) -> None:
         axis.plot(places, one / one[0], color=color, label=f"{name}, {len(one)} values")
         middle = one[len(one) // 2] / one[0]
         alt.append(f"{name}: the middle one is {middle:.2f} of the largest")
-    axis.set(yscale="log", xlabel="place, as a part of all", ylabel="over the largest")
+    axis.set(yscale="log", xlabel="place, as a part of all")
+    axis.set(ylabel="singular value, over the largest")
     axis.legend(labelcolor=TEXT, frameon=False)
     finish(figure, title, alt="; ".join(alt))

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.ticker import LogLocator
 
+from nncompress_lab.course.figures.names import Point, write_names
 from nncompress_lab.course.figures.style import (
     BLUE,
     GREY,
@@ -16,7 +17,7 @@ from nncompress_lab.course.figures.style import (
 
 def points(
     title: str,
-    groups: Mapping[str, Sequence[tuple[float, float, str]]],
+    groups: Mapping[str, Sequence[Point]],
     *,
     xlabel: str,
     ylabel: str,
@@ -31,20 +32,13 @@ def points(
     """
     figure, (axis,) = new_figure(size=(7.6, 4))
     looks = {"original": ("o", GREY), "earlier lessons": ("s", BLUE)}
-    alt = []
+    alt: list[str] = []
+    drawn: list[tuple[Point, str]] = []
     for name, group in groups.items():
         marker, color = looks.get(name, ("D", ORANGE))
         across, up, _ = zip(*group, strict=True)
         axis.scatter(across, up, marker=marker, color=color, label=name, zorder=2)
-        for x, y, text in group:
-            axis.annotate(
-                text,
-                (x, y),
-                (5, 4),
-                textcoords="offset points",
-                fontsize=8,
-                color=color,
-            )
+        drawn += [(point, color) for point in group]
         alt += [f"{text} {y:.3f} at {x:.3g}" for x, y, text in group]
     axis.set(xscale="log", xlabel=xlabel, ylabel=ylabel)
     axis.margins(x=0.15, y=0.1)
@@ -52,4 +46,6 @@ def points(
     axis.xaxis.set_major_formatter("{x:g}")
     axis.minorticks_off()
     axis.legend(loc="lower right", fontsize=9, labelcolor=TEXT, frameon=False)
+    figure.tight_layout()
+    write_names(axis, drawn)
     finish(figure, title, alt=", ".join(alt))

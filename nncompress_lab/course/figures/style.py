@@ -1,6 +1,7 @@
 """The style of the lessons' pictures: transparent, legible on light and dark."""
 
 import base64
+from collections.abc import Sequence
 from html import escape
 from io import BytesIO
 from typing import Any
@@ -58,12 +59,27 @@ def new_figure(
     size: tuple[float, float],
     sharex: bool = False,
     sharey: bool = False,
+    widths: Sequence[float] | None = None,
 ) -> tuple[Figure, list[Axes]]:
-    """A figure in the style of the course, and its axes row by row."""
+    """A figure in the style of the course, and its axes row by row.
+
+    Args:
+        rows: Of axes.
+        columns: Of axes.
+        size: Width and height, in inches.
+        sharex: Whether all have one x axis.
+        sharey: Whether all have one y axis.
+        widths: How wide the columns are, relatively; None for equally wide ones.
+    """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=size)
         grid = figure.subplots(
-            rows, columns, squeeze=False, sharex=sharex, sharey=sharey
+            rows,
+            columns,
+            squeeze=False,
+            sharex=sharex,
+            sharey=sharey,
+            width_ratios=widths,
         )
     return figure, list(grid.flat)
 
