@@ -7,6 +7,7 @@ Every message says what is wrong, what was received and how to fix it.
 """
 
 from collections.abc import Mapping
+from os import PathLike
 from typing import get_args
 
 
@@ -70,12 +71,31 @@ def no_model(received: object) -> UnsupportedModelError:
     """The error for something that is to be a model, and is none."""
     kind = type(received)
     what = f"an object of type {kind.__module__}.{kind.__qualname__}"
+    fix = (
+        "Load the model with keras.saving.load_model, or build it again from "
+        "keras.layers."
+    )
     if isinstance(received, type):
         what = f"the class {received.__qualname__} itself, not a model of it"
+    elif hasattr(received, "stages") and hasattr(received, "model"):
+        fix = "Take the model in it, as in result.model."
     return UnsupportedModelError(
-        f"Only Keras 3 models can be compressed and measured. Received: {what}. Load the "
-        "model with keras.saving.load_model, or build it again from keras.layers."
+        f"Only Keras 3 models can be compressed and measured. Received: {what}. {fix}"
     )
+
+
+def check_path(path: object, *, after: str) -> None:
+    """Raise a `TypeError` unless an argument is a path.
+
+    Args:
+        path: What somebody gave.
+        after: What comes before it, as in `"export(model, path)"`.
+    """
+    if not isinstance(path, str | PathLike):
+        raise TypeError(
+            f"A path is a string or a pathlib.Path. Received: {type(path).__name__}. The "
+            f"order is {after}."
+        )
 
 
 def first_line(error: Exception) -> str:

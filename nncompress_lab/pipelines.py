@@ -10,6 +10,7 @@ from nncompress_lab.data.datasets import Dataset
 from nncompress_lab.models.kernels import kernel_layers
 from nncompress_lab.models.rewrite import copy_model
 from nncompress_lab.passes import Context, Pass
+from nncompress_lab.printable import shortened
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def pipeline(*passes: Pass) -> Pipeline:
         if not isinstance(step, Pass):
             raise TypeError(
                 "A pipeline is made of passes, such as MagnitudePruning(sparsity=0.9). "
-                f"Received: {step!r} of type {type(step).__name__}."
+                f"Received: {shortened(step)} of type {type(step).__name__}."
                 f"{_hint(step)}"
             )
         flat.extend(step.passes if isinstance(step, Pipeline) else [step])
@@ -77,6 +78,14 @@ def pipeline(*passes: Pass) -> Pipeline:
 def _hint(step: Any) -> str:
     if isinstance(step, Context | Dataset):
         return " Pass it as context=."
+    if isinstance(step, keras.Model):
+        return " The model comes first, as in compress(model, *passes)."
+    if isinstance(step, list | tuple):
+        return (
+            " Write passes one after the other, or a star before their list: *passes."
+        )
+    if hasattr(step, "recipe"):
+        return " Take the passes of a result, as in result.recipe."
     return " Write its arguments in brackets." if isinstance(step, type) else ""
 
 

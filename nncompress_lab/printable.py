@@ -1,6 +1,7 @@
 """Words from files, made safe to print: a terminal obeys some characters."""
 
 REPLACEMENT = "\ufffd"
+LONGEST = 200  # of a value in a message
 
 
 def printable(text: str) -> str:
@@ -16,3 +17,14 @@ def printable(text: str) -> str:
     return "".join(
         one if one.isprintable() or one == "\n" else REPLACEMENT for one in text
     )
+
+
+def shortened(value: object) -> str:
+    """The `repr` of a value, cut where it would fill a screen, as that of arrays does.
+
+    Example:
+        >>> len(shortened(list(range(1000))))
+        203
+    """
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."

@@ -65,11 +65,22 @@ def check_context(step: "Pass", context: "Context") -> None:
     missing = sorted(need for need in step.needs if getattr(context, need) is None)
     if missing:
         example = ", ".join(f"{name}=..." for name in missing)
-        raise MissingContextError(
-            f"{type(step).__name__} needs {' and '.join(missing)}, which the context "
-            f"does not hold. Pass Context({example}), or Context.of(dataset) for a data "
-            "set such as ncl.data.fashion_mnist()."
+        of_data = (
+            ", or Context.of(dataset) for a data set such as ncl.data.fashion_mnist()"
         )
+        raise MissingContextError(
+            f"{_who_needs(step, missing)} needs {' and '.join(missing)}, which the context "
+            f"does not hold. Pass Context({example})"
+            f"{'' if 'teacher' in missing else of_data}."
+        )
+
+
+def _who_needs(step: "Pass", missing: list[str]) -> str:
+    """The name of a pass, or of the first in a pipeline that needs what is missing."""
+    for one in getattr(step, "passes", ()):
+        if one.needs & set(missing):
+            return _who_needs(one, missing)
+    return type(step).__name__
 
 
 def _check_labels(name: str, data: Data) -> None:

@@ -13,7 +13,7 @@ import keras
 
 import nncompress_lab
 from nncompress_lab.atomic import replace_file
-from nncompress_lab.errors import RecipeError
+from nncompress_lab.errors import RecipeError, check_path
 from nncompress_lab.passes import Pass, settings_of
 from nncompress_lab.pipelines import Pipeline, pipeline
 
@@ -75,6 +75,7 @@ def from_recipe(recipe: Any) -> Pipeline:
 
 def save_recipe(step: Pass, path: str | Path) -> None:
     """Write a recipe as a JSON file; an existing file is replaced as a whole."""
+    check_path(path, after='save_recipe(step, "recipe.json")')
     with replace_file(path) as temporary:
         temporary.write_text(json.dumps(to_recipe(step), indent=2) + "\n")
 

@@ -13,6 +13,8 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
+from nncompress_lab.printable import shortened
+
 NUMBERS = (int, float)
 LARGEST = 2**63 - 1  # whole number that arrays hold
 NAMES: dict[Any, str] = {
@@ -130,9 +132,11 @@ def _refusal(name: str, value: Any, kind: Any, more: str) -> Exception:
     if more:
         return TypeError(f"`{name}`: {more}")
     members = _members(kind)
-    message = f"`{name}` must be {_names(kind)}. Received: {name}={value!r}."
+    message = f"`{name}` must be {_names(kind)}. Received: {name}={shortened(value)}."
     if isinstance(value, str) and not set(NUMBERS).isdisjoint(members):
         message += " Write numbers without quotes."
+    if isinstance(value, list | tuple) and any(isinstance(one, type) for one in value):
+        message += " Write the names of classes, as in types=('Dense', 'Conv2D')."
     if _is_huge(value):
         message += f" No whole number may be beyond {LARGEST}."
     if hasattr(value, "get_config"):

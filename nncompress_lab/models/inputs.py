@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncompress_lab.data.data import CALIBRATION_EXAMPLES, Data
+from nncompress_lab.data.datasets import Dataset
 from nncompress_lab.data.streams import is_stream
 from nncompress_lab.models.graph import has_graph, maker
 from nncompress_lab.models.interface import interface
@@ -23,13 +24,14 @@ def input_arrays(model: keras.Model, x: Any) -> list[Array]:
     Args:
         model: A built functional or sequential model.
         x: An array; for several inputs a list of them, or a `dict` by the names of the
-            inputs; or `Data`, whose labels are left aside. Of a pipeline the first 512
-            examples are read.
+            inputs; or `Data`, or a pair `(x, y)` for a single input, whose labels are
+            left aside. Of a pipeline the first 512 examples are read.
 
     Returns:
         An array for each of `model.inputs`, in their types and with all of their axes.
 
     Raises:
+        TypeError: If `x` is a `Dataset` or a `Context`, which have several parts.
         ValueError: If there are other inputs, of another shape, or not equally many
             examples of each, at least one.
 
@@ -98,6 +100,12 @@ def _inputs_of(x: Any) -> Any:
     """Inputs alone; of a pipeline as many as calibrate."""
     if is_stream(x):
         x = Data(x)
+    if isinstance(x, Dataset) or hasattr(x, "calibration"):
+        raise TypeError(
+            "Inputs are arrays as `predict` takes them, or Data. Received: "
+            f"{type(x).__name__}. Take a part of it, as in data.validation or "
+            "context.calibration."
+        )
     if isinstance(x, Data):
         return (x.take(CALIBRATION_EXAMPLES) if x.is_stream else x).x
     return x
@@ -121,18 +129,32 @@ def _listed(model: keras.Model, x: Any, count: int) -> list[Any]:
                 f"{sorted(map(str, x))}; {missing} are missing."
             )
         return [x[name] for name in names]
-    if not isinstance(x, list | tuple):
+    if isinstance(x, tuple) and count == 1 < len(x) < 4 and _is_whole(model, x[0]):
+        listed = [x[0]]  # with labels, and perhaps weights
+    elif not isinstance(x, list | tuple):
         listed = [x]
     elif count > 1 or (len(x) == 1 and _is_whole(model, x[0])):
         listed = list(keras.tree.flatten(x)) if count > 1 else [x[0]]
     else:
-        listed = [np.asarray(x)]
+        listed = [_one_array(model, x)]
     if len(listed) != count:
         raise ValueError(
             f"{model.name!r} takes {count} inputs. Received: {len(listed)}. Pass a list "
             "with an array for each of them."
         )
     return listed
+
+
+def _one_array(model: keras.Model, x: Sequence[Any]) -> Array:
+    """The array that a list of examples is."""
+    try:
+        return np.asarray(x)
+    except ValueError as error:
+        shapes = ", ".join(str(np.shape(one)) for one in x[:3])
+        raise ValueError(
+            f"{model.name!r} takes one input. Received: a list or tuple of {len(x)}, of "
+            f"the shapes {shapes}. Pass one array; labels go into Data(x, y)."
+        ) from error
 
 
 def _has_form_of(inputs: Any, x: Any) -> bool:

@@ -7,10 +7,11 @@ import zipfile
 from pathlib import Path
 
 from nncompress_lab.atomic import check_writable
-from nncompress_lab.errors import ModelFileError
+from nncompress_lab.errors import CorruptFileError, ModelFileError
 
 SUFFIX = ".keras"
 PACKED_SUFFIX = ".ncz"
+ZIP = b"PK\x03\x04"
 
 
 def check_source(path: str | Path) -> None:
@@ -24,6 +25,11 @@ def check_source(path: str | Path) -> None:
         raise ModelFileError(
             f"There is no file {path}. Check the path; a model is saved with "
             f"model.save('NAME{SUFFIX}')."
+        )
+    if path.suffix == PACKED_SUFFIX:
+        raise ModelFileError(
+            f"{path} is a packed file and no {SUFFIX} file. Read it with "
+            "nncompress_lab.unpack(path)."
         )
     if not zipfile.is_zipfile(path):
         raise ModelFileError(
@@ -46,11 +52,23 @@ def check_source(path: str | Path) -> None:
 
 
 def check_packed(path: str | Path) -> None:
-    """Raise a `ModelFileError` unless there is a file at `path`."""
+    """Raise unless there is a file at `path`, and no `.keras` file.
+
+    Raises:
+        ModelFileError: If there is none.
+        CorruptFileError: If it is a zip archive.
+    """
     if not Path(path).is_file():
         raise ModelFileError(
             f"There is no file {path}. Check the path; a model is packed with "
             f"nncompress_lab.pack(model, 'NAME{PACKED_SUFFIX}')."
+        )
+    with Path(path).open("rb") as file:
+        beginning = file.read(len(ZIP))
+    if beginning == ZIP:
+        raise CorruptFileError(
+            f"{path} is a zip archive, as {SUFFIX} files are, and no packed file. Read a "
+            "model with nncompress_lab.load_model(path)."
         )
 
 

@@ -71,6 +71,11 @@ def plan(
         Quantization Framework", CVPR 2020, section 3.3 (sensitivities by the divergence
         of the outputs, and their sum). https://arxiv.org/abs/2001.00281
     """
+    if not isinstance(budget, Budget):
+        raise TypeError(
+            "The budget of a plan is a Budget, as in plan(model, "
+            f"Budget(packed_bytes=60_000), data). Received: {type(budget).__name__}."
+        )
     context = Context.of(data)
     if context.validation is None:
         raise MissingContextError(

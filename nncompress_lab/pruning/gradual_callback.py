@@ -81,6 +81,11 @@ class GradualPruningCallback(keras.callbacks.Callback):
         objective: Objective | None = None,
     ) -> None:
         super().__init__()
+        if not isinstance(schedule, PruningSchedule):
+            raise TypeError(
+                "`schedule` is a PruningSchedule, as in PruningSchedule(sparsity=0.9). "
+                f"Received: {schedule!r}."
+            )
         check_choice("score", score, RunningScore)
         check_choice("scope", scope, Scope)
         if score != "magnitude" and data is None:

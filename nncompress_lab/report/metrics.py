@@ -86,7 +86,8 @@ class Metric:
         if before is None or after is None:
             return ""
         if self.is_fraction:
-            return f"{100 * (after - before):+.2f} points"
+            points = round(100 * (after - before), 2) or 0.0  # no -0.00
+            return f"{points:+.2f} points"
         if abs(after - before) <= SAME * abs(before):
             return "same"
         more = after > before

@@ -160,7 +160,8 @@ def _on_normalizations(applied: Sequence[Applied]) -> list[str]:
     if stale:
         count = len(normalizations(applied[-1].after))
         said.append(
-            f"{count} BatchNormalization layer{'s' if count > 1 else ''} still use the "
+            f"{count} BatchNormalization {'layers' if count > 1 else 'layer'} still "
+            f"{'use' if count > 1 else 'uses'} the "
             f"means and variances of before {_listed(dict.fromkeys(stale))}: "
             "ReestimateBatchNorm() measures them again, on inputs without labels."
         )

@@ -7,7 +7,7 @@ import numpy as np
 
 from nncompress_lab.atomic import replace_file
 from nncompress_lab.data.datasets import Data
-from nncompress_lab.errors import CompressionError
+from nncompress_lab.errors import CompressionError, check_path
 from nncompress_lab.models.inputs import (
     input_arrays,
     input_names,
@@ -83,6 +83,7 @@ def export(
             backend is not TensorFlow, LiteRT is not installed, or the converter cannot
             take the model.
     """
+    check_path(path, after='export(model, "small.onnx")')
     path = Path(path)
     if path.suffix not in SUFFIXES:
         raise ValueError(

@@ -7,7 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from nncompress_lab.quiet import quiet_stderr
-from nncompress_lab.runtimes.runtime import Inputs, Runtime, as_list, single
+from nncompress_lab.runtimes.runtime import (
+    Inputs,
+    Runtime,
+    as_list,
+    check_count,
+    single,
+)
 
 
 class LiteRT(Runtime):
@@ -65,11 +71,12 @@ class LiteRT(Runtime):
         if isinstance(x, Mapping) and set(x) >= set(self._inputs):
             return {name: np.asarray(x[name]) for name in self._inputs}
         arrays = as_list(x)
-        if len(self._inputs) > 1 or len(arrays) > 1:
+        if len(self._inputs) > 1:
             received = sorted(x) if isinstance(x, Mapping) else f"{len(arrays)} arrays"
             raise ValueError(
                 "A .tflite file keeps the names of its inputs and not their order, so "
                 f"they are passed in a dict by the names {sorted(self._inputs)}. "
                 f"Received: {received}."
             )
+        check_count(arrays, list(self._inputs))
         return dict(zip(self._inputs, arrays, strict=True))

@@ -6,7 +6,13 @@ from typing import Any
 import numpy as np
 
 from nncompress_lab.measure.instructions import instructions
-from nncompress_lab.runtimes.runtime import Inputs, Runtime, as_list, single
+from nncompress_lab.runtimes.runtime import (
+    Inputs,
+    Runtime,
+    as_list,
+    check_count,
+    single,
+)
 
 ERRORS = 3  # of the runtime's levels of what it prints
 # The runtime's names of types that are not NumPy's.
@@ -72,11 +78,34 @@ class OnnxRuntime(Runtime):
     def _feed(self, x: Inputs) -> dict[str, Any]:
         entries = self._session.get_inputs()
         by_name = isinstance(x, Mapping)
-        arrays = [x[one.name] for one in entries] if by_name else as_list(x)
+        names = [one.name for one in entries]
+        if by_name and (missing := [name for name in names if name not in x]):
+            raise ValueError(
+                f"The file has the inputs {names}. Received: {sorted(x)}; {missing} are "
+                "missing."
+            )
+        arrays = [x[name] for name in names] if by_name else as_list(x)
+        check_count(arrays, names)
         return {
-            wanted.name: np.ascontiguousarray(given, _dtype(wanted.type))
+            wanted.name: _fitted(wanted, given)
             for wanted, given in zip(entries, arrays, strict=True)
         }
+
+
+def _fitted(wanted: Any, given: Any) -> Any:
+    """An input in the type of the file; a `ValueError` if it has another shape."""
+    array = np.ascontiguousarray(given, _dtype(wanted.type))
+    axes = [one if isinstance(one, int) else None for one in wanted.shape]
+    fits = len(axes) == array.ndim and all(
+        size in {None, found} for size, found in zip(axes, array.shape, strict=True)
+    )
+    if axes and not fits:  # without axes, the file says nothing of them
+        raise ValueError(
+            f"Input {wanted.name!r} of the file has the shape {tuple(axes)}, where None is "
+            f"any size. Received: an array of shape {array.shape}. The first axis counts "
+            "the examples."
+        )
+    return array
 
 
 def _dtype(kind: str) -> str:

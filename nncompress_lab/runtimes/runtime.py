@@ -56,6 +56,16 @@ def as_list(x: Inputs) -> list[Array]:
     return [np.asarray(one) for one in x]
 
 
+def check_count(arrays: Sequence[Array], names: Sequence[str]) -> None:
+    """Raise a `ValueError` unless there is an array for each input of a file."""
+    if len(arrays) != len(names):
+        raise ValueError(
+            f"The file has {len(names)} input{'s' if len(names) > 1 else ''}: "
+            f"{', '.join(names)}. Received: {len(arrays)} arrays. Pass an array of "
+            "examples for each; of lists of numbers numpy.array makes one."
+        )
+
+
 def single(outputs: list[Array]) -> Any:
     """The only output, or all of them."""
     return outputs[0] if len(outputs) == 1 else outputs

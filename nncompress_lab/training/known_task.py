@@ -10,14 +10,17 @@ from functools import wraps
 from typing import Any
 
 import keras
+import numpy as np
 
 from nncompress_lab.data.datasets import Data
 from nncompress_lab.models.inputs import output_names
 from nncompress_lab.passes import Context
+from nncompress_lab.ready import CHECKED_EXAMPLES
 from nncompress_lab.training.by_keras import trains_itself
 from nncompress_lab.training.labels import (
     WORDS,
     Kind,
+    check_labels_for,
     kind_for,
     kind_of,
     loss_of,
@@ -56,7 +59,9 @@ def task_of(
     """
     names = output_names(model)
     if loss != "auto":
-        return Task([named_loss(model, loss, index) for index in range(len(names))])
+        named = [named_loss(model, loss, index) for index in range(len(names))]
+        _check_labels(model, named, parts)
+        return Task(named)
     said = _said(model, context)
     kinds: list[Kind | None] = [None] * len(names)
     if said.loss is None:
@@ -68,6 +73,7 @@ def task_of(
         ]
     else:
         losses = per_output(model, said.loss, for_all=True)
+        _check_labels(model, losses, parts)
     metrics = _metrics(model, said, losses, kinds, parts)
     known = named_metrics(names, metrics)
     alone = len(names) == 1 and kinds[0] != "real"
@@ -159,6 +165,21 @@ def _kinds(model: keras.Model, parts: Sequence[Data]) -> list[Kind]:
             raise ValueError(misfit(labels[0][index], shape))
         found.append(kinds[0])
     return found
+
+
+def _check_labels(
+    model: keras.Model, losses: Sequence[Any], parts: Sequence[Data]
+) -> None:
+    """Raise a `ValueError` where losses that somebody said cannot take the labels."""
+    shapes = shapes_of_outputs(model)
+    if trains_itself(model):  # what becomes of its labels, only its class knows
+        return
+    for part in parts:
+        known = part.take(CHECKED_EXAMPLES) if part.is_stream else part
+        labels = [] if known.y is None else labels_of_outputs(model, known.y)
+        for loss, some, shape in zip(losses, labels, shapes, strict=False):
+            weighed = known.sample_weight is not None
+            check_labels_for(loss, np.asarray(some), shape, weighed=weighed)
 
 
 def _labels(part: Data) -> Any:

@@ -1,5 +1,6 @@
 """What labels and outputs tell of a task: classes, yes or no, or real numbers."""
 
+import inspect
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -55,6 +56,8 @@ def kind_of(labels: Labels, shape: tuple[int | None, ...], scale: Scale) -> Kind
 
 def check_class_indices(labels: Labels, classes: int) -> None:
     """Raise a `ValueError` unless labels are in `0..classes - 1`."""
+    if not labels.size:
+        return
     lowest, highest = labels.min(), labels.max()
     if lowest < 0 or highest >= classes:
         raise ValueError(
@@ -126,6 +129,59 @@ def kind_for(loss: Any) -> Kind | None:
         if any(str(one).startswith(family.ending) for one in names):
             return family.kind
     return None
+
+
+OF_CLASSES: dict[Any, Kind] = {
+    keras.losses.SparseCategoricalCrossentropy: "classes",
+    keras.losses.sparse_categorical_crossentropy: "classes",
+    keras.losses.CategoricalCrossentropy: "one_hot",
+    keras.losses.categorical_crossentropy: "one_hot",
+}
+
+
+def check_labels_for(
+    loss: Any, labels: Labels, shape: tuple[int | None, ...], *, weighed: bool
+) -> None:
+    """Raise a `ValueError` where one of Keras's losses of classes cannot take labels.
+
+    On TensorFlow it would fail in the midst of the training, and on JAX a class that does
+    not exist would count as none.
+
+    Args:
+        loss: Of an output. Other losses take what they take.
+        labels: The labels of all examples, or of some.
+        shape: Of the output, with the axis of examples.
+        weighed: Whether examples have weights, under which labels of no class may be 0.
+    """
+    plain = inspect.unwrap(loss) if inspect.isfunction(loss) else type(loss)
+    kind = OF_CLASSES.get(plain)
+    if kind is None or len(shape) < 2 or not shape[-1]:
+        return
+    name, classes = getattr(loss, "name", None) or loss.__name__, shape[-1]
+    indices = _fits(labels, shape[:-1]) or _fits(labels, (*shape[:-1], 1))
+    rows = _fits(labels, shape)
+    received = f"Received: labels of type {labels.dtype} and shape {labels.shape}"
+    if kind == "one_hot" and not rows:
+        fix = (
+            ". Compile the model with sparse_categorical_crossentropy, or take "
+            f"keras.utils.to_categorical(y, {classes})."
+        )
+        raise ValueError(
+            f"The loss {name} takes a row of {classes} numbers for each label, such as "
+            f"one-hot rows. {received}{fix if indices else '.'}"
+        )
+    if kind == "classes" and not indices:
+        fix = (
+            ", which look like one-hot rows. Compile the model with "
+            "categorical_crossentropy, or take numpy.argmax(y, axis=-1)."
+        )
+        raise ValueError(
+            f"The loss {name} takes class indices in 0..{classes - 1} of shape "
+            f"{shape[:-1]}. {received}{fix if rows else '.'}"
+        )
+    if kind == "classes" and not weighed and len(shape) < TOKENS:  # else padding's
+        ignored = getattr(loss, "ignore_class", None)
+        check_class_indices(labels[labels != ignored], classes)
 
 
 @keras.saving.register_keras_serializable(package="nncompress_lab")

@@ -279,6 +279,66 @@ def test_labels_that_are_no_classes_are_refused():
         )
 
 
+ROWS, INDICES = np.eye(2)[[0, 1, 1, 0]], np.array([0, 1, 1, 0])
+
+
+@pytest.mark.parametrize(
+    ("said", "loss", "labels", "problem"),
+    [
+        ("compile", "sparse_categorical_crossentropy", ROWS, "one-hot rows.*argmax"),
+        ("pass", "sparse_categorical_crossentropy", ROWS, "one-hot rows.*argmax"),
+        ("compile", "categorical_crossentropy", INDICES, "2 numbers.*to_categorical"),
+        (
+            "objective",
+            "sparse_categorical_crossentropy",
+            INDICES + 1,
+            r"in 0\.\.1.*1 to 2",
+        ),
+        (
+            "compile",
+            "sparse_categorical_crossentropy",
+            INDICES - 1,
+            r"in 0\.\.1.*-1 to 0",
+        ),
+    ],
+)
+def test_labels_that_a_loss_somebody_named_cannot_take_are_refused_at_once(
+    said, loss, labels, problem
+):
+    model, data = line_model(), (np.zeros((4, 2), "float32"), labels)
+    step, objective = ncl.FineTune(), None
+    if said == "pass":
+        step = ncl.FineTune(loss=loss)
+    elif said == "compile":
+        model.compile("adam", loss)
+    else:
+        objective = ncl.Objective(loss)
+
+    with pytest.raises(ValueError, match=f"{problem}") as caught:
+        step(
+            model,
+            ncl.Context(
+                train=data, validation=data, objective=objective, progress=False
+            ),
+        )
+
+    assert "Received" in str(caught.value)
+
+
+@pytest.mark.parametrize("weight", [None, [1, 1, 1, 0]])
+def test_labels_that_a_loss_leaves_out_may_be_of_no_class(weight):
+    labels = np.array([0, 1, 1, 5 if weight else -1])
+    loss = keras.losses.SparseCategoricalCrossentropy(
+        ignore_class=None if weight else -1
+    )
+
+    task_of(
+        line_model(),
+        ncl.Data(np.zeros((4, 2)), labels, weight),
+        context=ncl.Context(objective=loss),
+    )
+
+
 def test_equal_runs_give_equal_weights():
     step, start = ncl.FineTune(epochs=2, batch_size=16), line_model()
 
