@@ -159,5 +159,5 @@ def _verdict(cut: Cut) -> str:
             else "as large as before"
         )
     ratio = before / after
-    amount = f"{ratio:.1f}x" if ratio >= 1.1 else f"{100 * (ratio - 1):.0f} %"
+    amount = f"{ratio:.1f}x" if ratio >= 1.1 else f"{100 * (1 - after / before):.1g} %"
     return f"{amount} smaller"
