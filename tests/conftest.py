@@ -7,6 +7,7 @@ workers, and waits, does without it.
 import gc
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,12 @@ if "PYTEST_XDIST_WORKER" in os.environ:
         "TF_NUM_INTEROP_THREADS",
     ):
         os.environ.setdefault(_variable, "1")
-# What JAX compiles here runs a few times: optimizing it takes longer than it saves.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+# What JAX compiles here runs a few times: optimizing it takes longer than it saves, and
+# the emitters of fusions take longer than the rest of compiling.
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false",
+)
 
 import pytest
 
@@ -61,6 +66,15 @@ def pytest_collection_modifyitems(
     for item in items:
         if "slow" in item.keywords:
             item.add_marker(skip)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_context() -> None:
+    """One MLIR context for all that JAX lowers: a new one each time takes longer."""
+    if os.environ.get("KERAS_BACKEND") == "jax":
+        from jax._src.interpreters import mlir
+
+        mlir.make_ir_context = cache(mlir.make_ir_context)
 
 
 @pytest.fixture(scope="module", autouse=True)
