@@ -108,7 +108,7 @@ def test_every_backend_writes_the_same_bytes(backend, request):
         capture_output=True,
         text=True,
         check=True,
-        timeout=300,
+        timeout=900,  # for a process that hangs, and not for one that waits its turn
     )
 
     assert there.stdout.split() == here
