@@ -530,7 +530,8 @@ def one_by_one(heads, loss_without, count):
 one_by_one = lesson.accept("one_by_one", one_by_one)
 
 # %% [markdown]
-# Let block 0 keep its heads. That eight of the other twelve go takes 12 + 11 + ... + 5 = 68 measurements. Beside them the two orders from before:
+# Let block 0 keep its heads. That eight of the other twelve go takes 12 + 11 + ... + 5 = 68 measurements. Beside them the two orders from
+# before, in which any head may go:
 
 # %%
 behind = [head for head in heads if head[0] != "block0_attention"]
@@ -558,7 +559,7 @@ figures.curves(
     counts,
     xlabel="heads gone, of 16",
     ylabel="accuracy on 500 validation images",
-    level=("original model", original_accuracy),
+    level=("original model", accuracy_without([])),
 )
 
 # %% tags=["check"]
@@ -678,8 +679,8 @@ print(
 print(f"without its attention {without_attention:.3f}")
 
 # %% [markdown]
-# An MLP works on each token by itself. Only in the attention do tokens learn of each other, and what the first block does not bring together is missing in
-# all blocks after it. So if something has to go, look at the last blocks first, and at their MLPs: their hidden units are channels like those of any Dense layer.
+# An MLP works on each token by itself. In a block only the attention lets tokens learn of each other, and all blocks build on what the first one brings
+# together. So if something has to go, look at the last blocks first, and at their MLPs: their hidden units are channels like those of any Dense layer.
 #
 # ## 6. Your turn, with the control
 #
@@ -924,21 +925,17 @@ for layer in model.layers:
 # %% tags=["predicted"]
 from nncompress_lab.report import measure_stages
 
-choice = ncl.ChannelPruning(channels=(("block3_mlp1", 64),))
+made_of = {"narrow queries and keys": "low rank"}
+stages = {"original": model, "narrow queries and keys": narrow_keys}
 if isinstance(chosen_heads, ncl.Pass):
-    choice = chosen_heads
-narrowed = choice(model, ncl.Context.of(data, progress=False))
-stages = {
-    "original": model,
-    "your choice": narrowed,
-    "narrow queries and keys": narrow_keys,
-}
-with lesson.working("Measuring three models", seconds=10):
+    made_of["your choice"] = "channel pruning"
+    stages["your choice"] = chosen_heads(model, ncl.Context.of(data, progress=False))
+with lesson.working("Measuring the models", seconds=10):
     report = measure_stages(stages, data=images)
 report
 
 # %% [markdown]
-# Both are smaller *and* need fewer MACs. Packed, floats stay floats: bits come on top, as for any other model. The file is an ordinary one;
+# What is narrower is smaller *and* needs fewer MACs. Packed, floats stay floats: bits come on top, as for any other model. The file is an ordinary one;
 # here in ONNX Runtime:
 
 # %% tags=["check"]
@@ -987,14 +984,7 @@ lesson.compare_predictions(
 # The first models of `vit_tiny` in your table:
 
 # %% tags=["predicted"]
-lesson.table.add(
-    report,
-    model="vit_tiny",
-    technique={
-        "your choice": "channel pruning",
-        "narrow queries and keys": "low rank",
-    },
-)
+lesson.table.add(report, model="vit_tiny", technique=made_of)
 
 # %% tags=["predicted"]
 lesson.table.scatter(model="vit_tiny")

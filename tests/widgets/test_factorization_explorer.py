@@ -176,3 +176,18 @@ def test_the_stored_output_is_a_picture_with_its_sentence(explorer):
     assert "Tucker-2" in sentence
     assert metadata["image/png"]["alt"] == sentence
     assert "<img alt=" in bundle["text/html"]
+
+
+def test_a_picture_is_greyed_while_another_is_made(explorer, monkeypatch):
+    draw, picture, greyed = explorer._view.draw, explorer._view.picture, []
+
+    def drawing(traits, choice):
+        greyed.append("nncompress-behind" in picture._dom_classes)
+        draw(traits, choice)
+
+    monkeypatch.setattr(explorer._view, "draw", drawing)
+    slide(explorer, "rank", explorer.rank + 1)
+    explorer.wait()
+
+    assert greyed == [True]
+    assert "nncompress-behind" not in picture._dom_classes

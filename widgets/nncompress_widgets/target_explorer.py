@@ -1,7 +1,7 @@
 """What controls share whose targets each keep settings of their own."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 import ipywidgets
 import traitlets
@@ -13,6 +13,8 @@ from nncompress_widgets.control import Control
 from nncompress_widgets.figures import score_in_a_sentence
 from nncompress_widgets.parts import Parts
 from nncompress_widgets.worker import Worker
+
+_BEHIND: Final = "nncompress-behind"  # the picture is still that of another setting
 
 
 class TargetView(Protocol):
@@ -176,6 +178,7 @@ class TargetExplorer(Control):
     def _by_hand(self, align: Callable[[], object]) -> None:
         super()._by_hand(align)
         if not self._moving:
+            self._view.picture.add_class(_BEHIND)
             self._draw_later.request()
 
     def _draw(self) -> None:
@@ -183,3 +186,6 @@ class TargetExplorer(Control):
         with self._lock:
             traits, choice = self._inputs_say(), self.choice
         self._view.draw(traits, choice)
+        with self._lock:
+            if traits == self._inputs_say():
+                self._view.picture.remove_class(_BEHIND)

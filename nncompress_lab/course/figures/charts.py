@@ -217,7 +217,7 @@ def curves(
         axis.plot(at, values, marker=marker, color=color, label=name)
     axis.axhline(level[1], color=GREY, linestyle=":", label=level[0])
     axis.set(xlabel=xlabel, ylabel=ylabel, ylim=(0, 1))
-    axis.legend(loc="lower left", fontsize=9, labelcolor=TEXT, frameon=False)
+    axis.legend(loc="best", fontsize=9, labelcolor=TEXT, frameon=False)
     ends = {name: f"{values[-1]:.2f} at {at[-1]:g}" for name, values in lines.items()}
     told = [f"{name}: {end}" for name, end in ends.items()]
     finish(figure, title, alt="; ".join([f"{level[0]}: {level[1]:.2f}", *told]))
