@@ -98,8 +98,30 @@ class Task:
         )
 
 
+def labels_for(loss: Any, labels: Any, outputs: Any) -> Any:
+    """The labels of an output as `compile` hands them to a loss.
+
+    Args:
+        loss: A function of labels and outputs, or a Keras loss, which takes care of the
+            axes itself.
+        labels: As `fit` takes them: whole numbers, too, and shape `(n,)` for `(n, 1)`.
+        outputs: Of the model.
+
+    Returns:
+        Floats; for a function of the rank of the outputs, if only a last axis of 1 differs.
+    """
+    labels = ops.cast(labels, keras.config.floatx())
+    if isinstance(loss, keras.losses.Loss):
+        return labels
+    more = len(labels.shape) - len(outputs.shape)
+    if more == -1 and outputs.shape[-1] == 1:
+        return ops.expand_dims(labels, -1)
+    return ops.squeeze(labels, -1) if more == 1 and labels.shape[-1] == 1 else labels
+
+
 def _mean(loss: Any, label: Any, output: Any, sample_weight: Any) -> Any:
     """The mean of a loss, of which each example counts as `fit` lets it count."""
+    label = labels_for(loss, label, output)
     if sample_weight is None:
         return ops.mean(loss(label, output))
     keeps = isinstance(loss, keras.losses.Loss)

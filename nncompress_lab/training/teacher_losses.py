@@ -28,6 +28,7 @@ from nncompress_lab.training.arrays.soft_targets import (
 from nncompress_lab.training.known_task import on_scale
 from nncompress_lab.training.labels import kind_for
 from nncompress_lab.training.output_scale import Scale
+from nncompress_lab.training.task import labels_for
 
 Loss = Literal["soft_targets", "mse", "decoupled"]
 Features = Literal["hint", "attention", "relational"]
@@ -246,4 +247,4 @@ def _on_logits(loss: Any, scale: Scale) -> Callable[[Any, Any], Any]:
 def _each(loss: Any) -> Callable[[Any, Any], Any]:
     """A loss for each example, before their mean."""
     each: Callable[[Any, Any], Any] = getattr(loss, "call", loss)
-    return each
+    return lambda labels, outputs: each(labels_for(loss, labels, outputs), outputs)

@@ -11,6 +11,7 @@ from keras import layers, ops
 import nncompress_lab as ncl
 from nncompress_lab.training.known_task import task_of
 from nncompress_lab.training.labels import kind_of
+from nncompress_lab.training.teacher_losses import TaughtOutput, TeacherLoss
 
 QUICK = {"epochs": 1, "batch_size": 12}
 STEPS = {
@@ -151,6 +152,36 @@ def test_an_objective_goes_before_what_was_compiled():
 
     assert task.figures == ("auc",)
     assert task.losses[0].from_logits is False
+
+
+def product(labels, outputs):
+    """A loss of one's own that multiplies labels, which may be whole numbers."""
+    return ops.mean(ops.square(labels - outputs) * (1 + labels * outputs), axis=-1)
+
+
+@pytest.mark.parametrize("loss", ["binary_crossentropy", product])
+def test_a_loss_gets_labels_as_compile_hands_them_over(loss):
+    case = tasks.CASES["binary"]
+    model = case.build()
+    model.compile("adam", loss)
+    outputs = ops.convert_to_tensor(model.predict(case.x, verbose=0))
+    expected = model.evaluate(case.x, case.y, verbose=0)
+
+    task = task_of(model, case.context().train)
+    found = task.total(model, case.y, outputs)
+    taught = TaughtOutput.of(
+        TeacherLoss(student_loss_weight=1.0),
+        task.losses[0],
+        channels=1,
+        scale="sigmoid",
+        labels=case.y,
+    )
+    logits = ops.log(outputs / (1 - outputs))
+    each = taught.total(taught.targets(case.y, np.asarray(outputs)), logits)
+
+    # Sums of float32; case.y is of shape (n,), the outputs are (n, 1).
+    np.testing.assert_allclose(float(found), expected, rtol=1e-5)
+    np.testing.assert_allclose(float(ops.mean(each)), expected, rtol=1e-5)
 
 
 def test_copies_are_trained_for_what_the_original_was_compiled_with():
