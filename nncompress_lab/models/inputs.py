@@ -140,7 +140,8 @@ def _listed(model: keras.Model, x: Any, count: int) -> list[Any]:
     if len(listed) != count:
         raise ValueError(
             f"{model.name!r} takes {count} inputs. Received: {len(listed)}. Pass a list "
-            "with an array for each of them."
+            "with an array for each of them; in a context, where a list of two is inputs "
+            "and labels, inputs alone are Data([...])."
         )
     return listed
 

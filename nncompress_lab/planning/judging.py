@@ -110,14 +110,19 @@ class Judge:
         name = self.task.judged_by
         if name == "loss":
             return loss
-        of_outputs = (
-            index for index, some in enumerate(self.task.metrics) for _ in some
+        places = (
+            (index, len(some) - place <= self.task.counts_weights(index))
+            for index, some in enumerate(self.task.metrics)
+            for place, _ in enumerate(some)
         )
-        index = dict(zip(self._metrics, of_outputs, strict=True))[name]
+        index, weighed = dict(zip(self._metrics, places, strict=True))[name]
         metric = fresh(self._metrics[name])
         metric.reset_state()
         labels = labels_of_outputs(self.model, self.data.y)[index]
-        metric.update_state(labels, outputs[index])
+        weight = self.data.sample_weight if weighed else None
+        several = len(keras.tree.flatten(weight)) > 1
+        weight = labels_of_outputs(self.model, weight)[index] if several else weight
+        metric.update_state(labels, outputs[index], weight)
         found = float(ops.convert_to_numpy(metric.result()))
         is_exact = name == "accuracy"
         return exact_fraction(found, self.model, self.data) if is_exact else found

@@ -206,6 +206,8 @@ class Scan:
             "seed": context.seed,
             "asked": [asked.reestimate, asked.latency, asked.proxy],
         }
+        if any(task.weighted):
+            said["weighted"] = list(task.weighted)
         return fingerprint(self._model, parts, said)
 
 

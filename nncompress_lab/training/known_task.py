@@ -6,6 +6,7 @@ model was compiled with, and what labels and outputs tell.
 
 import inspect
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import wraps
 from typing import Any
 
@@ -74,7 +75,7 @@ def task_of(
     else:
         losses = per_output(model, said.loss, for_all=True)
         _check_labels(model, losses, parts)
-    metrics = _metrics(model, said, losses, kinds, parts)
+    metrics, weighted = _metrics(model, said, losses, kinds, parts)
     known = named_metrics(names, metrics)
     alone = len(names) == 1 and kinds[0] != "real"
     judged_by, mode = _judged(said, known, by_metric=alone or said.loss is not None)
@@ -87,6 +88,7 @@ def task_of(
         mode,
         _sentence(names, kinds),
         tuple(known),
+        weighted=weighted,
     )
 
 
@@ -124,10 +126,12 @@ def _said(model: keras.Model, context: Context | None) -> Objective:
         as_keras_does = keras.tree.map_structure(keras.losses.get, compiled.loss)
         return Objective(
             as_keras_does,
-            said.metrics or compiled.metrics,
+            said.metrics or (() if said.weighted_metrics else compiled.metrics),
             said.judged_by,
             said.mode,
             compiled.loss_weights,
+            said.weighted_metrics
+            or (() if said.metrics else compiled.weighted_metrics),
         )
     if said.loss is None:
         return said
@@ -135,7 +139,7 @@ def _said(model: keras.Model, context: Context | None) -> Objective:
         named_loss(model, one, index) if isinstance(one, str) else one
         for index, one in enumerate(per_output(model, said.loss, for_all=True))
     ]
-    return Objective(losses, said.metrics, said.judged_by, said.mode, said.loss_weights)
+    return replace(said, loss=losses)
 
 
 def _inferred(model: keras.Model, parts: Sequence[Data]) -> list[Kind | None]:
@@ -195,27 +199,35 @@ def _metrics(
     losses: Sequence[Any],
     kinds: Sequence[Kind | None],
     parts: Sequence[Data],
-) -> Metrics:
-    """For each output its metrics as objects; if none are said, those of its loss."""
-    given = [
-        [] if one is None else keras.tree.flatten(one)
-        for one in per_output(model, said.metrics or None)
-    ]
+) -> tuple[Metrics, list[int]]:
+    """For each output its metrics as objects; if none are said, those of its loss.
+
+    Also how many of them, the last ones, count by sample weights.
+    """
+    plain, weighted = (
+        [
+            [] if one is None else keras.tree.flatten(one)
+            for one in per_output(model, metrics or None)
+        ]
+        for metrics in (said.metrics, said.weighted_metrics)
+    )
+    given = [[*some, *more] for some, more in zip(plain, weighted, strict=True)]
     shapes = shapes_of_outputs(model)
     if any(given):
         labels = [None] * len(shapes)
         if any(str(one) in ACCURACIES for some in given for one in some):
             labels = labels_of_outputs(model, _labels(parts[0]))
-        return [
+        found = [
             [_metric(one, y, shape) for one in some]
             for some, y, shape in zip(given, labels, shapes, strict=True)
         ]
-    found: list[list[Any]] = []
+        return found, [len(some) for some in weighted]
+    found = []
     for index, (loss, kind) in enumerate(zip(losses, kinds, strict=True)):
         known = kind or kind_for(loss)
         logits = getattr(loss, "from_logits", False)
         found.append(metrics_of(known, shapes[index], logits=logits) if known else [])
-    return found
+    return found, []
 
 
 ACCURACIES = {"accuracy", "acc"}

@@ -30,6 +30,8 @@ class Objective:
             knows its direction, else the loss.
         mode: Whether `"min"` or `"max"` is best; None where Keras knows it of the metric.
         loss_weights: Of the losses of several outputs, as `compile` takes them.
+        weighted_metrics: As `compile` takes them: metrics that count each example by its
+            sample weight. They are columns behind the others.
 
     Raises:
         ValueError: If `mode` is another word.
@@ -45,6 +47,7 @@ class Objective:
     judged_by: str | None = None
     mode: Mode | None = None
     loss_weights: Any = None
+    weighted_metrics: Any = ()
 
     def __post_init__(self) -> None:
         if self.mode not in {None, "min", "max"}:
@@ -58,10 +61,11 @@ class Objective:
                     "`loss` is a name, a Keras loss or a function of labels and outputs, "
                     f"or one for each output. Received: {one!r}."
                 )
-        if not isinstance(self.metrics, Sequence | dict) or isinstance(
-            self.metrics, str
-        ):  # a single one, as nobody would expect `compile` to refuse
-            object.__setattr__(self, "metrics", [self.metrics])
+        for name in ("metrics", "weighted_metrics"):
+            given = getattr(self, name)
+            if not isinstance(given, Sequence | dict) or isinstance(given, str):
+                # a single one, as nobody would expect `compile` to refuse
+                object.__setattr__(self, name, [given])
 
     @classmethod
     def of(cls, loss: Any) -> "Objective":
@@ -94,5 +98,9 @@ def compiled_objective(model: keras.Model) -> Objective | None:
     config = getattr(getattr(model, "_compile_config", None), "config", {})
     if config.get("loss") is None:
         return None
-    metrics = config.get("metrics") or config.get("weighted_metrics") or ()
-    return Objective(config["loss"], metrics, loss_weights=config.get("loss_weights"))
+    return Objective(
+        config["loss"],
+        config.get("metrics") or (),
+        loss_weights=config.get("loss_weights"),
+        weighted_metrics=config.get("weighted_metrics") or (),
+    )

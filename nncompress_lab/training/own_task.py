@@ -95,6 +95,8 @@ def own_task(model: keras.Model, validation: Data, context: Context) -> Task | N
     said = {name: config[name] for name in SAID if config.get(name) is not None}
     if objective.metrics:
         said["metrics"] = objective.metrics
+    if objective.weighted_metrics:
+        said["weighted_metrics"] = objective.weighted_metrics
     judged_by, mode = objective.judged_by or "loss", objective.mode or "min"
     none = [()] * len(output_names(model))  # that Keras would count by itself
     task = OwnTask([None], metrics=none, judged_by=judged_by, mode=mode, said=said)

@@ -28,6 +28,8 @@ class Task:
         inferred: What labels and outputs were taken for, in a sentence; empty where
             nothing was inferred, or the plain choice of a class.
         figures: The names under which Keras logs the metrics, in their order.
+        weighted: For each output how many of its metrics, the last ones, count examples
+            by their sample weights; none if empty.
         judged_from: The first epoch, counted from 0, that may be chosen; None where the
             weights before the first epoch may be chosen as well.
     """
@@ -40,20 +42,38 @@ class Task:
     inferred: str = ""
     figures: tuple[str, ...] = ()
     judged_from: int | None = None
+    weighted: Sequence[int] = ()
 
     def compile(self, model: keras.Model, optimizer: Any = "sgd") -> None:
         """Compile a model for this task; its metrics begin anew."""
-        metrics = [[fresh(one) for one in some] for some in self.metrics]
+        plain, weighted = self._metrics()
         single = len(self.losses) == 1
         model.compile(
             optimizer,
             self.losses[0] if single else as_outputs(model, self.losses),
             loss_weights=as_outputs(model, self.weights) if self.weights else None,
-            metrics=(metrics[0] if single else as_outputs(model, metrics))
-            if any(metrics)
+            metrics=(plain[0] if single else as_outputs(model, plain))
+            if any(plain)
+            else None,
+            weighted_metrics=(weighted[0] if single else as_outputs(model, weighted))
+            if any(weighted)
             else None,
             jit_compile=jit_compile(),
         )
+
+    def counts_weights(self, index: int) -> int:
+        """How many metrics of an output, the last ones, count by sample weights."""
+        return self.weighted[index] if index < len(self.weighted) else 0
+
+    def _metrics(self) -> tuple[list[list[Any]], list[list[Any]]]:
+        """For each output its metrics that count examples alike, and the others."""
+        plain, weighted = [], []
+        for index, some in enumerate(self.metrics):
+            copies = [fresh(one) for one in some]
+            alike = len(copies) - self.counts_weights(index)
+            plain.append(copies[:alike])
+            weighted.append(copies[alike:])
+        return plain, weighted
 
     def steps(self, model: keras.Model) -> AbstractContextManager[None]:
         """While the block runs, a model trains and is judged by what it is compiled for."""
@@ -143,11 +163,15 @@ class _Weighed(keras.losses.Loss):  # type: ignore[misc]
 
 def named_metrics(names: Sequence[str], metrics: Metrics) -> dict[str, Any]:
     """The metrics of all outputs by the names that Keras logs them under."""
-    return {
-        f"{name}_{one.name}" if len(names) > 1 else str(one.name): one
-        for name, some in zip(names, metrics, strict=True)
-        for one in some
-    }
+    found: dict[str, Any] = {}
+    for output, some in zip(names, metrics, strict=True):
+        before = f"{output}_" if len(names) > 1 else ""
+        for one in some:
+            name = f"{before}{one.name}"
+            if name in found:  # as Keras calls the one that counts by weights
+                name = f"{before}weighted_{one.name}"
+            found[name] = one
+    return found
 
 
 def jit_compile() -> str | bool:

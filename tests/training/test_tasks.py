@@ -9,6 +9,7 @@ import tasks
 from keras import layers, ops
 
 import nncompress_lab as ncl
+from nncompress_lab.planning.judging import Judge
 from nncompress_lab.training.known_task import task_of
 from nncompress_lab.training.labels import kind_of
 from nncompress_lab.training.teacher_losses import TaughtOutput, TeacherLoss
@@ -152,6 +153,29 @@ def test_an_objective_goes_before_what_was_compiled():
 
     assert task.figures == ("auc",)
     assert task.losses[0].from_logits is False
+
+
+def test_metrics_that_count_by_sample_weights_are_those_of_evaluate():
+    case = tasks.CASES["binary"]
+    model, weights = case.build(), np.linspace(0, 3, tasks.COUNT)
+    data = ncl.Data(case.x, case.y, weights)
+    model.compile(
+        "adam", "mse", metrics=["accuracy"], weighted_metrics=["accuracy", "mae"]
+    )
+    expected = model.evaluate(
+        case.x, case.y, sample_weight=weights, verbose=0, return_dict=True
+    )
+
+    report = ncl.compare(model, model, data=data, latency=False)
+    task = replace(task_of(model, data), judged_by="weighted_accuracy")
+    outputs = [model.predict(case.x, verbose=0)]
+    judged = Judge(model, data, task).outputs(outputs, outputs)
+
+    names = ("accuracy", "weighted_accuracy", "mae")
+    assert tuple(one.name for one in report.setup.metrics) == names
+    found = [report.stages[0].figure(name) for name in names]
+    np.testing.assert_allclose(found, [expected[name] for name in names], rtol=1e-5)
+    np.testing.assert_allclose(judged.metric, expected["weighted_accuracy"], rtol=1e-5)
 
 
 def product(labels, outputs):
