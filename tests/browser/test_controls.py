@@ -132,6 +132,39 @@ def test_controls_of_stored_kernels_answer_to_the_keyboard_and_change_their_view
     assert inner.evaluate(before, "display") == "none"
 
 
+NARROW = """
+from IPython.display import display
+from nncompress_lab.course.cards import Card
+display(Card("A card", (f"Of long code: `{'x' * 200}`",)))
+"""
+OVERLAPS = """node => {
+  const words = document.createRange();
+  words.selectNodeContents(node.querySelector("code"));
+  const at = node.querySelector("button").getBoundingClientRect();
+  return [...words.getClientRects()].some(one => one.left < at.right
+    && at.left < one.right && one.top < at.bottom && at.top < one.bottom);
+}"""
+
+
+def test_a_narrow_page_cuts_neither_code_nor_the_words_of_a_picture(page, lab):
+    write(lab, "narrow.ipynb", [REAL, NARROW], {})
+    page.set_viewport_size({"width": 600, "height": 900})
+    open_notebook(page, lab, "narrow.ipynb")
+    run_all(page)
+    control = page.locator(".nncompress-control").first
+    press(page, "Use this in my code")
+    code = control.locator(".nncompress-code").first
+    expect(code.get_by_role("button")).to_be_visible()
+
+    wide = control.locator("svg[role=img]").first.bounding_box()["width"]
+    assert wide >= 380  # of 440: 11 pixels of a letter become 9.5
+    overflow = "node => node.scrollWidth - node.clientWidth"
+    assert control.evaluate(overflow) <= 0
+    assert not code.evaluate(OVERLAPS)
+    card = page.locator(".jp-OutputArea-output div:has(> strong)").last
+    assert card.evaluate(overflow) <= 0
+
+
 SMALLER = """
 import keras, nncompress_lab as ncl
 from nncompress_widgets import ChannelExplorer, FactorizationExplorer, LowRankExplorer

@@ -27,6 +27,10 @@ PASSES = [
         ncl.MagnitudePruning(sparsity=0.5, select=ncl.Selection(skip_last=1)),
         ncl.MagnitudePruning(sparsity=0.25),
     ),
+    ncl.ChannelPruning(
+        criterion="taylor",
+        channels=(*((f"block{n}_mlp1", 10 * n + 3) for n in range(7)),),
+    ),
 ]
 
 
@@ -37,6 +41,14 @@ def test_the_code_makes_the_pass(step):
     line = source.split("compressed = ")[1].removesuffix("(model)")
     assert eval(line, {"ncl": ncl}) == step  # the expression is our own
     assert source.startswith("import nncompress_lab as ncl\n")
+
+
+def test_no_line_of_the_code_is_longer_than_a_cell_shows():
+    long = PASSES[-1]
+    for source in (source_of(long), source_of(ncl.pipeline(long, long))):
+        assert max(map(len, source.splitlines())) <= 88
+
+    assert len(answer_of(PASSES[0], "chosen").splitlines()) == 3
 
 
 def test_what_a_pass_does_comes_before_where_it_does_it():

@@ -139,6 +139,6 @@ def panel_of(source: str, button: str, answer: str = "") -> str:
     exercise = f' data-nncompress-exercise="{html.escape(answer)}"' if answer else ""
     return (
         f'<div class="nncompress-code" data-nncompress-code="{attribute}"{exercise}>'
-        f"<pre><code>{escaped}</code></pre>"
-        f'<button type="button" class="nncompress-insert">{button}</button></div>'
+        f'<button type="button" class="nncompress-insert">{button}</button>'
+        f"<pre><code>{escaped}</code></pre></div>"
     )

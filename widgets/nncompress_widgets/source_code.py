@@ -16,6 +16,8 @@ from nncompress_lab.pipelines import Pipeline
 from nncompress_lab.trials.examples import Given
 
 RESULT: Final = "compressed"
+_LINE: Final = 80  # letters, with room behind it for what is called
+_INDENT: Final = "    "
 _HISTORY: Final = {"In", "Out"}  # gone when the kernel is
 
 
@@ -66,7 +68,10 @@ def source_of(
 def answer_of(step: Pass, name: str, *, comments: Sequence[str] = ()) -> str:
     """A program that gives a pass a name: the answer to an exercise."""
     notes = "".join(f"# {comment}\n" for comment in comments)
-    return f"import nncompress_lab as ncl\n\n{notes}{name} = {expression_of(step)}"
+    room = _LINE - len(f"{name} = ")
+    return (
+        f"import nncompress_lab as ncl\n\n{notes}{name} = {expression_of(step, room)}"
+    )
 
 
 def variable_of(value: object) -> str | None:
@@ -167,23 +172,40 @@ def brief_context_of(data: Given, training: int, judging: int) -> str | None:
     )
 
 
-def expression_of(value: Any) -> str:
-    """A value as code: passes, selections, and what they hold."""
+def expression_of(value: Any, room: int = _LINE) -> str:
+    """A value as code: passes, selections, and what they hold.
+
+    Args:
+        value: What the code makes.
+        room: Letters of its first line; what is longer is broken, a part a line.
+    """
     if isinstance(value, Pipeline):
-        lines = "".join(f"    {expression_of(step)},\n" for step in value.passes)
-        return f"ncl.pipeline(\n{lines})" if lines else "ncl.pipeline()"
+        return _called("ncl.pipeline", [("", one) for one in value.passes], room=0)
     if isinstance(value, Pass | Selection):
         arguments = [
-            f"{field.name}={expression_of(argument)}"
+            (f"{field.name}=", argument)
             for field in sorted(fields(value), key=lambda field: bool(field.kw_only))
             if (argument := getattr(value, field.name)) != field.default
         ]
-        return f"ncl.{type(value).__name__}({', '.join(arguments)})"
+        return _called(f"ncl.{type(value).__name__}", arguments, room)
     if isinstance(value, tuple):
-        items = "".join(f"{expression_of(item)}, " for item in value)
-        return f"({items.removesuffix(' ' if len(value) == 1 else ', ')})"
+        return _called("", [("", one) for one in value], room)
     if isinstance(value, str):
         return json.dumps(value)
     if hasattr(value, "layers"):  # a student that the user has made
         return variable_of(value) or "student"
     return repr(value)
+
+
+def _called(name: str, parts: Sequence[tuple[str, Any]], room: int) -> str:
+    """Parts in brackets, in one line or a line each; `name` is empty for a tuple."""
+    flat = [f"{before}{expression_of(one, sys.maxsize)}" for before, one in parts]
+    comma = "," if len(flat) == 1 and not name else ""
+    line = f"{name}({', '.join(flat)}{comma})"
+    if not flat or (len(line) <= room and "\n" not in line):
+        return line
+    lines = []
+    for before, one in parts:
+        part = expression_of(one, _LINE - len(_INDENT) - len(before))
+        lines.append(f"{before}{part},".replace("\n", f"\n{_INDENT}"))
+    return f"{name}(\n" + "".join(f"{_INDENT}{one}\n" for one in lines) + ")"
