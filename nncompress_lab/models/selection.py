@@ -19,6 +19,7 @@ from nncompress_lab.models.kernels import (
 from nncompress_lab.settings import check_settings
 
 SHOWN = 20  # names in a message
+EVERY = "*"
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Selection:
         Selection(types=('Dense',), skip_last=1)
     """
 
-    names: tuple[str, ...] = ("*",)
+    names: tuple[str, ...] = (EVERY,)
     exclude: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     min_size: int = 0
@@ -140,7 +141,7 @@ class Selection:
         paths = [path for path, _ in layers]
         types = sorted({one for _, layer in layers for one in _type_names(layer)})
         for pattern in (*self.names, *self.exclude):
-            if not any(matches(path, (pattern,)) for path in paths):
+            if pattern != EVERY and not any(matches(one, (pattern,)) for one in paths):
                 raise _unknown(pattern, "name", paths, model, replaced=replaced)
         for one in self.types:
             if one not in types:

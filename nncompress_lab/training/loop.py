@@ -9,7 +9,7 @@ import numpy as np
 
 from nncompress_lab import progress
 from nncompress_lab.data.datasets import Data
-from nncompress_lab.errors import CompressionError
+from nncompress_lab.errors import CompressionError, UnsupportedModelError
 from nncompress_lab.finite import are_finite
 from nncompress_lab.passes import Context
 from nncompress_lab.training.batches import evaluation, held_out, training_batches
@@ -49,7 +49,9 @@ def fit(
 
     Raises:
         CompressionError: If the training diverged in its first epoch that counts.
+        UnsupportedModelError: If no weight of the model is trainable.
     """
+    _check_trainable(model)
     batches, order = training_batches(
         train, batch_size=step.batch_size, seed=context.seed
     )
@@ -168,3 +170,13 @@ def given(data: Data | None) -> Data:
     if data is None:  # this tells the type checker
         raise TypeError("A pass was called without the data that it needs.")
     return data
+
+
+def _check_trainable(model: keras.Model) -> None:
+    if not model.trainable_variables:
+        raise UnsupportedModelError(
+            f"There is nothing to train in {model.name!r}: it has no trainable weights. "
+            "Received: a model of which each layer is frozen or has none, as also a "
+            "student of a frozen teacher. Set model.trainable = True, or that of some "
+            "layers."
+        )

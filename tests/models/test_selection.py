@@ -243,3 +243,15 @@ def test_a_selection_shows_only_what_is_not_the_default():
     selection = Selection(types=["Dense"], skip_last=1)
 
     assert repr(selection) == "Selection(types=('Dense',), skip_last=1)"
+
+
+def test_every_layer_of_a_model_without_weights_is_none():
+    entry = keras.Input((3,))
+    model = keras.Model(entry, keras.layers.ReLU()(entry))
+
+    result = ncl.compress(
+        model, ncl.MagnitudePruning(sparsity=0.5), ncl.UniformQuantization()
+    )
+
+    assert Selection()(model) == []
+    assert result.measured(latency=False).stages[-1].parameters == 0

@@ -339,6 +339,19 @@ def test_labels_that_a_loss_leaves_out_may_be_of_no_class(weight):
     )
 
 
+@pytest.mark.parametrize(
+    "step", [ncl.FineTune(epochs=1), ncl.Distillation(student=0.5, epochs=1)]
+)
+def test_a_frozen_model_is_refused_where_it_would_learn_nothing(step):
+    model = line_model()
+    model.trainable = False
+
+    with pytest.raises(
+        ncl.UnsupportedModelError, match=r"nothing to train in 'seq.*True"
+    ):
+        step(model, line_context())
+
+
 def test_equal_runs_give_equal_weights():
     step, start = ncl.FineTune(epochs=2, batch_size=16), line_model()
 

@@ -214,12 +214,18 @@ def energy_by_rank(matrix: Matrix, *, second_moment: Floats | None = None) -> Fl
 
 
 def _check_matrix(matrix: Matrix) -> None:
-    floats = np.issubdtype(matrix.dtype, np.floating)
-    if matrix.ndim != 2 or not floats or not np.isfinite(matrix).all():
+    if matrix.ndim != 2 or not np.issubdtype(matrix.dtype, np.floating):
         raise ValueError(
-            "A low-rank approximation needs a matrix of finite floats. Received: shape "
+            "A low-rank approximation needs a matrix of floats. Received: shape "
             f"{matrix.shape}, type {matrix.dtype}. A convolution's kernel is made a "
             "matrix by reshaping it."
+        )
+    bad = matrix.size - int(np.count_nonzero(np.isfinite(matrix)))
+    if bad:
+        raise ValueError(
+            f"Weights must be finite to be factored. Received: {bad:,} of {matrix.size:,} "
+            f"entries of a matrix of shape {matrix.shape} are NaN or infinite. Train the "
+            "model again, or find the layer that diverged."
         )
     if not matrix.size:
         raise ValueError(f"The matrix is empty. Received: shape {matrix.shape}.")

@@ -152,7 +152,8 @@ def _checked(weights: Weights, size: int) -> Weights:
         bad = flat.size - int(np.count_nonzero(np.isfinite(flat)))
         raise ValueError(
             "Weights must be finite, and at least one. Received: an array of shape "
-            f"{weights.shape} with {bad} entries that are NaN or infinite."
+            f"{weights.shape} with {bad} entries that are NaN or infinite. Train the model "
+            "again, or find the layer that diverged."
         )
     return flat
 
