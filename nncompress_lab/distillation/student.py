@@ -176,7 +176,15 @@ def _drawn(layer: Any, changes: dict[int, dict[str, Any]]) -> Any:
 
 
 def _check_floats(teacher: keras.Model) -> None:
-    integers = [layer.path for layer in kernel_layers(teacher) if not layer.is_float]
+    others = [layer for layer in kernel_layers(teacher) if not layer.is_float]
+    adapted = [one.path for one in others if getattr(one.layer, "lora_enabled", False)]
+    if adapted:
+        raise UnsupportedModelError(
+            f"A student is made from plain layers. {teacher.name!r} has LoRA in "
+            f"{', '.join(adapted)}. Build the model without it, and give it what "
+            "layer.kernel is there, the kernel with LoRA in it."
+        )
+    integers = [layer.path for layer in others]
     if integers:
         raise UnsupportedModelError(
             "A student is made from a model of floats, and is quantized afterwards. "

@@ -522,3 +522,23 @@ def test_a_fraction_out_of_range_is_refused(name, value):
 def test_another_beginning_is_refused():
     with pytest.raises(ValueError, match="`initialise` must be one of"):
         Student(initialise="zeros")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda it: it.layers[0].enable_lora(2), r"LoRA in hidden\. .* layer\.kernel"),
+        (lambda it: it.layers[0].quantize("int8"), "stores hidden as integers"),
+    ],
+    ids=["LoRA", "integers"],
+)
+def test_a_teacher_of_which_no_student_is_made_is_refused_by_what_it_holds(
+    change, message
+):
+    teacher = keras.Sequential(
+        [keras.Input((6,)), layers.Dense(8, name="hidden"), layers.Dense(3)]
+    )
+    change(teacher)
+
+    with pytest.raises(ncl.UnsupportedModelError, match=message):
+        Student(width=0.5)(teacher)
