@@ -31,7 +31,8 @@ ARGUMENTS = (
 )
 # Jupytext comes with our build tools; its plugin does not load in older JupyterLab.
 NOT_OURS = "/lab/extensions/jupyterlab-jupytext/"
-SLOW = r"took [\d.]+ms to activate"  # a busy machine, of which JupyterLab complains
+# A busy machine, of which JupyterLab complains.
+SLOW = r"took [\d.]+ms to activate|is taking too long to activate"
 TIMEOUT = 30_000  # milliseconds
 WANTED = os.environ.get("NNCOMPRESS_BROWSER", "")
 REQUIRED = WANTED == "required"
