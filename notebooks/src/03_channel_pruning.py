@@ -547,11 +547,11 @@ chosen_channels = 0.5
 lesson.check("chosen_channels", chosen_channels)
 
 # %% tags=["predicted"]
-choice = ncl.ChannelPruning(macs=0.5)
+name, choice = "half of the MACs", ncl.ChannelPruning(macs=0.5)
 if isinstance(chosen_channels, ncl.Pass):
-    choice = chosen_channels
-with lesson.working("Measuring your choice", seconds=5):
-    pair = {"original": model, "your choice": choice(model, context)}
+    name, choice = "your choice", chosen_channels
+with lesson.working(f"Measuring {name}", seconds=5):
+    pair = {"original": model, name: choice(model, context)}
     report_of_choice = measure_stages(pair, data=data.validation)
 report_of_choice
 

@@ -510,13 +510,13 @@ lesson.check("chosen_quantization", chosen_quantization)
 # %% tags=["predicted"]
 from nncompress_lab.report import measure_stages
 
-small = chosen_quantization if isinstance(chosen_quantization, ncl.Pass) else per_tensor
 quantized = {
     "8 bits": ncl.UniformQuantization(bits=8)(model),
     "4 bits": per_channel(model),
     "3 bits": ncl.UniformQuantization(bits=3)(model),
-    "your choice": small(model, ncl.Context.of(data)),
 }
+if isinstance(chosen_quantization, ncl.Pass):
+    quantized["your choice"] = chosen_quantization(model, ncl.Context.of(data))
 report = measure_stages({"original": model} | quantized, data=data.validation)
 report
 

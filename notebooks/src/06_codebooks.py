@@ -699,16 +699,16 @@ lesson.check("chosen_codebook", chosen_codebook)
 # %% tags=["predicted"]
 from nncompress_lab.report import measure_stages
 
-small = of_channels
+last, small = "4 free for a channel", of_channels
 if isinstance(chosen_codebook, ncl.Pass):
-    small = chosen_codebook(model, ncl.Context.of(data))
+    last, small = "your choice", chosen_codebook(model, ncl.Context.of(data))
 report = measure_stages(
     {
         "original": model,
         "16 even values": even(4),
         "16 free values": free(4),
         "4 free values": free(2),
-        "your choice": small,
+        last: small,
     },
     data=data.validation,
 )
@@ -746,7 +746,7 @@ print("same codes and tables:", same)
 
 # %% tags=["timing", "predicted"]
 measure.time_on_devices(
-    {"original": model, "16 free values": free(4), "your choice": small},
+    {"original": model, "16 free values": free(4), last: small},
     batch_sizes=(1, 64),
 )
 
@@ -858,7 +858,7 @@ lesson.compare_predictions(
 # Your models beside those of the lessons before:
 
 # %% tags=["predicted"]
-free_ones = ("16 free values", "4 free values", "your choice")
+free_ones = ("16 free values", "4 free values", last)
 lesson.table.add(
     report, model="LeNet-5", technique=dict.fromkeys(free_ones, "codebook")
 )
