@@ -78,16 +78,11 @@ def kernel_fisher(
 
 def _along(_model: Any, drawn: Any, outputs: Any, *_weight: Any) -> Any:
     """For each example, what its outputs have in the direction that was drawn."""
-    parts = [
-        ops.sum(
-            ops.reshape(
-                ops.multiply(ops.cast(output, "float32"), direction),
-                (direction.shape[0], -1),
-            ),
-            axis=-1,
-        )
-        for output, direction in zip(keras.tree.flatten(outputs), drawn, strict=True)
-    ]
+    parts = []
+    for output, direction in zip(keras.tree.flatten(outputs), drawn, strict=True):
+        product = ops.multiply(ops.cast(output, "float32"), direction)
+        rows = ops.reshape(product, (ops.shape(product)[0], -1))  # maybe of any number
+        parts.append(ops.sum(rows, axis=-1))
     return sum(parts[1:], parts[0])
 
 
