@@ -157,8 +157,9 @@ RECIPES = {
         DENSE_LENET_300_100,
         "lenet5",
         stages={
-            **pruned(sparsity=0.982, epochs=16),
-            **trained_to_codes(bits=3, epochs=2),
+            **pruned(sparsity=0.978, epochs=16),
+            **rounded(rate=2.2e-7),
+            **trained_to_codes(bits=3, epochs=2, floats=SHORTER_FLOATS),
         },
         moved=True,
         dense_moved=True,
