@@ -523,7 +523,8 @@ report
 # %% [markdown]
 # - **Accuracy**: 8 bits cost nothing, 4 bits hardly anything. Below that the range decides.
 # - **In memory and the .keras file**: smaller, because codes are what the layer holds and what Keras
-#   saves. No unpacking is needed to use the file.
+#   saves. No unpacking is needed to use the file. (From its first use in Keras on a layer also keeps the floats
+#   that its codes stand for; after `ncl.keep_decoded(False)` it works them out at each call.)
 # - **Packed**: smaller still. Not every code occurs equally often, and `ncl.pack` spends fewer bits on
 #   the frequent ones: lesson 06 is about that.
 # - **Latency**: it is ONNX Runtime's. It multiplies the codes of Dense layers as integers, and has fewer
@@ -555,7 +556,7 @@ measure.time_on_devices(
 # %% [markdown]
 # ### Exercise 6 · Why is Keras not faster?
 #
-# The quantized models need fewer bytes and, in Keras, *more* time. Why?
+# The quantized models need fewer bytes, and in Keras they are no faster. Why?
 #
 # a) The layer decodes the codes to floats and multiplies the floats.
 #

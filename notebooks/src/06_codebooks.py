@@ -751,8 +751,9 @@ measure.time_on_devices(
 )
 
 # %% [markdown]
-# Keras looks the codes up in their table each time a layer is called, and then multiplies floats. For speed,
-# decode once, with `ncl.dequantized(model)` or by exporting; a codebook saves bytes and no milliseconds.
+# In Keras a layer looks its codes up in their table when it is first used, keeps the floats, and multiplies those. (After
+# `ncl.keep_decoded(False)` it looks them up at each call, which takes less memory and far more time.) A codebook saves
+# bytes and no milliseconds.
 #
 # ### ★ Exercise 7 · The table with the least error of all
 #

@@ -130,14 +130,15 @@ why_not_faster = choice(
     title="Why is Keras not faster?",
     hints=(
         "Which numbers does the layer multiply: the codes, or what they stand for?",
-        "Something must turn 3-bit codes into what the processor can multiply, every time "
-        "the layer is called.",
+        "Something must turn 3-bit codes into what the processor can multiply, before the "
+        "layer is of any use.",
     ),
     options={
         "a": Option(
             "The layer decodes the codes to floats and multiplies the floats.",
-            "Yes. Memory and file shrink, the arithmetic stays, and decoding is added to "
-            "it. Integers all the way, weights and activations, are the next lesson.",
+            "Yes. The file shrinks, the arithmetic stays: a layer decodes its codes when "
+            "it is first used, and multiplies floats as before. Integers all the way, "
+            "weights and activations, are the next lesson.",
             right=True,
         ),
         "b": Option(
@@ -152,7 +153,8 @@ why_not_faster = choice(
         ),
         "d": Option(
             "The timing is too noisy to see the speedup.",
-            "The table gives the band of the noise; what is missing is far more than that.",
+            "On a calm machine the band of the noise is small, and there is no speedup "
+            "either. Look at what the layer multiplies.",
         ),
     },
 )
