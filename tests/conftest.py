@@ -21,6 +21,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
         "TF_NUM_INTEROP_THREADS",
     ):
         os.environ.setdefault(_variable, "1")
+# TensorFlow has grouped and channels-first convolutions on CPUs by oneDNN only, which it
+# leaves off where a processor has no instructions for integers.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 # What JAX compiles here runs a few times: optimizing it takes longer than it saves, and
 # the emitters of fusions take longer than the rest of compiling.
 os.environ.setdefault(

@@ -68,7 +68,8 @@ def test_without_labels_probabilities_say_what_they_are():
     changed = ncl.MagnitudePruning(sparsity=0.5)(model)
     p, q = (np.asarray(one(x))[:1] for one in (model, changed))
 
-    expected = pytest.approx(float((p * np.log(p / q)).sum()), rel=1e-4)
+    # Probabilities are float32 here, and the divergence is a thousandth.
+    expected = pytest.approx(float((p * np.log(p / q)).sum()), rel=1e-3)
 
     assert measure.divergence(model, changed, ncl.Data(x)) == expected
     model.compile(loss="mse")  # as an autoencoder of images in [0, 1] might be
