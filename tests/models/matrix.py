@@ -20,9 +20,9 @@ from nncompress_lab.testing.on_model import weights_of
 
 TRAINING = {"epochs": 1, "batch_size": 16}
 BATCHES = (1, 5)
-# Two roundings of float32 in another order, in parts of the largest output; what
-# computes in 16 bits has 11 of them.
-FLOATS, HALVES = 1e-5, 1e-2
+# In parts of the largest output: two roundings of float32 in another order, and two steps
+# of bfloat16, to which processors without instructions for it round more often.
+FLOATS, HALVES = 1e-5, 2e-2
 PASSES: dict[str, ncl.Pass] = {
     "magnitude": ncl.MagnitudePruning(sparsity=0.5),
     "taylor": ncl.ScorePruning(sparsity=0.5, score="taylor"),
