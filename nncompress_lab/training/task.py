@@ -46,18 +46,20 @@ class Task:
 
     def compile(self, model: keras.Model, optimizer: Any = "sgd") -> None:
         """Compile a model for this task; its metrics begin anew."""
-        plain, weighted = self._metrics()
         single = len(self.losses) == 1
+
+        def of_outputs(each: Any) -> Any:
+            return each[0] if single else as_outputs(model, each)
+
+        plain, weighted = (
+            of_outputs(each) if any(each) else None for each in self._metrics()
+        )
         model.compile(
             optimizer,
-            self.losses[0] if single else as_outputs(model, self.losses),
+            of_outputs(self.losses),
             loss_weights=as_outputs(model, self.weights) if self.weights else None,
-            metrics=(plain[0] if single else as_outputs(model, plain))
-            if any(plain)
-            else None,
-            weighted_metrics=(weighted[0] if single else as_outputs(model, weighted))
-            if any(weighted)
-            else None,
+            metrics=plain,
+            weighted_metrics=weighted,
             jit_compile=jit_compile(),
         )
 
